@@ -1,0 +1,3 @@
+//! The program `sluice`.
+#![forbid(unsafe_code)]
+fn main() {}

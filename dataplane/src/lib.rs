@@ -1,0 +1,3 @@
+//! The engine of Sluice.
+#![cfg_attr(not(feature = "std"), no_std)]
+extern crate alloc;
