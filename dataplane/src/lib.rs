@@ -1,3 +1,7 @@
 //! The engine of Sluice.
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
+
+pub mod batch;
+pub mod packet;
+pub mod pool;

@@ -1,0 +1,122 @@
+//! Up to 64 packets that travel together. Safe code: a `Vec` that is reused and never grows past
+//! what it was made with, except for elements that create more packets than they took.
+use crate::packet::Packet;
+use alloc::vec::{Drain, Vec};
+use core::cell::Cell;
+use core::slice::{Iter, IterMut};
+
+/// Most packets that the engine hands to an element at once.
+pub const MAX_BURST: usize = 64;
+
+/// What becomes of one packet of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Stays in the batch: goes to output 0.
+    Keep,
+    /// Leaves the batch; the number is handed to the caller (an output, a reason).
+    Move(u16),
+}
+
+/// A reusable batch, in order of arrival.
+#[derive(Debug)]
+pub struct Batch(Vec<Packet>);
+
+impl Default for Batch {
+    fn default() -> Self {
+        Batch(Vec::with_capacity(MAX_BURST))
+    }
+}
+
+impl Batch {
+    /// Number of packets.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// Whether there is none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    /// Appends a packet.
+    #[inline]
+    pub fn push(&mut self, p: Packet) {
+        self.0.push(p)
+    }
+    /// The packets in order.
+    #[inline]
+    pub fn iter(&self) -> Iter<'_, Packet> {
+        self.0.iter()
+    }
+    /// The packets in order, writable.
+    #[inline]
+    pub fn iter_mut(&mut self) -> IterMut<'_, Packet> {
+        self.0.iter_mut()
+    }
+    /// All packets, in order; the batch is empty afterwards.
+    #[inline]
+    pub fn drain(&mut self) -> Drain<'_, Packet> {
+        self.0.drain(..)
+    }
+    /// Moves all packets but the first `n` to the end of `to`.
+    pub fn split_into(&mut self, n: usize, to: &mut Batch) {
+        to.0.extend(self.0.drain(n.min(self.0.len())..));
+    }
+    /// Moves all packets to the end of `to`.
+    pub fn append_to(&mut self, to: &mut Batch) {
+        to.0.append(&mut self.0);
+    }
+    /// Takes the first packet out. Moves the others: for queues of a few.
+    pub fn pop_front(&mut self) -> Option<Packet> {
+        (!self.0.is_empty()).then(|| self.0.remove(0))
+    }
+    /// Closes the gaps in place: packets that `judge` keeps stay in order, the others go to `out`
+    /// with the number that `judge` gave them, in order too.
+    #[inline]
+    pub fn retain_or_move(&mut self, mut judge: impl FnMut(&mut Packet) -> Fate, mut out: impl FnMut(Packet, u16)) {
+        let to = Cell::new(0);
+        let leaves = |p: &mut Packet| match judge(p) {
+            Fate::Keep => false,
+            Fate::Move(n) => {
+                to.set(n);
+                true
+            }
+        };
+        for p in self.0.extract_if(.., leaves) {
+            out(p, to.get());
+        }
+    }
+}
+
+impl Extend<Packet> for Batch {
+    fn extend<T: IntoIterator<Item = Packet>>(&mut self, packets: T) {
+        self.0.extend(packets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::Pool;
+
+    #[test]
+    fn retain_or_move_keeps_both_orders() {
+        let pool = Pool::new(16);
+        let mut b = Batch::default();
+        b.extend((0..10).filter_map(|i| {
+            let mut p = pool.alloc()?;
+            p.set_paint(i);
+            Some(p)
+        }));
+        let mut out = Vec::new();
+        b.retain_or_move(
+            |p| if p.paint() % 3 == 0 { Fate::Move(p.paint().into()) } else { Fate::Keep },
+            |p, to| out.push((p.paint(), to)),
+        );
+        assert_eq!(out, [(0, 0), (3, 3), (6, 6), (9, 9)]);
+        assert_eq!(b.iter().map(Packet::paint).collect::<Vec<_>>(), [1, 2, 4, 5, 7, 8]);
+        let mut rest = Batch::default();
+        b.split_into(4, &mut rest);
+        assert_eq!((b.len(), rest.len()), (4, 2));
+    }
+}
