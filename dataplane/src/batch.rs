@@ -66,6 +66,15 @@ impl Batch {
     pub fn append_to(&mut self, to: &mut Batch) {
         to.0.append(&mut self.0);
     }
+    /// The packets in order.
+    #[inline]
+    pub fn as_slice(&self) -> &[Packet] {
+        &self.0
+    }
+    /// The first `n` packets, in order; the others move up.
+    pub fn drain_first(&mut self, n: usize) -> Drain<'_, Packet> {
+        self.0.drain(..n.min(self.0.len()))
+    }
     /// Takes the first packet out. Moves the others: for queues of a few.
     pub fn pop_front(&mut self) -> Option<Packet> {
         (!self.0.is_empty()).then(|| self.0.remove(0))

@@ -1,4 +1,17 @@
-//! Click's elements for Sluice.
+//! Click's elements for Sluice: one element a file, one folder a family, and [`TABLE`], the sorted
+//! table of them all.
+//!
+//! Every file has the same shape: what it does, `INFO` (facts and documentation, from which the
+//! manual is made), the arguments, `impl Element`. Names, arguments, handlers and printed formats
+//! are Click's where Click has the element.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 extern crate alloc;
+
+pub mod monitoring;
+pub mod queues;
+pub mod sources;
+pub mod switching;
+mod table;
+
+pub use table::TABLE;

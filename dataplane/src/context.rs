@@ -1,0 +1,380 @@
+//! What an element may ask of the engine during one call.
+use crate::batch::{Batch, Fate};
+use crate::count::Counts;
+use crate::engine::{Core, Slot, pull};
+use crate::handler::Call;
+use crate::info::Flow;
+use crate::packet::Packet;
+use crate::port::{PortId, PortObject, Rx, Sent};
+use crate::reason::{REASONS, Reason};
+use alloc::string::String;
+
+/// Where text goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// The engine, as one element sees it during one call.
+pub struct Context<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) id: usize,
+}
+
+/// What is connected to the pull inputs: given to [`run`](crate::element::Element::run) and
+/// [`pull`](crate::element::Element::pull) alone.
+pub struct Upstream<'a>(pub(crate) &'a mut [Slot]);
+
+impl Upstream<'_> {
+    /// Appends at most `n` packets from whatever is connected to input `input`.
+    #[inline]
+    pub fn pull(&mut self, cx: &mut Context<'_>, input: usize, n: usize, batch: &mut Batch) {
+        pull::pull(cx.core, self.0, cx.id, input, n, batch);
+    }
+
+    /// One packet from input `input`.
+    pub fn pull_one(&mut self, cx: &mut Context<'_>, input: usize) -> Option<Packet> {
+        let mut batch = cx.spare();
+        self.pull(cx, input, 1, &mut batch);
+        let p = batch.pop_front();
+        cx.give_spare(batch);
+        p
+    }
+}
+
+impl Context<'_> {
+    #[inline]
+    fn counts(&self) -> &Counts {
+        &self.core.topo.counts.nodes[self.id]
+    }
+
+    // --- where packets go ---
+
+    /// To output `out`. All that is emitted runs before the rest of the batch, in output order:
+    /// with burst 1 this is Click's order. An output that is not connected drops.
+    #[inline]
+    pub fn emit(&mut self, out: usize, p: Packet) {
+        if !self.output_connected(out) {
+            return self.drop(p, Reason::Unconnected);
+        }
+        self.core.sides[out].push(p);
+        self.core.dirty = true;
+    }
+    /// The usual shape of `process`: keep, or move to a side output.
+    #[inline]
+    pub fn sort(&mut self, batch: &mut Batch, judge: impl FnMut(&mut Packet) -> Fate) {
+        batch.retain_or_move(judge, |p, out| self.emit(out as usize, p));
+    }
+    /// To output `out` if that is connected, else a drop for `why`: what Click's checks do with
+    /// bad packets.
+    #[inline]
+    pub fn emit_or_drop(&mut self, out: usize, p: Packet, why: Reason) {
+        if self.output_connected(out) { self.emit(out, p) } else { self.drop(p, why) }
+    }
+    /// Keeps the packets that `judge` finds good (`None`); the others go to output 1 if that is
+    /// connected, else they are dropped for the reason it gave.
+    #[inline]
+    pub fn check(&mut self, batch: &mut Batch, mut judge: impl FnMut(&mut Packet) -> Option<Reason>) {
+        let judge = |p: &mut Packet| judge(p).map_or(Fate::Keep, |why| Fate::Move(why as u16));
+        batch.retain_or_move(judge, |p, why| self.emit_or_drop(1, p, Reason::ALL[why as usize]));
+    }
+    /// Ends a packet for `why`.
+    #[cold]
+    pub fn drop(&mut self, p: Packet, why: Reason) {
+        self.counts().dropped[why as usize].add(1);
+        if self.core.armed {
+            self.core.observe_drop(self.id, &p, why);
+        }
+        self.core.cache.free(p);
+    }
+    /// The packet did its job inside this element.
+    #[inline]
+    pub fn consume(&mut self, p: Packet) {
+        self.counts().consumed.add(1);
+        if self.core.armed {
+            self.core.observe_end(&p, crate::trace::End::Consumed);
+        }
+        self.core.cache.free(p);
+    }
+    /// All packets did their job inside this element.
+    #[inline]
+    pub fn consume_all(&mut self, batch: &mut Batch) {
+        self.counts().consumed.add(batch.len() as u64);
+        for p in batch.drain() {
+            if self.core.armed {
+                self.core.observe_end(&p, crate::trace::End::Consumed);
+            }
+            self.core.cache.free(p);
+        }
+    }
+    /// The packet left the engine through this element (into a file, say). Ports use
+    /// [`transmit`](Self::transmit).
+    #[inline]
+    pub fn transmitted(&mut self, p: Packet) {
+        self.counts().transmitted.add(1);
+        if self.core.armed {
+            self.core.observe_end(&p, crate::trace::End::Transmitted);
+        }
+        self.core.cache.free(p);
+    }
+
+    // --- where packets come from ---
+
+    /// A new packet of length 0, counted as created; `None` when the pool is empty.
+    #[inline]
+    pub fn alloc(&mut self) -> Option<Packet> {
+        let p = self.core.cache.alloc()?;
+        self.counts().created.add(1);
+        Some(p)
+    }
+    /// A new packet with these bytes, counted as created; `None` when the pool is empty or they do
+    /// not fit.
+    pub fn create(&mut self, bytes: &[u8]) -> Option<Packet> {
+        let mut p = self.core.cache.alloc()?;
+        if !p.set_data(bytes) {
+            self.core.cache.free(p);
+            return None;
+        }
+        self.counts().created.add(1);
+        Some(p)
+    }
+    /// A packet that came from outside the engine other than through a port (from a file), counted
+    /// as received. What does not fit a buffer, or finds none, is a counted drop.
+    pub fn receive_bytes(&mut self, bytes: &[u8]) -> Option<Packet> {
+        self.counts().received.add(1);
+        let why = match self.core.cache.alloc() {
+            Some(mut p) => {
+                if p.set_data(bytes) {
+                    return Some(p);
+                }
+                self.core.cache.free(p);
+                Reason::Oversize
+            }
+            None => Reason::NoBuffer,
+        };
+        self.counts().dropped[why as usize].add(1);
+        None
+    }
+    /// Offers a packet from outside to the tracer, which may mark it. Ports do this themselves.
+    pub fn offer_trace(&mut self, p: &mut Packet) {
+        if self.core.armed {
+            self.core.offer_trace(self.id, p);
+        }
+    }
+    /// A clone, counted as created; `None` when the pool is empty.
+    #[inline]
+    pub fn copy(&mut self, p: &Packet) -> Option<Packet> {
+        let c = p.try_clone(|| self.core.cache.alloc())?;
+        self.counts().created.add(1);
+        Some(c)
+    }
+    /// Counts a copy, fragment or answer that could not be made because no buffer was free: as
+    /// created and dropped at once.
+    #[cold]
+    pub fn no_buffer(&mut self) {
+        self.counts().created.add(1);
+        self.counts().dropped[Reason::NoBuffer as usize].add(1);
+    }
+
+    // --- ports ---
+
+    /// Appends at most `n` frames from a port.
+    pub fn receive(&mut self, port: PortId, n: usize, batch: &mut Batch) {
+        let had = batch.len();
+        let core = &mut *self.core;
+        let Some(Some(slot)) = core.rx.get_mut(port.0 as usize) else { return };
+        let PortObject::Rx(device) = &mut slot.object else { return };
+        let counters = &*slot.counters;
+        let mut rx = Rx { cache: &mut core.cache, batch, counters, room: had + n, lost: [0; REASONS] };
+        device.receive(&mut rx);
+        let lost = rx.lost;
+        let counts = &core.topo.counts.nodes[self.id];
+        let mut received = (batch.len() - had) as u64;
+        for (count, &n) in counts.dropped.iter().zip(&lost).filter(|l| *l.1 > 0) {
+            count.add(n.into());
+            received += u64::from(n);
+        }
+        if received > 0 {
+            counts.received.add(received);
+        }
+        if core.armed {
+            batch.iter_mut().skip(had).for_each(|p| self.core.offer_trace(self.id, p));
+        }
+    }
+    /// Whether a receiving port will never bring another frame.
+    pub fn port_exhausted(&self, port: PortId) -> bool {
+        match self.core.rx.get(port.0 as usize) {
+            Some(Some(slot)) => matches!(&slot.object, PortObject::Rx(d) if d.exhausted()),
+            _ => false,
+        }
+    }
+    /// Sends packets through a port. Those that it has no room for stay in `batch`; those that it
+    /// refuses are counted drops.
+    pub fn transmit(&mut self, port: PortId, batch: &mut Batch) {
+        let core = &mut *self.core;
+        let Some(Some(slot)) = core.tx.get_mut(port.0 as usize) else {
+            return self.drop_all(batch, Reason::PortDown);
+        };
+        let PortObject::Tx(device) = &mut slot.object else { return };
+        let counts = &core.topo.counts.nodes[self.id];
+        let (packets, mut done) = (batch.as_slice(), 0);
+        slot.blocked = false;
+        while done < packets.len() {
+            match device.transmit(&packets[done..]) {
+                Sent::Some(n) => {
+                    let sent = &packets[done..(done + n.max(1)).min(packets.len())];
+                    done += sent.len();
+                    counts.transmitted.add(sent.len() as u64);
+                    slot.counters.packets.add(sent.len() as u64);
+                    slot.counters.bytes.add(sent.iter().map(|p| p.len() as u64).sum());
+                    if core.armed {
+                        let tracer = &mut core.tracer;
+                        sent.iter().for_each(|p| tracer.end(p, crate::trace::End::Transmitted));
+                    }
+                }
+                Sent::Refused(why) => {
+                    counts.dropped[why as usize].add(1);
+                    slot.counters.dropped[why as usize].add(1);
+                    if core.armed {
+                        core.tracer.end(&packets[done], crate::trace::End::Dropped(why));
+                    }
+                    done += 1;
+                }
+                Sent::Full => {
+                    slot.blocked = true;
+                    break;
+                }
+            }
+        }
+        if done == packets.len() {
+            batch.drain().for_each(|p| core.cache.free(p));
+        } else {
+            batch.drain_first(done).for_each(|p| core.cache.free(p));
+        }
+    }
+    /// Drops a whole batch for one reason.
+    #[cold]
+    pub fn drop_all(&mut self, batch: &mut Batch, why: Reason) {
+        batch.drain().for_each(|p| self.drop(p, why));
+    }
+
+    // --- the graph around the element ---
+
+    /// The element's name.
+    pub fn name(&self) -> &str {
+        &self.core.topo.nodes[self.id].name
+    }
+    /// Number of outputs.
+    #[inline]
+    pub fn outputs(&self) -> usize {
+        self.core.topo.nodes[self.id].outs.len()
+    }
+    /// Whether output `out` leads anywhere.
+    #[inline]
+    pub fn output_connected(&self, out: usize) -> bool {
+        out < self.core.topo.nodes[self.id].outs.len()
+    }
+    /// Number of inputs.
+    #[inline]
+    pub fn inputs(&self) -> usize {
+        self.core.topo.nodes[self.id].in_flow.len()
+    }
+    /// Whether input `port` pulls.
+    pub fn input_pulls(&self, port: usize) -> bool {
+        self.core.topo.nodes[self.id].in_flow.get(port) == Some(&Flow::Pull)
+    }
+    /// Whether output `port` is pulled from.
+    pub fn output_pulls(&self, port: usize) -> bool {
+        self.core.topo.nodes[self.id].out_flow.get(port) == Some(&Flow::Pull)
+    }
+    /// Packets per call, at most.
+    #[inline]
+    pub fn burst(&self) -> usize {
+        self.core.burst
+    }
+    /// A batch to work with; give it back empty.
+    #[inline]
+    pub fn spare(&mut self) -> Batch {
+        self.core.spare()
+    }
+    /// Gives back a batch that [`spare`](Self::spare) gave.
+    #[inline]
+    pub fn give_spare(&mut self, b: Batch) {
+        self.core.give_spare(b);
+    }
+
+    // --- time, chance, text ---
+
+    /// Nanoseconds since the Unix epoch; read once per round (each read adds 1 in simulated time).
+    #[inline]
+    pub fn now(&mut self) -> u64 {
+        self.core.clock.now()
+    }
+    /// Whether time is simulated.
+    pub fn is_simulated(&self) -> bool {
+        self.core.clock.is_simulated()
+    }
+    /// Calls [`timer`](crate::element::Element::timer) at `t` (nanoseconds since the epoch) or soon
+    /// after. Each element has one timer: this replaces what was set.
+    pub fn timer_at(&mut self, t: u64) {
+        self.core.set_timer(t, self.id);
+    }
+    /// Unsets the timer.
+    pub fn clear_timer(&mut self) {
+        self.core.topo.nodes[self.id].timer = u64::MAX;
+    }
+    /// 32 random bits; the sequence depends on the engine's seed alone.
+    pub fn random(&mut self) -> u32 {
+        self.core.random()
+    }
+    /// Writes text, as it is, to a standard stream.
+    pub fn print(&mut self, stream: Stream, text: &str) {
+        self.core.print(stream, text);
+    }
+
+    // --- tasks and notifiers ---
+
+    /// Whether any notifier upstream of pull input `input` has packets, or there is none to ask.
+    pub fn upstream_active(&self, input: usize) -> bool {
+        let nodes = &self.core.topo.nodes;
+        let notifiers = &nodes[self.id].notifiers;
+        notifiers.get(input).is_none_or(|n| n.is_empty() || n.iter().any(|&n| nodes[n].active))
+    }
+    /// A notifier has packets: tasks downstream run again.
+    #[inline]
+    pub fn wake(&mut self) {
+        if !self.core.topo.nodes[self.id].active {
+            self.core.wake(self.id);
+        }
+    }
+    /// A notifier is empty.
+    #[inline]
+    pub fn rest(&mut self) {
+        self.core.topo.nodes[self.id].active = false;
+    }
+    /// Gives this element's task a turn in the next round (`true`), or none until it is woken.
+    pub fn set_runnable(&mut self, on: bool) {
+        self.core.topo.nodes[self.id].runnable = on;
+    }
+
+    // --- handlers and the driver ---
+
+    /// Asks for a handler call, made as soon as this element is at rest. The answer comes through
+    /// [`resume`](crate::element::Element::resume).
+    pub fn call(&mut self, call: Call) {
+        self.core.calls.push_back((self.id, call));
+        self.core.dirty = true;
+    }
+    /// Asks the driver to stop.
+    pub fn stop_driver(&mut self) {
+        self.core.stops += 1;
+    }
+    /// Reports a failure that ends the run with an error, once the packets in flight are done.
+    pub fn fail(&mut self, message: String) {
+        self.core.failures.push(message);
+        self.core.stops += 1;
+    }
+}

@@ -1,0 +1,252 @@
+//! Handler calls: resolved by name, made on elements at rest, answered to whoever asked.
+use super::{Core, Engine, Slot};
+use crate::context::Context;
+use crate::element::Element;
+use crate::graph::{Node, Topology};
+use crate::handler::{Call, HandlerError, Op, Outcome, Reply, scopes, split_path};
+use crate::info::Access;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use hashbrown::HashSet;
+
+/// Most calls that may wait for each other: a script that calls itself for ever ends here.
+const DEPTH: usize = 512;
+/// Handlers of every element.
+const COMMON: [&str; 5] = ["name", "class", "config", "ports", "handlers"];
+/// Handlers of every element, or of every task, that Click lists later.
+const MORE_COMMON: [&str; 4] = ["drops", "scheduled", "tickets", "home_thread"];
+
+/// Makes the calls that elements asked for, in order.
+#[inline(never)]
+pub(super) fn perform_asked(core: &mut Core, slots: &mut [Slot]) {
+    while let Some((id, call)) = core.calls.pop_front() {
+        let _ = perform(core, slots, Some(id), call); // the asker has the answer
+    }
+}
+
+/// Makes one call, and those that it takes to answer it. `asker` gets the answer too.
+fn perform(core: &mut Core, slots: &mut [Slot], asker: Option<usize>, call: Call) -> Reply {
+    let mut waiting: Vec<(usize, Call)> = asker.map(|id| (id, call.clone())).into_iter().collect();
+    let mut turn = begin(core, slots, asker, &call);
+    loop {
+        turn = match turn {
+            (Some(id), Outcome::Yield(next)) => {
+                if waiting.len() >= DEPTH {
+                    resume(core, slots, id, &next, Err("handler calls nested too deeply".into()))
+                } else {
+                    let begun = begin(core, slots, Some(id), &next);
+                    waiting.push((id, next));
+                    begun
+                }
+            }
+            (None, Outcome::Yield(_)) => return Err("a global handler cannot wait".into()),
+            (_, Outcome::Done(reply)) => match waiting.pop() {
+                Some((id, call)) => resume(core, slots, id, &call, reply),
+                None => return reply,
+            },
+        }
+    }
+}
+
+fn resume(core: &mut Core, slots: &mut [Slot], id: usize, call: &Call, reply: Reply) -> (Option<usize>, Outcome) {
+    let outcome = match &mut slots[id] {
+        Some(e) => e.resume(&mut Context { core, id }, call, reply),
+        None => Outcome::Done(reply),
+    };
+    if core.dirty {
+        core.collect(id, 0);
+    }
+    (Some(id), outcome)
+}
+
+/// Starts a call; says which element has it now.
+fn begin(core: &mut Core, slots: &mut [Slot], asker: Option<usize>, call: &Call) -> (Option<usize>, Outcome) {
+    let done = |r| (None, Outcome::Done(r));
+    let (element, handler) = split_path(&call.path);
+    let Some(element) = element else { return done(core.global(slots, handler, &call.op)) };
+    let caller = asker.map_or("", |id| core.topo.nodes[id].name.as_str());
+    let Some(id) = scopes(caller, element).find_map(|name| core.topo.find(&name)) else {
+        return done(Err(HandlerError::NoElement(element.to_string())));
+    };
+    let access = slots[id].as_ref().and_then(|e| own_access(&core.topo.nodes[id], &**e, handler));
+    let access = access.or_else(|| common_access(&core.topo.nodes[id], handler));
+    match (access, &call.op) {
+        (None, _) => return done(Err(HandlerError::NoHandler(handler.to_string()))),
+        (Some(a), Op::Read(_)) if !a.reads() => return done(Err(HandlerError::NotReadable(handler.to_string()))),
+        (Some(a), Op::Write(_)) if !a.writes() => return done(Err(HandlerError::NotWritable(handler.to_string()))),
+        _ => {}
+    }
+    let own = slots[id].as_ref().is_some_and(|e| own_access(&core.topo.nodes[id], &**e, handler).is_some());
+    if !own {
+        return done(core.common(slots, id, handler, &call.op));
+    }
+    let outcome = match &mut slots[id] {
+        Some(e) => e.call(&mut Context { core, id }, handler, &call.op),
+        None => Outcome::Done(Err("element is busy".into())),
+    };
+    if core.dirty {
+        core.collect(id, 0);
+    }
+    (Some(id), outcome)
+}
+
+/// All handlers of a graph: `element.handler`, and the global ones.
+pub(crate) fn handler_names(topo: &Topology, slots: &[Slot]) -> HashSet<String> {
+    let mut all: HashSet<String> = super::globals::names().map(str::to_string).collect();
+    for (id, node) in topo.nodes.iter().enumerate() {
+        let own = node.class.info.handlers.iter().map(|h| h.name.to_string());
+        let more = slots[id].iter().flat_map(|e| e.more_handlers()).map(|h| h.0);
+        let common = COMMON.iter().chain(&MORE_COMMON).filter(|h| common_access(node, h).is_some());
+        all.extend(own.chain(more).chain(common.map(|h| h.to_string())).map(|h| format!("{}.{h}", node.name)));
+    }
+    all
+}
+
+/// Access to a handler of the element itself.
+fn own_access(node: &Node, e: &dyn Element, handler: &str) -> Option<Access> {
+    let info = node.class.info;
+    let fixed = info.handlers.iter().find(|h| h.name == handler).map(|h| h.access);
+    fixed.or_else(|| e.more_handlers().into_iter().find(|h| h.0 == handler).map(|h| h.1))
+}
+
+/// Access to a handler that every element, or every task, has.
+fn common_access(node: &Node, handler: &str) -> Option<Access> {
+    match handler {
+        "config" if node.class.info.live => Some(Access::ReadWrite),
+        h if COMMON.contains(&h) || h == "drops" => Some(Access::Read),
+        "scheduled" | "tickets" if node.task => Some(Access::ReadWrite),
+        "home_thread" if node.task => Some(Access::Read),
+        _ => None,
+    }
+}
+
+impl Core {
+    /// All handlers of an element: `name<TAB>rw`, one a line.
+    pub(super) fn list_handlers(&self, slots: &[Slot], id: usize) -> String {
+        let mut all: Vec<(String, Access)> = Vec::new();
+        for name in COMMON.iter().chain(&MORE_COMMON) {
+            all.extend(common_access(&self.topo.nodes[id], name).map(|a| (name.to_string(), a)));
+        }
+        let own = self.topo.nodes[id].class.info.handlers.iter().map(|h| (h.name.to_string(), h.access));
+        let more = slots[id].iter().flat_map(|e| e.more_handlers());
+        for (name, access) in own.chain(more) {
+            all.retain(|h| h.0 != name);
+            all.push((name, access));
+        }
+        let letters = |a: Access| match a {
+            Access::Read => "r",
+            Access::Write => "w",
+            Access::ReadWrite => "rw",
+        };
+        all.into_iter().map(|(name, a)| format!("{name}\t{}\n", letters(a))).collect()
+    }
+
+    fn common(&mut self, slots: &mut [Slot], id: usize, handler: &str, op: &Op) -> Reply {
+        let node = &mut self.topo.nodes[id];
+        match (handler, op) {
+            ("name", _) => Ok(node.name.clone()),
+            ("class", _) => Ok(node.class.info.class.to_string()),
+            ("config", Op::Read(_)) => Ok(node.config.clone()),
+            ("config", Op::Write(value)) => self.reconfigure(slots, id, value),
+            ("ports", _) => Ok(self.list_ports(id)),
+            ("handlers", _) => Ok(self.list_handlers(slots, id)),
+            ("drops", _) => Ok(self.list_drops(id)),
+            ("scheduled", Op::Read(_)) => Ok(node.runnable.to_string()),
+            ("scheduled", Op::Write(v)) => {
+                node.runnable = boolean(v)?;
+                Ok(String::new())
+            }
+            ("tickets", Op::Read(_)) => Ok(node.tickets.to_string()),
+            ("tickets", Op::Write(v)) => {
+                let tickets = v.trim().parse().ok().filter(|t| (1..=1 << 15).contains(t));
+                node.tickets = tickets.ok_or("tickets must be between 1 and 32768")?;
+                Ok(String::new())
+            }
+            ("home_thread", _) => Ok("0".to_string()),
+            _ => Err(HandlerError::NoHandler(handler.to_string())),
+        }
+    }
+
+    /// Replaces the arguments of one element while it runs: a new one is made aside and takes over
+    /// the state of the old one.
+    fn reconfigure(&mut self, slots: &mut [Slot], id: usize, config: &str) -> Reply {
+        let mut new = crate::graph::plan::rebuild(&self.topo, id, config)?;
+        let Some(old) = &mut slots[id] else { return Err("element is busy".into()) };
+        new.take_state(&mut Context { core: self, id }, &mut **old);
+        let mut old = core::mem::replace(old, new);
+        while let Some(p) = old.release() {
+            Context { core: self, id }.drop(p, crate::reason::Reason::SwapOverflow);
+        }
+        self.topo.nodes[id].config = config.to_string();
+        Ok(String::new())
+    }
+
+    /// `reason<TAB>packets`, one a line.
+    fn list_drops(&self, id: usize) -> String {
+        let dropped = &self.topo.counts.nodes[id].dropped;
+        let seen = crate::reason::Reason::ALL.iter().filter(|r| dropped[**r as usize].get() > 0);
+        seen.map(|r| format!("{}\t{}\n", r.name(), dropped[*r as usize].get())).collect()
+    }
+
+    /// The `ports` handler: flow, packets and connections of each port, as Click prints them.
+    fn list_ports(&self, id: usize) -> String {
+        let node = &self.topo.nodes[id];
+        let info = node.class.info;
+        let mut text = String::new();
+        for input in [true, false] {
+            let flows = if input { &node.in_flow } else { &node.out_flow };
+            let side = if input { "input" } else { "output" };
+            text += &format!("{} {side}{}\n", flows.len(), if flows.len() == 1 { "" } else { "s" });
+            for (port, flow) in flows.iter().enumerate() {
+                let declared = if input { info.input_flow(port) } else { info.output_flow(port) };
+                let agnostic = if declared == crate::info::Flow::Agnostic { "~" } else { "" };
+                let edges = self.topo.edges.iter().enumerate().filter(|(_, e)| {
+                    if input {
+                        e.to as usize == id && e.port as usize == port
+                    } else {
+                        e.from as usize == id && e.from_port as usize == port
+                    }
+                });
+                let (mut packets, mut ends) = (0, Vec::new());
+                for (i, e) in edges {
+                    packets += self.topo.counts.edges[i].get();
+                    let (other, at) = if input { (e.from, e.from_port) } else { (e.to, e.port) };
+                    let name = &self.topo.nodes[other as usize].name;
+                    ends.push(if input { format!("{name} [{at}]") } else { format!("[{at}] {name}") });
+                }
+                text += &format!("{}{agnostic}\t{packets}\t{}\n", flow.name(), ends.join(", "));
+            }
+        }
+        text
+    }
+}
+
+pub(super) fn boolean(text: &str) -> Result<bool, HandlerError> {
+    match text.trim() {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" => Ok(false),
+        other => Err(format!("‘{other}’ is not a boolean").into()),
+    }
+}
+
+impl Engine {
+    /// Makes a handler call from outside, between two rounds.
+    pub fn call(&mut self, call: Call) -> Reply {
+        let reply = perform(&mut self.core, &mut self.slots, None, call);
+        self.settle();
+        reply
+    }
+
+    /// Access to a handler, if there is one of that name.
+    pub fn access(&self, path: &str) -> Result<Access, HandlerError> {
+        let (element, handler) = split_path(path);
+        let Some(element) = element else {
+            return super::globals::access(handler).ok_or_else(|| HandlerError::NoHandler(handler.to_string()));
+        };
+        let id = self.core.topo.find(element).ok_or_else(|| HandlerError::NoElement(element.to_string()))?;
+        let own = self.slots[id].as_ref().and_then(|e| own_access(&self.core.topo.nodes[id], &**e, handler));
+        own.or_else(|| common_access(&self.core.topo.nodes[id], handler))
+            .ok_or_else(|| HandlerError::NoHandler(handler.to_string()))
+    }
+}

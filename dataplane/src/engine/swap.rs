@@ -1,0 +1,80 @@
+//! Hot swap: from one graph to the next between two rounds.
+use super::{Engine, enter};
+use crate::batch::Batch;
+use crate::graph::Plan;
+use crate::port::{PortId, PortObject, PortSlot};
+use crate::reason::Reason;
+use alloc::vec;
+use alloc::vec::Vec;
+
+impl Engine {
+    /// Replaces the graph. Elements of the same name and class hand over state and counters; open
+    /// ports stay open. Returns the old graph, emptied of packets, with the ports that nobody uses
+    /// any more, to be freed elsewhere.
+    ///
+    /// Nothing here can fail. Packets that the new graph has no place for are dropped as
+    /// `swap_overflow`.
+    pub fn swap(&mut self, plan: Plan) -> Plan {
+        let Plan { topo, slots, new_ports, ports } = plan;
+        for (id, slot) in new_ports {
+            let list = if matches!(slot.object, PortObject::Rx(_)) { &mut self.core.rx } else { &mut self.core.tx };
+            let at = id.0 as usize;
+            list.resize_with(list.len().max(at + 1), || None);
+            list[at] = Some(slot);
+        }
+        let old_topo = core::mem::replace(&mut self.core.topo, topo);
+        let mut old_slots = core::mem::replace(&mut self.slots, slots);
+        let outs = self.core.topo.nodes.iter().map(|n| n.outs.len()).max().unwrap_or(0);
+        self.core.sides.resize_with(outs.max(self.core.sides.len()), Batch::default);
+        self.core.timers.clear();
+        self.core.calls.clear();
+        self.core.taps.retain_mut(|t| t.bind(&self.core.topo)); // a tap stays where the name is
+        let mut survives = vec![false; old_topo.nodes.len()];
+        for id in 0..self.slots.len() {
+            let node = &self.core.topo.nodes[id];
+            let Some(was) = old_topo.find(&node.name) else { continue };
+            let old_node = &old_topo.nodes[was];
+            if old_node.class.info.class != node.class.info.class {
+                continue;
+            }
+            survives[was] = true;
+            self.core.topo.counts.nodes[id].add(&old_topo.counts.nodes[was]);
+            let tickets = old_node.tickets;
+            self.core.topo.nodes[id].tickets = tickets;
+            if let Some(old) = old_slots[was].as_mut() {
+                enter(&mut self.core, &mut self.slots, id, |e, cx, _| e.take_state(cx, &mut **old));
+            }
+        }
+        for (was, slot) in old_slots.iter_mut().enumerate() {
+            while let Some(p) = slot.as_mut().and_then(|e| e.release()) {
+                self.retired.dropped[Reason::SwapOverflow as usize].add(1);
+                self.core.cache.free(p);
+            }
+            if !survives[was] {
+                self.retired.add(&old_topo.counts.nodes[was]);
+            }
+        }
+        for id in 0..self.slots.len() {
+            enter(&mut self.core, &mut self.slots, id, |e, cx, _| e.start(cx));
+            self.core.collect(id, 0);
+        }
+        let retired_ports = self.take_unused_ports(&ports);
+        self.settle();
+        Plan { topo: old_topo, slots: old_slots, new_ports: retired_ports, ports: Vec::new() }
+    }
+
+    fn take_unused_ports(&mut self, used: &[PortId]) -> Vec<(PortId, PortSlot)> {
+        let mut out = Vec::new();
+        for list in [&mut self.core.rx, &mut self.core.tx] {
+            for (i, slot) in list.iter_mut().enumerate() {
+                let id = PortId(i as u16);
+                if !used.contains(&id)
+                    && let Some(slot) = slot.take()
+                {
+                    out.push((id, slot));
+                }
+            }
+        }
+        out
+    }
+}

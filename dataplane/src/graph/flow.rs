@@ -1,0 +1,197 @@
+//! Ports: how many each element has, and who moves the packets through each. Pure; reports all
+//! errors, in Click's words.
+use crate::info::{Count, Flow, Info};
+use crate::lang::{Diagnostic, Flat};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The resolved ports of one element.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Flow of each input.
+    pub inputs: Vec<Flow>,
+    /// Flow of each output.
+    pub outputs: Vec<Flow>,
+}
+
+/// Numbers of inputs and outputs of each element, from its class and its connections. Connections
+/// to ports that do not exist are errors.
+pub fn count_ports(flat: &Flat, infos: &[&Info], errors: &mut Vec<Diagnostic>) -> Vec<(usize, usize)> {
+    let mut used = vec![(0, 0); flat.elements.len()];
+    for c in &flat.connections {
+        let (from, to) = (&mut used[c.from].1, c.from_port + 1);
+        *from = to.max(*from);
+        let (into, to) = (&mut used[c.to].0, c.to_port + 1);
+        *into = to.max(*into);
+    }
+    let fit = |n: usize, c: Count, inputs: usize| if c.same { inputs } else { n.clamp(c.min, c.max.max(c.min)) };
+    let counts: Vec<(usize, usize)> = used
+        .iter()
+        .zip(infos)
+        .map(|(&(i, o), info)| {
+            let (ci, co) = info.port_counts();
+            // `-/=`: as many outputs as inputs; either side may be the one that says how many.
+            let inputs = if co.same { fit(i.max(o), ci, 0) } else { fit(i, ci, 0) };
+            (inputs, fit(o, co, inputs))
+        })
+        .collect();
+    let mut said = hashbrown::HashSet::new();
+    for c in &flat.connections {
+        for (element, port, have, kind) in
+            [(c.from, c.from_port, counts[c.from].1, "output"), (c.to, c.to_port, counts[c.to].0, "input")]
+        {
+            if port >= have && said.insert((element, port, kind)) {
+                let e = &flat.elements[element];
+                let message = format!("‘{}’ has no {kind} {port}", e.name);
+                let limit = match have {
+                    0 => format!("{} has no {kind}s", e.class),
+                    1 => format!("{} has one {kind}: 0", e.class),
+                    n => format!("{} has {n} {kind}s: 0 to {}", e.class, n - 1),
+                };
+                errors.push(Diagnostic::error(Some(c.at.clone()), message).hint(Some(limit)));
+            }
+        }
+    }
+    counts
+}
+
+/// Resolves the flow of every port, and checks that each connection can work.
+pub fn resolve(flat: &Flat, infos: &[&Info], counts: &[(usize, usize)], errors: &mut Vec<Diagnostic>) -> Vec<Ports> {
+    let mut ports: Vec<Ports> = infos
+        .iter()
+        .zip(counts)
+        .map(|(info, &(i, o))| Ports {
+            inputs: (0..i).map(|p| info.input_flow(p)).collect(),
+            outputs: (0..o).map(|p| info.output_flow(p)).collect(),
+        })
+        .collect();
+    let valid: Vec<_> =
+        flat.connections.iter().filter(|c| c.from_port < counts[c.from].1 && c.to_port < counts[c.to].0).collect();
+    spread(&mut ports, &valid);
+    for c in &valid {
+        let (f, t) = (ports[c.from].outputs[c.from_port], ports[c.to].inputs[c.to_port]);
+        if f != t && f != Flow::Agnostic && t != Flow::Agnostic {
+            let message = format!(
+                "‘{}’ {} output {} connected to ‘{}’ {} input {}",
+                flat.elements[c.from].name,
+                f.name(),
+                c.from_port,
+                flat.elements[c.to].name,
+                t.name(),
+                c.to_port
+            );
+            let hint = match (f, t) {
+                (Flow::Push, _) => "put a Queue between them",
+                _ => "put an Unqueue between them",
+            };
+            errors.push(Diagnostic::error(Some(c.at.clone()), message).hint(Some(hint.into())));
+        }
+    }
+    for (id, (p, info)) in ports.iter_mut().zip(infos).enumerate() {
+        mixed(flat, id, p, info, errors);
+        for flow in p.inputs.iter_mut().chain(&mut p.outputs) {
+            if *flow == Flow::Agnostic {
+                *flow = Flow::Push; // as in Click: what nothing decides pushes
+            }
+        }
+    }
+    reused(flat, &ports, &valid, errors);
+    unused(flat, &ports, &valid, errors);
+    ports
+}
+
+/// Agnostic ports take the flow of the other end, and pass it on through their element.
+fn spread(ports: &mut [Ports], connections: &[&crate::lang::Connection]) {
+    let agnostic: Vec<(Vec<usize>, Vec<usize>)> = ports
+        .iter()
+        .map(|p| {
+            let list = |f: &[Flow]| (0..f.len()).filter(|&i| f[i] == Flow::Agnostic).collect();
+            (list(&p.inputs), list(&p.outputs))
+        })
+        .collect();
+    // A work list, so that long chains take linear time.
+    let mut touching: Vec<Vec<usize>> = vec![Vec::new(); ports.len()];
+    for (i, c) in connections.iter().enumerate() {
+        touching[c.from].push(i);
+        touching[c.to].push(i);
+    }
+    let mut todo: Vec<usize> = (0..connections.len()).rev().collect();
+    while let Some(i) = todo.pop() {
+        let c = connections[i];
+        let (f, t) = (ports[c.from].outputs[c.from_port], ports[c.to].inputs[c.to_port]);
+        let (id, flow) = match (f, t) {
+            (Flow::Agnostic, Flow::Agnostic) => continue,
+            (Flow::Agnostic, known) => (c.from, known),
+            (known, Flow::Agnostic) => (c.to, known),
+            _ => continue,
+        };
+        for &p in &agnostic[id].0 {
+            if ports[id].inputs[p] == Flow::Agnostic {
+                ports[id].inputs[p] = flow;
+            }
+        }
+        for &p in &agnostic[id].1 {
+            if ports[id].outputs[p] == Flow::Agnostic {
+                ports[id].outputs[p] = flow;
+            }
+        }
+        todo.extend(&touching[id]);
+    }
+}
+
+/// An element whose agnostic ports ended up with different flows.
+fn mixed(flat: &Flat, id: usize, p: &Ports, info: &Info, errors: &mut Vec<Diagnostic>) {
+    let first = |flows: &[Flow], declared: &dyn Fn(usize) -> Flow, flow| {
+        (0..flows.len()).find(|&i| declared(i) == Flow::Agnostic && flows[i] == flow)
+    };
+    for (a, b) in [(Flow::Push, Flow::Pull), (Flow::Pull, Flow::Push)] {
+        let input = first(&p.inputs, &|i| info.input_flow(i), a);
+        let output = first(&p.outputs, &|i| info.output_flow(i), b);
+        if let (Some(i), Some(o)) = (input, output) {
+            let e = &flat.elements[id];
+            let message =
+                format!("agnostic ‘{}’ in mixed context: {} input {i}, {} output {o}", e.name, a.name(), b.name());
+            errors.push(Diagnostic::error(Some(e.at.clone()), message));
+        }
+    }
+}
+
+/// Push outputs and pull inputs take one connection.
+fn reused(flat: &Flat, ports: &[Ports], connections: &[&crate::lang::Connection], errors: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<(bool, usize, usize), usize> = BTreeMap::new();
+    for c in connections {
+        let out = (true, c.from, c.from_port, ports[c.from].outputs[c.from_port], Flow::Push, "push output");
+        let inp = (false, c.to, c.to_port, ports[c.to].inputs[c.to_port], Flow::Pull, "pull input");
+        for (side, element, port, flow, active, kind) in [out, inp] {
+            let n = seen.entry((side, element, port)).or_insert(0);
+            *n += 1;
+            if flow == active && *n == 2 {
+                let message = format!("illegal reuse of ‘{}’ {kind} {port}", flat.elements[element].name);
+                let hint = if side { "use Tee to copy packets to several places" } else { "use a scheduler" };
+                errors.push(Diagnostic::error(Some(c.at.clone()), message).hint(Some(String::from(hint))));
+            } else if flow != active && side && *n == 2 {
+                let message = format!("illegal reuse of ‘{}’ pull output {port}", flat.elements[element].name);
+                errors.push(Diagnostic::error(Some(c.at.clone()), message));
+            }
+        }
+    }
+}
+
+fn unused(flat: &Flat, ports: &[Ports], connections: &[&crate::lang::Connection], errors: &mut Vec<Diagnostic>) {
+    let mut used = hashbrown::HashSet::new();
+    for c in connections {
+        used.insert((true, c.from, c.from_port));
+        used.insert((false, c.to, c.to_port));
+    }
+    for (id, e) in flat.elements.iter().enumerate() {
+        for (side, kind, n) in [(false, "input", ports[id].inputs.len()), (true, "output", ports[id].outputs.len())] {
+            for port in (0..n).filter(|&p| !used.contains(&(side, id, p))) {
+                let message = format!("‘{}’ {kind} {port} unused", e.name);
+                errors.push(Diagnostic::error(Some(e.at.clone()), message));
+            }
+        }
+    }
+}

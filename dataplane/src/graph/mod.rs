@@ -1,0 +1,138 @@
+//! The tables that the engine runs: nodes, edges, and what the checks found out about them.
+//!
+//! Reading order: [`plan`] (from a configuration to a graph), [`flow`] (push, pull, agnostic).
+pub mod flow;
+pub mod plan;
+
+use crate::args::NameDb;
+use crate::count::{Count, Counts};
+use crate::element::{Class, Element};
+use crate::info::{Flow, Task};
+use crate::lang::Flat;
+use crate::port::{PortId, PortSlot};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use hashbrown::HashMap;
+
+/// One element of a graph, without its state.
+pub struct Node {
+    /// Name, `compound/inner` for elements of compounds.
+    pub name: String,
+    /// Class.
+    pub class: &'static Class,
+    /// Arguments as written.
+    pub config: String,
+    /// Edge at each output.
+    pub(crate) outs: Vec<u32>,
+    /// Edge at each pull input; none at push inputs.
+    pub(crate) ins: Vec<Option<u32>>,
+    /// Resolved flow of each input.
+    pub in_flow: Vec<Flow>,
+    /// Resolved flow of each output.
+    pub out_flow: Vec<Flow>,
+    /// Notifiers upstream of each pull input.
+    pub(crate) notifiers: Vec<Vec<usize>>,
+    /// Tasks that this notifier wakes.
+    pub(crate) listeners: Vec<usize>,
+    /// This notifier has packets.
+    pub(crate) active: bool,
+    /// This task gets a turn in the next round.
+    pub(crate) runnable: bool,
+    /// It is a task.
+    pub(crate) task: bool,
+    /// Share of the rounds, 1024 for one turn a round.
+    pub(crate) tickets: u32,
+    pub(crate) credit: u32,
+    /// When its timer fires; `u64::MAX` when unset.
+    pub(crate) timer: u64,
+}
+
+impl Node {
+    pub(crate) fn is_task(info: Task, in_flow: &[Flow], out_flow: &[Flow]) -> bool {
+        match info {
+            Task::No => false,
+            Task::Yes => true,
+            Task::IfPull => in_flow.first() == Some(&Flow::Pull),
+            Task::IfPush => out_flow.first() == Some(&Flow::Push),
+        }
+    }
+}
+
+/// A connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Edge {
+    /// Element it leaves.
+    pub from: u32,
+    /// Output it leaves from.
+    pub from_port: u16,
+    /// Input it enters.
+    pub port: u16,
+    /// Element it enters.
+    pub to: u32,
+    /// Edge at output 0 of that element, where the rest of a batch goes on.
+    pub(crate) then: Option<u32>,
+}
+
+/// The counters of a graph, readable from any thread.
+#[derive(Default)]
+pub struct GraphCounts {
+    /// By element.
+    pub nodes: Vec<Counts>,
+    /// Packets by edge.
+    pub edges: Vec<Count>,
+}
+
+/// The tables of a graph, without its elements.
+#[derive(Default)]
+pub struct Topology {
+    /// Elements.
+    pub nodes: Vec<Node>,
+    /// Connections.
+    pub edges: Vec<Edge>,
+    pub(crate) tasks: Vec<usize>,
+    /// Counters.
+    pub counts: Arc<GraphCounts>,
+    pub(crate) index: HashMap<String, usize>,
+    /// The configuration it was made from, compounds expanded.
+    pub flat: Flat,
+    /// That configuration as it was written.
+    pub source: String,
+    /// Names of addresses and ports, for arguments that change later.
+    pub(crate) names: NameDb,
+}
+
+impl Topology {
+    /// Number of the element called `name`.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.index.get(name).copied()
+    }
+
+    /// `name [output] -> [input] name`, as the configuration would say it.
+    pub fn edge_name(&self, edge: usize) -> String {
+        let e = &self.edges[edge];
+        let (from, to) = (&self.nodes[e.from as usize].name, &self.nodes[e.to as usize].name);
+        alloc::format!("{from} [{}] -> [{}] {to}", e.from_port, e.port)
+    }
+}
+
+/// A graph that is ready to run: all that can fail has been done.
+#[derive(Default)]
+pub struct Plan {
+    /// The tables.
+    pub topo: Topology,
+    /// The elements.
+    pub(crate) slots: Vec<Option<Box<dyn Element>>>,
+    /// Ports that the running engine does not have yet.
+    pub(crate) new_ports: Vec<(PortId, PortSlot)>,
+    /// All ports that the graph uses; others are taken out of the engine.
+    pub(crate) ports: Vec<PortId>,
+}
+
+impl Plan {
+    /// The ports that come with the plan.
+    pub fn new_ports(&self) -> impl Iterator<Item = &PortSlot> {
+        self.new_ports.iter().map(|p| &p.1)
+    }
+}

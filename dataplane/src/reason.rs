@@ -1,0 +1,112 @@
+//! Why a packet ended without reaching an output: a closed list, so that every loss has a name.
+
+/// Defines the reasons with the name that reports and metrics use.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Why a packet was dropped.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+        #[repr(u8)]
+        pub enum Reason { $($(#[$doc])* $name,)* }
+
+        impl Reason {
+            /// All reasons, in the order of their numbers.
+            pub const ALL: &'static [Reason] = &[$(Reason::$name,)*];
+
+            /// The name in reports and metrics: lower case, underscores.
+            pub fn name(self) -> &'static str {
+                match self { $(Reason::$name => $text,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Sent to an output that is connected to nothing.
+    Unconnected = "unconnected",
+    /// Passed more edges than any sane path has.
+    Loop = "loop",
+    /// The buffer pool was empty.
+    NoBuffer = "no_buffer",
+    /// No room for a new header before the data.
+    NoHeadroom = "no_headroom",
+    /// A queue was full.
+    QueueFull = "queue_full",
+    /// A queue was emptied by a handler.
+    QueueReset = "queue_reset",
+    /// Shorter than the header that was expected.
+    Truncated = "truncated",
+    /// A malformed Ethernet header or an address that no host may use.
+    BadEthernet = "bad_ethernet",
+    /// A malformed VLAN tag.
+    BadVlan = "bad_vlan",
+    /// A malformed ARP message.
+    BadArp = "bad_arp",
+    /// A malformed IP header.
+    BadIp = "bad_ip",
+    /// A malformed transport header.
+    BadTransport = "bad_transport",
+    /// A wrong checksum.
+    BadChecksum = "bad_checksum",
+    /// A source address that no host may use.
+    BadSource = "bad_source",
+    /// A malformed NSH header (RFC 8300).
+    BadNsh = "bad_nsh",
+    /// A length outside the limits that an element checks.
+    BadLength = "bad_length",
+    /// Time to live or hop limit expired.
+    TtlExpired = "ttl_expired",
+    /// No route to the destination.
+    NoRoute = "no_route",
+    /// A filter rule said so.
+    Filtered = "filtered",
+    /// No rule or pattern matched.
+    Unmatched = "unmatched",
+    /// Addressed to another host.
+    OtherHost = "other_host",
+    /// The rate limit was exceeded.
+    Policed = "policed",
+    /// Waiting for an address that was not resolved in time.
+    Unresolved = "unresolved",
+    /// The element was told to suppress the output.
+    Suppressed = "suppressed",
+    /// Lost on purpose: an impairment or a sampling element.
+    Sampled = "sampled",
+    /// Too big, and must not be fragmented.
+    TooBig = "too_big",
+    /// Fragments that did not become a whole packet in time or space.
+    Reassembly = "reassembly",
+    /// No ICMP error may be sent for this packet (RFC 1812 section 4.3.2.7).
+    NoIcmpError = "no_icmp_error",
+    /// Longer than a buffer or than the link takes.
+    Oversize = "oversize",
+    /// Offload metadata that contradict the frame.
+    BadOffload = "bad_offload",
+    /// The port could not send any more.
+    TxFull = "tx_full",
+    /// The port is down or gone.
+    PortDown = "port_down",
+    /// Writing to a file failed.
+    WriteFailed = "write_failed",
+    /// A graph that was replaced held it, and the new graph has no place for it.
+    SwapOverflow = "swap_overflow",
+    /// The graph was shut down while it held the packet.
+    Shutdown = "shutdown",
+    /// A script ended it.
+    Script = "script",
+}
+
+/// Number of reasons.
+pub const REASONS: usize = Reason::ALL.len();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_numbers_index_the_list() {
+        for (i, r) in Reason::ALL.iter().enumerate() {
+            assert_eq!(*r as usize, i);
+            assert!(Reason::ALL[..i].iter().all(|o| o.name() != r.name()));
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Packet traces and taps: what happened to single packets, recorded while they happen.
+//!
+//! Nothing here runs while no trace and no tap is on: the engine tests one flag per batch. A packet
+//! is traced by a bit in its annotations; its copies inherit the bit, and so belong to its trace.
+use crate::graph::Topology;
+use crate::packet::Packet;
+use crate::reason::Reason;
+use crate::wire::describe::{Field, fields};
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// Most packets that one trace marks.
+pub const MAX_TRACED: usize = 4096;
+/// Steps kept for one packet and its copies; a packet that goes round for ever stops filling memory.
+const MAX_STEPS: usize = 256;
+
+/// Chooses packets.
+pub type Filter = Box<dyn Fn(&Packet) -> bool + Send>;
+
+/// What a packet's way through one element ended in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Left through this output.
+    Output(usize),
+    /// A copy left through this output.
+    Copied(usize),
+    /// Stayed inside (a queue, say).
+    Held,
+    /// Did its job.
+    Consumed,
+    /// Left through a port or into a file.
+    Transmitted,
+    /// Dropped.
+    Dropped(Reason),
+}
+
+/// A header field that an element changed. Empty texts: the field was added or removed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// The field, as tshark names it; `paint`, `dst` and `length` for annotations and length.
+    pub field: String,
+    /// Before.
+    pub from: String,
+    /// After.
+    pub to: String,
+}
+
+/// One element on a packet's way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The element's name.
+    pub element: String,
+    /// Its class.
+    pub class: &'static str,
+    /// The input the packet entered; `None` when it came out of the element (a port, a queue).
+    pub input: Option<usize>,
+    /// What the element changed.
+    pub changes: Vec<Change>,
+    /// How it ended there.
+    pub end: End,
+}
+
+/// A traced packet's whole way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Traced {
+    /// Element through which it came.
+    pub source: String,
+    /// When it came, nanoseconds since the epoch.
+    pub time: u64,
+    /// Its bytes then.
+    pub frame: Vec<u8>,
+    /// The elements it passed, in order.
+    pub steps: Vec<Step>,
+}
+
+/// A traced packet as it entered an element.
+pub(crate) struct Entered {
+    id: u16,
+    input: Option<usize>,
+    look: Look,
+}
+
+/// What is compared.
+struct Look {
+    fields: Vec<Field>,
+    paint: u8,
+    dst: core::net::Ipv4Addr,
+    len: usize,
+}
+
+impl Look {
+    fn of(p: &Packet) -> Look {
+        // Packets without a link header (stripped, say) are read from the network header on.
+        let mut list = match (p.mac_off(), p.net_off()) {
+            (None, Some(at)) => crate::wire::describe::network_fields(p.data().get(at..).unwrap_or_default()),
+            _ => fields(p.data()),
+        };
+        list.truncate(128);
+        Look { fields: list, paint: p.paint(), dst: p.dst(), len: p.len() }
+    }
+
+    fn changes(&self, after: &Look) -> Vec<Change> {
+        let mut out = Vec::new();
+        let mut note = |field: &str, from: String, to: String| {
+            if from != to {
+                out.push(Change { field: field.to_string(), from, to });
+            }
+        };
+        for f in &self.fields {
+            let now = after.fields.iter().find(|g| g.name == f.name).map(|g| g.value.clone());
+            note(f.name, f.value.clone(), now.unwrap_or_default());
+        }
+        for f in after.fields.iter().filter(|f| self.fields.iter().all(|g| g.name != f.name)) {
+            note(f.name, String::new(), f.value.clone());
+        }
+        note("paint", self.paint.to_string(), after.paint.to_string());
+        note("dst", self.dst.to_string(), after.dst.to_string());
+        note("length", self.len.to_string(), after.len.to_string());
+        out
+    }
+}
+
+/// What is seen during one call of an element.
+#[derive(Default)]
+pub(crate) struct Frame {
+    pub(crate) entered: Vec<Entered>,
+    /// Packets that ended, in order.
+    ends: Vec<(u16, End)>,
+}
+
+/// Marks packets and records their ways.
+#[derive(Default)]
+pub(crate) struct Tracer {
+    /// Packets still to mark.
+    left: usize,
+    source: Option<String>,
+    filter: Option<Filter>,
+    pub(crate) packets: Vec<Traced>,
+    /// Element calls that are going on, the innermost last.
+    pub(crate) calls: Vec<Frame>,
+}
+
+impl Tracer {
+    pub(crate) fn start(&mut self, count: usize, source: Option<String>, filter: Option<Filter>) {
+        *self = Tracer { left: count.min(MAX_TRACED), source, filter, ..Tracer::default() };
+    }
+
+    /// A trace is going on: packets are to be marked, or marked ones may still be under way.
+    pub(crate) fn is_on(&self) -> bool {
+        self.left > 0 || !self.packets.is_empty()
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Marks a packet that has come in, if it is wanted.
+    pub(crate) fn offer(&mut self, source: &str, now: u64, p: &mut Packet) {
+        let wanted = self.left > 0
+            && self.source.as_deref().is_none_or(|s| s == source)
+            && self.filter.as_ref().is_none_or(|f| f(p));
+        if wanted {
+            self.left -= 1;
+            p.set_trace(self.packets.len() as u16);
+            let frame = p.data().to_vec();
+            self.packets.push(Traced { source: source.to_string(), time: now, frame, steps: Vec::new() });
+        }
+    }
+
+    pub(crate) fn enter<'a>(&mut self, input: Option<usize>, packets: impl IntoIterator<Item = &'a Packet>) {
+        let Some(call) = self.calls.last_mut() else { return };
+        for p in packets {
+            if let Some(id) = p.trace() {
+                call.entered.push(Entered { id, input, look: Look::of(p) });
+            }
+        }
+    }
+
+    /// The packet ends in the call that is going on.
+    pub(crate) fn end(&mut self, p: &Packet, end: End) {
+        if let (Some(id), Some(call)) = (p.trace(), self.calls.last_mut()) {
+            call.ends.push((id, end));
+        }
+    }
+
+    /// The innermost call of element `id` is over; `left` are the packets that came out, with
+    /// their outputs.
+    pub(crate) fn leave<'a>(&mut self, topo: &Topology, id: usize, left: impl IntoIterator<Item = (usize, &'a Packet)>) {
+        let Some(Frame { entered, mut ends }) = self.calls.pop() else { return };
+        let mut left: Vec<(u16, usize, &Packet)> =
+            left.into_iter().filter_map(|(out, p)| Some((p.trace()?, out, p))).collect();
+        let node = &topo.nodes[id];
+        let mut step = |trace: u16, input, changes, end| {
+            let Some(packet) = self.packets.get_mut(trace as usize) else { return };
+            if packet.steps.len() < MAX_STEPS {
+                let (element, class) = (node.name.clone(), node.class.info.class);
+                packet.steps.push(Step { element, class, input, changes, end });
+            }
+        };
+        for e in entered {
+            // The packet itself is the last of its kind to come out: copies are made before.
+            if let Some(i) = left.iter().rposition(|l| l.0 == e.id) {
+                let (_, out, p) = left.remove(i);
+                step(e.id, e.input, e.look.changes(&Look::of(p)), End::Output(out));
+            } else if let Some(i) = ends.iter().position(|x| x.0 == e.id) {
+                step(e.id, e.input, Vec::new(), ends.remove(i).1);
+            } else {
+                step(e.id, e.input, Vec::new(), End::Held);
+            }
+        }
+        for (trace, out, _) in left {
+            let copied = self.packets.get(trace as usize).is_some_and(|t| {
+                t.steps.last().is_some_and(|s| s.element == node.name && s.input.is_some())
+            });
+            let Some(packet) = self.packets.get_mut(trace as usize) else { continue };
+            if packet.steps.len() < MAX_STEPS {
+                packet.steps.push(Step {
+                    element: node.name.clone(),
+                    class: node.class.info.class,
+                    input: None,
+                    changes: Vec::new(),
+                    end: if copied { End::Copied(out) } else { End::Output(out) },
+                });
+            }
+        }
+        for (trace, end) in ends {
+            let Some(packet) = self.packets.get_mut(trace as usize) else { continue };
+            if packet.steps.len() < MAX_STEPS {
+                let (element, class) = (node.name.clone(), node.class.info.class);
+                packet.steps.push(Step { element, class, input: None, changes: Vec::new(), end });
+            }
+        }
+    }
+}
+
+/// Where a tap looks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TapAt {
+    /// At an output of an element: everything that leaves there.
+    Output(String, usize),
+    /// At all drops.
+    Drops,
+}
+
+/// Takes what a tap sees. `note` says where, and for drops why. False: closed, the tap ends.
+pub type TapSink = Box<dyn FnMut(u64, &Packet, &str) -> bool + Send>;
+
+/// A tap: sees packets pass, at most `left` of them.
+pub struct Tap {
+    /// Where it looks.
+    pub at: TapAt,
+    /// Packets it will still see.
+    pub left: u64,
+    /// Where they go.
+    pub sink: TapSink,
+    pub(crate) edge: Option<u32>,
+}
+
+impl Tap {
+    /// A tap that sees `count` packets.
+    pub fn new(at: TapAt, count: u64, sink: TapSink) -> Tap {
+        Tap { at, left: count, sink, edge: None }
+    }
+
+    /// Finds its edge in a graph; false when there is none.
+    pub(crate) fn bind(&mut self, topo: &Topology) -> bool {
+        let TapAt::Output(name, port) = &self.at else { return true };
+        let node = topo.find(name).map(|id| &topo.nodes[id]);
+        self.edge = node.and_then(|n| n.outs.get(*port)).copied();
+        self.edge.is_some()
+    }
+
+    /// Shows a packet; false when the tap is done.
+    pub(crate) fn see(&mut self, now: u64, p: &Packet, note: &str) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        (self.sink)(now, p, note) && self.left > 0
+    }
+}

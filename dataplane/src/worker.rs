@@ -1,0 +1,226 @@
+//! A worker: one thread, pinned to a core, that runs an engine until it is told to stop.
+//!
+//! Whatever another thread wants of the engine it sends as a closure through a ring, which the
+//! worker looks at once per round: so everything happens between two rounds, and no lock is held
+//! while packets move. A worker with nothing to do sleeps in `poll`.
+use crate::engine::{Engine, Load};
+use crate::io::affinity;
+use crate::io::poll::{Interest, Waiter, Waker};
+use crate::port::PortObject;
+use crate::time;
+use std::io;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// Idle this long before it sleeps, nanoseconds: falling asleep and waking costs more than that.
+const PATIENCE: u64 = 50_000;
+/// Between two looks at ports that may have gone away, nanoseconds.
+const MAINTENANCE: u64 = 200_000_000;
+/// Commands that may wait.
+const COMMANDS: usize = 64;
+
+type Command = Box<dyn FnOnce(&mut Engine) + Send>;
+
+/// How a worker runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    /// Core to stay on.
+    pub core: Option<usize>,
+    /// Never sleeps.
+    pub busy_poll: bool,
+    /// With simulated time: do not end when nothing can happen any more, because commands may come.
+    pub wait_for_commands: bool,
+}
+
+struct Shared {
+    ring: Mutex<rtrb::Producer<Command>>,
+    waker: Waker,
+    gone: AtomicBool,
+}
+
+/// Reaches a worker from any thread.
+#[derive(Clone)]
+pub struct Remote(Arc<Shared>);
+
+/// The worker has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the worker has ended")
+    }
+}
+impl std::error::Error for Gone {}
+
+impl Remote {
+    /// Runs `f` between two rounds and waits for what it gives.
+    pub fn run<R: Send + 'static>(&self, f: impl FnOnce(&mut Engine) -> R + Send + 'static) -> Result<R, Gone> {
+        let (answer, wait) = mpsc::channel();
+        self.send(Box::new(move |e| {
+            let _ = answer.send(f(e)); // nobody waits any more: fine
+        }))?;
+        // The worker drops what it did not run when it ends, which ends the wait.
+        wait.recv().map_err(|_| Gone)
+    }
+
+    /// As [`run`](Self::run), without waiting.
+    pub fn send(&self, mut f: Command) -> Result<(), Gone> {
+        loop {
+            if self.0.gone.load(Acquire) {
+                return Err(Gone);
+            }
+            let pushed = self.0.ring.lock().map_err(|_| Gone)?.push(f);
+            self.0.waker.wake();
+            match pushed {
+                Ok(()) => return Ok(()),
+                Err(rtrb::PushError::Full(back)) => f = back,
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// How a worker ended.
+pub struct Ended {
+    /// The engine, with its graph and counters.
+    pub engine: Engine,
+    /// What elements reported as failures.
+    pub failures: Vec<String>,
+}
+
+/// A running worker.
+pub struct Worker {
+    remote: Remote,
+    thread: JoinHandle<Ended>,
+}
+
+impl Worker {
+    /// Starts a thread that runs `engine`. `report` is told what ports report.
+    ///
+    /// # Errors
+    /// The operating system refuses a thread or an event descriptor.
+    pub fn start(engine: Engine, pace: Pace, report: impl FnMut(&str) + Send + 'static) -> io::Result<Worker> {
+        let (ring, commands) = rtrb::RingBuffer::new(COMMANDS);
+        let (waiter, waker) = Waiter::new()?;
+        let shared = Arc::new(Shared { ring: Mutex::new(ring), waker, gone: AtomicBool::new(false) });
+        let remote = Remote(shared.clone());
+        let body = move || {
+            if let Some(core) = pace.core {
+                let _ = affinity::pin(core); // a core that is not ours: run anywhere
+            }
+            let mut state = Loop { engine, commands, waiter, pace, report, idle_since: None, maintained: 0 };
+            while state.turn() {}
+            shared.gone.store(true, Release);
+            while state.commands.pop().is_ok() {}
+            Ended { failures: state.engine.take_failures(), engine: state.engine }
+        };
+        let thread = std::thread::Builder::new().name("worker".into()).spawn(body)?;
+        Ok(Worker { remote, thread })
+    }
+
+    /// Reaches the worker.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for its end. `None` if it panicked.
+    pub fn join(self) -> Option<Ended> {
+        self.thread.join().ok()
+    }
+}
+
+struct Loop<R> {
+    engine: Engine,
+    commands: rtrb::Consumer<Command>,
+    waiter: Waiter,
+    pace: Pace,
+    report: R,
+    idle_since: Option<u64>,
+    maintained: u64,
+}
+
+impl<R: FnMut(&str)> Loop<R> {
+    /// One round and what belongs to it; false at the end.
+    fn turn(&mut self) -> bool {
+        let load = self.engine.round();
+        let mut busy = load == Load::Busy;
+        while let Ok(command) = self.commands.pop() {
+            command(&mut self.engine);
+            busy = true;
+        }
+        if self.engine.stopping() {
+            return false;
+        }
+        if busy {
+            self.idle_since = None;
+            return true;
+        }
+        if self.engine.is_simulated() {
+            return self.skip_time(load);
+        }
+        let now = time::now();
+        if now.saturating_sub(self.maintained) >= MAINTENANCE {
+            self.maintained = now;
+            self.maintain();
+        }
+        let since = *self.idle_since.get_or_insert(now);
+        if !self.pace.busy_poll && now.saturating_sub(since) >= PATIENCE {
+            self.sleep(now);
+        }
+        true
+    }
+
+    /// Simulated time jumps when no task is runnable.
+    fn skip_time(&mut self, load: Load) -> bool {
+        if load == Load::Idle && !self.engine.jump_to_timer() {
+            if !self.pace.wait_for_commands {
+                return false;
+            }
+            self.waiter.wait(&[], Some(MAINTENANCE));
+        }
+        true
+    }
+
+    /// Blocks until a port has packets, a timer is due, or a command came.
+    fn sleep(&mut self, now: u64) {
+        let mut wait = MAINTENANCE;
+        if let Some(t) = self.engine.next_timer() {
+            wait = wait.min(t.saturating_sub(now));
+        }
+        if wait == 0 {
+            return;
+        }
+        let fds: Vec<(i32, Interest)> = self
+            .engine
+            .ports()
+            .filter_map(|p| match &p.object {
+                PortObject::Rx(d) => Some((d.fd()?, Interest::Read)),
+                PortObject::Tx(d) if p.is_blocked() => Some((d.fd()?, Interest::Write)),
+                PortObject::Tx(_) => None,
+            })
+            .collect();
+        self.waiter.wait(&fds, Some(wait));
+    }
+
+    fn maintain(&mut self) {
+        for slot in self.engine.ports_mut() {
+            let (up, news) = match &mut slot.object {
+                PortObject::Rx(d) => d.maintain(),
+                PortObject::Tx(d) => d.maintain(),
+            };
+            slot.counters.up.set(up.into());
+            if let Some(news) = news {
+                (self.report)(&news);
+            }
+        }
+    }
+}

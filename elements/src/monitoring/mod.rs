@@ -1,0 +1,2 @@
+//! Counting and measuring.
+pub mod counter;

@@ -1,0 +1,3 @@
+//! Where push meets pull: queues, and the tasks that empty them.
+pub mod queue;
+pub mod unqueue;

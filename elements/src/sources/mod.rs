@@ -1,0 +1,2 @@
+//! Elements that make packets.
+pub mod infinite_source;
