@@ -1,3 +1,5 @@
 //! The engine of Sluice.
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
+
+pub mod wire;
