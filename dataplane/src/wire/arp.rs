@@ -144,6 +144,7 @@ impl Arp {
 mod tests {
     use super::super::testing::{hex, refuses_every_truncation};
     use super::*;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     const REQUEST: &str = "0001 0800 06 04 0001 020304050607 0a000001 000000000000 0a000002";

@@ -36,9 +36,7 @@ pub const TYPE_NSH: u16 = 0x894f;
 
 /// An Ethernet header in place.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct Ethernet {
     dst: EtherAddr,
     src: EtherAddr,

@@ -27,9 +27,7 @@ const VERSION_MASK: u16 = 0x0007;
 
 /// A GRE header in place, without its optional words.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct Gre {
     flags_version: U16,
     protocol: U16,
@@ -224,7 +222,8 @@ mod tests {
     #[test]
     fn refuses_truncation() {
         for flags in 0..8u16 {
-            let gre = Gre::new(0x0800, flags << 12 & FLAG_SEQUENCE | flags << 12 & FLAG_KEY | flags << 13 & FLAG_CHECKSUM);
+            let gre =
+                Gre::new(0x0800, flags << 12 & FLAG_SEQUENCE | flags << 12 & FLAG_KEY | flags << 13 & FLAG_CHECKSUM);
             let mut bytes = gre.as_bytes().to_vec();
             bytes.resize(gre.header_len(), 0);
             refuses_every_truncation(&bytes, |b| Gre::parse(b).is_ok());

@@ -156,9 +156,7 @@ pub const fn has_ident(kind: u8) -> bool {
 
 /// An ICMP header in place.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct Icmp {
     kind: u8,
     code: u8,

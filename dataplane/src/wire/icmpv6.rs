@@ -118,9 +118,7 @@ pub const fn is_error(kind: u8) -> bool {
 
 /// An ICMPv6 header in place.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct Icmpv6 {
     kind: u8,
     code: u8,
@@ -228,9 +226,7 @@ impl Icmpv6 {
 
 /// A neighbour solicitation or advertisement in place (RFC 4861 sections 4.3, 4.4).
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct Neighbor {
     icmp: Icmpv6,
     target: [u8; 16],

@@ -271,7 +271,7 @@ impl Ipv4 {
     /// Sets the header's length, bytes: a multiple of 4 from 20 to 60 (other values are rounded down and cut to 4 bits).
     #[inline]
     pub fn set_header_len(&mut self, len: usize) {
-        self.version_len = 0x40 | (len / 4 & 0xf) as u8;
+        self.version_len = 0x40 | ((len / 4) & 0xf) as u8;
     }
 
     /// Sets DSCP and ECN together.
@@ -345,7 +345,11 @@ impl Ipv4 {
     pub fn decrement_ttl(&mut self) -> u8 {
         let word = |ttl, protocol| u16::from_be_bytes([ttl, protocol]);
         let new = self.ttl.saturating_sub(1);
-        self.set_checksum(checksum::update_u16(self.checksum(), word(self.ttl, self.protocol), word(new, self.protocol)));
+        self.set_checksum(checksum::update_u16(
+            self.checksum(),
+            word(self.ttl, self.protocol),
+            word(new, self.protocol),
+        ));
         self.ttl = new;
         new
     }

@@ -17,9 +17,7 @@ pub const MAX_HEADERS: usize = 16;
 
 /// A fragment header in place (RFC 8200 section 4.5).
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct Fragment {
     next_header: u8,
     reserved: u8,

@@ -11,6 +11,7 @@
 pub mod addr;
 pub mod arp;
 pub mod checksum;
+pub mod describe;
 pub mod ethernet;
 pub mod gre;
 pub mod icmp;

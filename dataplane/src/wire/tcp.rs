@@ -269,7 +269,7 @@ impl<'a> From<RawOption<'a>> for TcpOption<'a> {
             (OPTION_MSS, &[a, b]) => Self::Mss(u16::from_be_bytes([a, b])),
             (OPTION_WINDOW_SCALE, &[shift]) => Self::WindowScale(shift),
             (OPTION_SACK_PERMITTED, []) => Self::SackPermitted,
-            (OPTION_SACK, data) if !data.is_empty() && data.len() % 8 == 0 => Self::Sack(data.as_chunks().0),
+            (OPTION_SACK, data) if !data.is_empty() && data.len().is_multiple_of(8) => Self::Sack(data.as_chunks().0),
             (OPTION_TIMESTAMPS, &[a, b, c, d, e, f, g, h]) => {
                 Self::Timestamps(u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
             }

@@ -12,6 +12,6 @@ pub(super) fn refuses_every_truncation(full: &[u8], parses: impl Fn(&[u8]) -> bo
 /// The bytes that a string of hexadecimal digits (blanks ignored) stands for.
 pub(super) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
-    assert!(digits.len() % 2 == 0);
+    assert!(digits.len().is_multiple_of(2));
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }

@@ -14,9 +14,7 @@ pub const LEN: usize = 8;
 
 /// A UDP header in place.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct Udp {
     src_port: U16,
     dst_port: U16,

@@ -30,9 +30,7 @@ pub const fn tci(pcp: u8, dei: bool, vid: u16) -> u16 {
 
 /// A VLAN tag in place.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct Vlan {
     tci: U16,
     ether_type: U16,

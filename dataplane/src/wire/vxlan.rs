@@ -18,9 +18,7 @@ pub const VNI_MAX: u32 = 0xff_ffff;
 
 /// A VXLAN header in place.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct Vxlan {
     flags: u8,
     reserved1: [u8; 3],

@@ -35,9 +35,7 @@ pub const NEXT_MPLS: u8 = 5;
 
 /// A VXLAN-GPE header in place.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 pub struct VxlanGpe {
     flags: u8,
     reserved1: U16,

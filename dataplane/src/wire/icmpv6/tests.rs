@@ -98,7 +98,7 @@ proptest! {
 
     #[test]
     fn garbage_never_panics(mut bytes: Vec<u8>) {
-        let _ = NdOptions::new(&bytes).map(|o| o.map(|o| o.link())).count();
+        NdOptions::new(&bytes).flatten().for_each(|option| _ = option.link());
         if let Some(first) = bytes.first_mut() {
             *first = NEIGHBOR_SOLICIT;
         }

@@ -7,7 +7,10 @@ use proptest::prelude::*;
 /// MD type 1, TTL 63, IPv4 inside, path 0x010203, index 255, context 1 to 16, one byte of payload.
 const MD1: &str = "0fc6 01 01 010203 ff 0102030405060708090a0b0c0d0e0f10 45";
 
-fn read(text: &str) -> Result<Vec<Result<(u16, u8, usize, Vec<u8>), Malformed>>, Malformed> {
+/// Class, type, offset and value of a TLV.
+type Read = (u16, u8, usize, Vec<u8>);
+
+fn read(text: &str) -> Result<Vec<Result<Read, Malformed>>, Malformed> {
     let bytes = hex(text);
     let (_, context, _) = Nsh::parse_full(&bytes)?;
     Ok(tlvs(context).map(|t| t.map(|t| (t.class, t.kind, t.offset, t.value.to_vec()))).collect())
@@ -78,7 +81,8 @@ fn the_length_finds_the_inner_packet_of_unknown_md_types() {
 
 #[test]
 fn two_tlvs_of_which_one_is_padded() {
-    let want = vec![Ok((0x1000, 10, 0, vec![1, 2, 3])), Ok((0xfff6, 0x7f, 8, vec![])), Ok((0, 5, 12, vec![9, 9, 9, 9]))];
+    let want =
+        vec![Ok((0x1000, 10, 0, vec![1, 2, 3])), Ok((0xfff6, 0x7f, 8, vec![])), Ok((0, 5, 12, vec![9, 9, 9, 9]))];
     assert_eq!(read("0fc7 02 03 000001 ff 1000 0a 03 010203ee fff6 7f 80 0000 05 04 09090909"), Ok(want));
 }
 
