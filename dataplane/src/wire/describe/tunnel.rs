@@ -7,9 +7,10 @@ pub(super) fn nsh(walk: &mut Walk<'_>) -> Result<Next, Malformed> {
     let (header, context, _) = Nsh::parse_full(walk.rest())?;
     walk.put("nsh.version", 0, 1, header.version());
     walk.bit("nsh.Obit", 0, 1, header.is_oam());
-    walk.hex("nsh.unassigned", 0, 3, header.unassigned());
+    walk.put("nsh.unassigned", 0, 3, format_args!("{:#04x}", header.unassigned()));
     walk.put("nsh.ttl", 0, 2, header.ttl());
-    walk.put("nsh.length", 1, 1, header.header_len());
+    // In words, as the wire has it and as Wireshark prints it.
+    walk.put("nsh.length", 1, 1, header.header_len() / 4);
     walk.put("nsh.mdtype", 2, 1, header.md_type());
     walk.put("nsh.nextproto", 3, 1, header.next_protocol());
     walk.put("nsh.spi", 4, 3, header.spi());
