@@ -1,0 +1,510 @@
+//! Tokens to bodies: statements, classes and what a file requires.
+//!
+//! One pass, as in Click: an element must be declared before it is used, or where it is first
+//! used, and a class before its first element. After an error the parser skips to the end of the
+//! statement and goes on, so one reading finds every mistake.
+
+use super::{
+    Classes, Library, Loader, Requirement,
+    body::{Body, Class, ClassId, Part, What},
+    lexer::{Kind, Lexer, Token},
+    place::Spot,
+    sink::Sink,
+    suggest::did_you_mean,
+};
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec, vec::Vec};
+use hashbrown::HashMap;
+
+/// Click's limit on compound elements and groups within each other.
+const DEEPEST: usize = 50;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Block {
+    File,
+    Compound,
+    Group,
+}
+
+/// How a block ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Closed,
+    Bars,
+    Text,
+}
+
+/// The block being read.
+pub(super) struct Scope {
+    /// Whether `input` and `output` may be left out.
+    pub(super) nested: bool,
+    /// Whether the last connection ended at `output`.
+    pub(super) ends_output: bool,
+}
+
+pub(super) struct Parser<'a> {
+    pub(super) sink: Sink,
+    table: &'a dyn Classes,
+    loader: Option<&'a mut dyn Loader>,
+    pub(super) classes: Vec<Class>,
+    primitives: HashMap<String, ClassId>,
+    scopes: Vec<HashMap<String, ClassId>>,
+    pub(super) body: Body,
+    /// How many ports the file's port ranges may still expand to.
+    pub(super) ports_left: u32,
+    nesting: usize,
+    loaded: Vec<String>,
+    pub(super) requirements: Vec<Requirement>,
+    pub(super) provides: Vec<String>,
+    /// Where the text ended, which is where Click reports errors of compound elements.
+    pub(super) end: Spot,
+}
+
+impl<'a> Parser<'a> {
+    pub(super) fn new(table: &'a dyn Classes, loader: Option<&'a mut dyn Loader>, mut sink: Sink, file: &str) -> Self {
+        let start = Spot { file: sink.file(file), line: 1, column: 1 };
+        Parser {
+            sink,
+            table,
+            loader,
+            classes: Vec::new(),
+            primitives: HashMap::new(),
+            scopes: vec![HashMap::new()],
+            body: Body::new("", start, 0),
+            ports_left: 1 << 20,
+            nesting: 0,
+            loaded: Vec::new(),
+            requirements: Vec::new(),
+            provides: Vec::new(),
+            end: start,
+        }
+    }
+
+    pub(super) fn file(&mut self, text: &str, file: &str) {
+        let mut lx = Lexer::new(text, self.sink.file(file));
+        self.block(&mut lx, Block::File);
+        self.end = lx.spot();
+    }
+
+    pub(super) fn syntax(&mut self, t: &Token<'_>) {
+        let hint = (t.kind == Kind::End).then(|| String::from("the text ends here"));
+        let shown: String = t.text.chars().flat_map(printable).collect();
+        self.sink.error_hint(t.at, format!("syntax error near ‘{shown}’"), hint);
+    }
+
+    pub(super) fn expect(&mut self, lx: &mut Lexer<'_>, c: char, opened: Option<Spot>) -> bool {
+        let before = lx.last_end;
+        let t = lx.lex(&mut self.sink);
+        if t.is(c) {
+            return true;
+        }
+        lx.unlex(t);
+        let hint = opened.map(|s| format!("opened at line {}, column {}", s.line, s.column));
+        self.sink.error_hint(before, format!("expected '{c}'"), hint);
+        false
+    }
+
+    pub(super) fn block(&mut self, lx: &mut Lexer<'_>, block: Block) -> Ended {
+        let nested = block == Block::Group || self.body.depth > 0;
+        let mut scope = Scope { nested, ends_output: true };
+        loop {
+            let before = lx.last_end;
+            let t = lx.lex(&mut self.sink);
+            if self.sink.full() {
+                return Ended::Text;
+            }
+            match t.kind {
+                Kind::Ident | Kind::Arrow | Kind::DoubleArrow | Kind::Char('[' | '{' | '(') => {
+                    lx.unlex(t);
+                    self.connection(lx, &mut scope);
+                }
+                Kind::ElementClass => self.elementclass(lx),
+                Kind::Require => self.require(lx),
+                Kind::Provide => self.provide(lx),
+                Kind::Define => self.define(lx),
+                Kind::Char(';') => {}
+                Kind::Char('}') if block == Block::Compound => return Ended::Closed,
+                Kind::Bars if block == Block::Compound => return Ended::Bars,
+                Kind::Char(')') if block == Block::Group => return Ended::Closed,
+                Kind::Char('}') | Kind::Bars if block == Block::Group => {
+                    self.syntax(&t);
+                    lx.unlex(t);
+                    return Ended::Closed;
+                }
+                Kind::End => {
+                    let closing = if block == Block::Group { ')' } else { '}' };
+                    if block != Block::File {
+                        self.sink.error(before, format!("expected ‘{closing}’"));
+                    }
+                    return Ended::Text;
+                }
+                _ => {
+                    self.syntax(&t);
+                    self.recover(lx, &t);
+                }
+            }
+        }
+    }
+
+    /// After an error at `bad`: on to the next thing that looks like a statement.
+    pub(super) fn recover<'s>(&mut self, lx: &mut Lexer<'s>, bad: &Token<'s>) {
+        let mut t = *bad;
+        loop {
+            match t.kind {
+                Kind::Char(';') => return,
+                Kind::End | Kind::Char('}' | ')') | Kind::Bars => {
+                    // The bad token itself would be read, and reported, once more.
+                    if t.at != bad.at || t.kind == Kind::End {
+                        lx.unlex(t);
+                    }
+                    return;
+                }
+                Kind::ElementClass | Kind::Require | Kind::Provide | Kind::Define => return lx.unlex(t),
+                Kind::Char('{') => self.skip_braces(lx),
+                Kind::Char('(') => self.skip_parens(lx),
+                Kind::Ident if t.at.line != bad.at.line => {
+                    let next = lx.lex(&mut self.sink);
+                    let starts = matches!(next.kind, Kind::Colons | Kind::Arrow | Kind::DoubleArrow);
+                    lx.unlex(next);
+                    if starts {
+                        return lx.unlex(t);
+                    }
+                }
+                _ => {}
+            }
+            t = lx.lex(&mut self.sink);
+        }
+    }
+
+    fn skip_parens(&mut self, lx: &mut Lexer<'_>) {
+        lx.config(&mut self.sink);
+        let t = lx.lex(&mut self.sink);
+        if !t.is(')') {
+            lx.unlex(t);
+        }
+    }
+
+    fn skip_braces(&mut self, lx: &mut Lexer<'_>) {
+        let mut level = 1;
+        while level > 0 {
+            let t = lx.lex(&mut self.sink);
+            match t.kind {
+                Kind::End => return lx.unlex(t),
+                Kind::Char('{') => level += 1,
+                Kind::Char('}') => level -= 1,
+                Kind::Char('(') => self.skip_parens(lx),
+                _ => {}
+            }
+        }
+    }
+
+    /// The class of this name that is visible here.
+    pub(super) fn class(&mut self, name: &str) -> Option<ClassId> {
+        if let Some(id) = self.scopes.iter().rev().find_map(|s| s.get(name)) {
+            return Some(*id);
+        }
+        if let Some(id) = self.primitives.get(name) {
+            return Some(*id);
+        }
+        if !self.table.exists(name) {
+            return None;
+        }
+        let id = self.new_class(Class::Primitive(name.into()));
+        self.primitives.insert(name.into(), id);
+        Some(id)
+    }
+
+    fn new_class(&mut self, class: Class) -> ClassId {
+        self.classes.push(class);
+        self.classes.len() - 1
+    }
+
+    fn bind(&mut self, name: &str, id: ClassId) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.insert(name.into(), id);
+        }
+    }
+
+    fn class_names(&self) -> Vec<&str> {
+        let mut names = self.table.names();
+        names.extend(self.scopes.iter().flat_map(|s| s.keys()).map(String::as_str));
+        names.sort_unstable();
+        names
+    }
+
+    pub(super) fn class_hint(&self, name: &str) -> Option<String> {
+        if self.sink.suggesting() { did_you_mean(name, self.class_names()) } else { None }
+    }
+
+    /// A hint for a name that is neither element nor class.
+    pub(super) fn name_hint(&self, name: &str) -> Option<String> {
+        if !self.sink.suggesting() {
+            return None;
+        }
+        let mut names: Vec<&str> = self.body.names.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names.extend(self.class_names());
+        did_you_mean(name, names)
+    }
+
+    /// The class of this name; if there is none, that is an error, said once per name.
+    pub(super) fn class_or_error(&mut self, name: &str, at: Spot) -> ClassId {
+        self.class(name).unwrap_or_else(|| {
+            let hint = self.class_hint(name);
+            self.sink.error_hint(at, format!("unknown element class ‘{name}’"), hint);
+            self.unknown_class(name)
+        })
+    }
+
+    /// A class whose elements are dropped silently.
+    pub(super) fn no_class(&mut self) -> ClassId {
+        self.new_class(Class::Unknown)
+    }
+
+    pub(super) fn unknown_class(&mut self, name: &str) -> ClassId {
+        let id = self.new_class(Class::Unknown);
+        self.bind(name, id);
+        id
+    }
+
+    fn elementclass(&mut self, lx: &mut Lexer<'_>) {
+        let name = lx.lex(&mut self.sink);
+        if name.kind != Kind::Ident {
+            self.sink.error(name.at, "expected element type name");
+            return self.recover(lx, &name);
+        }
+        let next = lx.lex(&mut self.sink);
+        match next.kind {
+            Kind::Char('{') => {
+                self.compound(lx, name.text);
+            }
+            Kind::Ident => {
+                let id = self.class_or_error(next.text, next.at);
+                self.bind(name.text, id);
+            }
+            _ => {
+                self.syntax(&next);
+                self.unknown_class(name.text);
+                self.recover(lx, &next);
+            }
+        }
+    }
+
+    /// The inside of a compound element, after its `{`, up to and with its `}`. Returns its class.
+    pub(super) fn compound(&mut self, lx: &mut Lexer<'_>, name: &str) -> ClassId {
+        let (mut first, mut last): (Option<ClassId>, Option<ClassId>) = (None, None);
+        let mut extends = None;
+        loop {
+            let t = lx.lex(&mut self.sink);
+            if t.kind == Kind::Dots {
+                extends = Some(self.class(name).unwrap_or_else(|| {
+                    self.sink.error(t.at, format!("cannot extend unknown element class ‘{name}’"));
+                    self.unknown_class(name)
+                }));
+                let next = lx.lex(&mut self.sink);
+                if first.is_none() || !next.is('}') {
+                    self.sink.error(t.at, "‘...’ should occur last, after one or more compounds");
+                }
+                if next.is('}') {
+                    break;
+                }
+                lx.unlex(next);
+                continue;
+            }
+            lx.unlex(t);
+            if self.nesting >= DEEPEST {
+                self.sink.error(t.at, "maximum compound element nesting depth exceeded");
+                self.skip_braces(lx);
+                break;
+            }
+            let (id, ended) = self.compound_body(lx, name, t.at);
+            if let Some(Class::Compound(b)) = last.and_then(|l: ClassId| self.classes.get_mut(l)) {
+                b.overload = Some(id);
+            }
+            first = first.or(Some(id));
+            last = Some(id);
+            if ended != Ended::Bars {
+                break;
+            }
+        }
+        if let (Some(_), Some(Class::Compound(b))) = (extends, last.and_then(|l| self.classes.get_mut(l))) {
+            b.overload = extends;
+        }
+        let id = first.unwrap_or_else(|| self.new_class(Class::Unknown));
+        if !name.is_empty() {
+            self.bind(name, id);
+        }
+        id
+    }
+
+    fn compound_body(&mut self, lx: &mut Lexer<'_>, name: &str, at: Spot) -> (ClassId, Ended) {
+        let depth = self.body.depth + 1;
+        let outside = Box::new(core::mem::replace(&mut self.body, Body::compound(name, at, depth)));
+        self.scopes.push(HashMap::new());
+        self.nesting += 1;
+        self.formals(lx);
+        let ended = self.block(lx, Block::Compound);
+        self.nesting -= 1;
+        self.scopes.pop();
+        let mut body = core::mem::replace(&mut self.body, *outside);
+        for (which, output) in [(0, false), (1, true)] {
+            let (ports, errors) = body.check_pseudo(which, output, body.printable_name());
+            body.ports[which] = ports;
+            // A body cut short by the end of the text has enough errors.
+            if ended != Ended::Text {
+                errors.into_iter().for_each(|e| self.sink.error(at, e));
+            }
+        }
+        (0..body.elements.len()).for_each(|i| body.settle_name(i));
+        (self.new_class(Class::Compound(body)), ended)
+    }
+
+    /// `$a, KEY $b, __REST__ $c |`
+    fn formals(&mut self, lx: &mut Lexer<'_>) {
+        loop {
+            let mut t = lx.lex(&mut self.sink);
+            let mut keyword = "";
+            if t.kind == Kind::Ident {
+                let next = lx.lex(&mut self.sink);
+                if next.kind != Kind::Variable {
+                    if !self.body.formals.is_empty() {
+                        self.sink.error(t.at, "expected variable");
+                    }
+                    lx.unlex(next);
+                    return lx.unlex(t);
+                }
+                keyword = t.text;
+                t = next;
+            } else if t.is('|') {
+                return;
+            } else if t.kind != Kind::Variable {
+                if !self.body.formals.is_empty() {
+                    self.sink.error(t.at, "expected variable");
+                }
+                return lx.unlex(t);
+            }
+            self.formal(t.text, keyword, t.at);
+            let separator = lx.lex(&mut self.sink);
+            if separator.is('|') {
+                return;
+            }
+            if !separator.is(',') {
+                self.sink.error(separator.at, "expected ‘,’ or ‘|’");
+                return lx.unlex(separator);
+            }
+        }
+    }
+
+    /// `define($NAME value, ...)`
+    fn define(&mut self, lx: &mut Lexer<'_>) {
+        let Some((args, at)) = self.parenthesized(lx) else { return };
+        for arg in crate::args::split_args(&args) {
+            let (var, value) = crate::args::shift_word(&arg);
+            let name = var.strip_prefix('$').unwrap_or_default();
+            if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
+                if !arg.is_empty() {
+                    self.sink.error(at, "bad ‘define’ declaration: not a variable");
+                }
+            } else if !self.multiply_defined(name, at) {
+                self.body.defines.push((name.into(), value.into()));
+            }
+        }
+    }
+
+    fn parenthesized(&mut self, lx: &mut Lexer<'_>) -> Option<(String, Spot)> {
+        if !self.expect(lx, '(', None) {
+            return None;
+        }
+        let at = lx.last_end;
+        let text = lx.config(&mut self.sink);
+        self.expect(lx, ')', Some(at));
+        Some((text, at))
+    }
+
+    fn provide(&mut self, lx: &mut Lexer<'_>) {
+        if let Some((args, _)) = self.parenthesized(lx) {
+            let names = crate::args::split_args(&args);
+            self.provides.extend(names.iter().filter(|n| !n.is_empty()).map(|n| crate::args::unquote_text(n)));
+        }
+    }
+
+    /// `require(package x, library y, compact_config)`, or `require(x)` for a package.
+    fn require(&mut self, lx: &mut Lexer<'_>) {
+        let Some((args, at)) = self.parenthesized(lx) else { return };
+        for arg in crate::args::split_args(&args) {
+            let words = crate::args::split_words(&arg);
+            let words: Vec<String> = words.into_iter().map(crate::args::unquote_text).collect();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            match words[..] {
+                [] => {}
+                ["compact_config"] => self.requirements.push(Requirement::new("compact_config", "")),
+                ["library", file] => self.library(file, at),
+                ["package", name] => self.requirements.push(Requirement::new("package", name)),
+                [name] if name != "package" && name != "library" && crate::args::is_word(name) => {
+                    self.requirements.push(Requirement::new("package", name));
+                }
+                _ => self.sink.error(at, "syntax error at requirement"),
+            }
+        }
+    }
+
+    fn library(&mut self, name: &str, at: Spot) {
+        if self.body.depth > 0 {
+            return self.sink.error(at, "‘require library’ must be used at file scope");
+        }
+        let Some(loader) = self.loader.as_deref_mut() else {
+            return self.sink.error(at, "‘require library’ may not be used in this driver");
+        };
+        let Library { path, text } = match loader.load(name, &self.sink.place(at).file) {
+            Ok(Some(library)) => library,
+            Ok(None) => return self.sink.error(at, format!("library ‘{name}’ not found in CLICKPATH/conf")),
+            Err(message) => return self.sink.error(at, message),
+        };
+        if self.loaded.contains(&path) {
+            return;
+        }
+        self.loaded.push(path.clone());
+        if self.nesting >= DEEPEST {
+            return self.sink.error(at, "libraries require each other too deeply");
+        }
+        self.nesting += 1;
+        self.file(&text, &path);
+        self.nesting -= 1;
+    }
+
+    /// `( ... )`: the inside up to and with the parenthesis. Returns the element that stands for
+    /// it and its ports.
+    pub(super) fn group(&mut self, lx: &mut Lexer<'_>, at: Spot) -> (usize, [u32; 2]) {
+        let outer = self.body.add_anonymous("", What::Part(Part::Outer), String::new(), at);
+        let input = self.body.add(String::new(), What::Part(Part::Input), String::new(), at);
+        let output = self.body.add(String::new(), What::Part(Part::Output), String::new(), at);
+        if self.nesting >= DEEPEST {
+            self.sink.error(at, "maximum element group nesting depth exceeded");
+            self.skip_parens(lx);
+            return (outer, [0, 0]);
+        }
+        let hidden = [("input", input), ("output", output)].map(|(n, i)| (n, self.body.names.insert(n.into(), i)));
+        self.nesting += 1;
+        let ended = self.block(lx, Block::Group);
+        self.nesting -= 1;
+        for (name, old) in hidden {
+            match old {
+                Some(i) => self.body.names.insert(name.to_owned(), i),
+                None => self.body.names.remove(name),
+            };
+        }
+        let mut ports = [0, 0];
+        for (side, which, output) in [(0, input, false), (1, output, true)] {
+            let (n, errors) = self.body.check_pseudo(which, output, "<anonymous group>");
+            ports[side] = n;
+            if ended == Ended::Closed {
+                errors.into_iter().for_each(|e| self.sink.error(lx.last_end, e));
+            }
+        }
+        (outer, ports)
+    }
+}
+
+/// A character as Click prints it in a syntax error.
+fn printable(c: char) -> Vec<char> {
+    if (c as u32) < 32 { vec!['^', char::from((c as u8) + 64)] } else { vec![c] }
+}
