@@ -133,3 +133,12 @@ impl Table {
         self.0.binary_search_by(|c| c.info.class.cmp(class)).ok().map(|i| &self.0[i])
     }
 }
+
+impl crate::lang::Classes for Table {
+    fn exists(&self, class: &str) -> bool {
+        self.find(class).is_some()
+    }
+    fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|c| c.info.class).collect()
+    }
+}

@@ -1,4 +1,5 @@
 //! What an element may know and ask for while a graph is built aside.
+use crate::args::Named;
 use crate::info::Flow;
 use crate::port::{PortId, PortSpec};
 use alloc::string::String;
@@ -13,26 +14,7 @@ pub struct Env<'a> {
     pub(crate) class_of: &'a dyn Fn(&str) -> Option<&'static str>,
     pub(crate) ports: &'a mut PortTable,
     pub(crate) asked: &'a mut Vec<PortId>,
-    pub(crate) bindings: &'a mut Vec<Binding>,
-}
-
-/// A name that an element gives to addresses or ports (AddressInfo, PortInfo).
-pub struct Binding {
-    /// The name as the configuration writes it.
-    pub name: String,
-    /// What it stands for, each as the configuration writes it.
-    pub values: Vec<String>,
-    /// `address` or `port`.
-    pub kind: BindingKind,
-}
-
-/// What a name stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BindingKind {
-    /// Addresses of the network and link layer.
-    Address,
-    /// TCP and UDP ports.
-    Port,
+    pub(crate) bindings: &'a mut Vec<(String, Named)>,
 }
 
 impl Env<'_> {
@@ -67,9 +49,10 @@ impl Env<'_> {
         self.asked.push(id);
         id
     }
-    /// Gives a name to addresses or ports, for the elements configured after this one.
-    pub fn bind(&mut self, binding: Binding) {
-        self.bindings.push(binding);
+    /// Gives a name to a value, for the elements configured after this one: those of the same
+    /// compound and of the compounds inside it.
+    pub fn bind(&mut self, name: &str, value: Named) {
+        self.bindings.push((name.into(), value));
     }
 }
 

@@ -1,10 +1,10 @@
 //! Ports: where packets enter and leave the engine. They belong to the engine, one object for each
 //! direction; elements name them by number, so a new graph goes on with open ports.
 use crate::batch::Batch;
+use crate::count::{ByReason, Count};
 use crate::packet::{Packet, PacketKind};
 use crate::pool::{Cache, MAX_FRAME};
 use crate::reason::{REASONS, Reason};
-use crate::count::{ByReason, Count};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;

@@ -93,7 +93,7 @@ impl Look {
     fn of(p: &Packet) -> Look {
         // Packets without a link header (stripped, say) are read from the network header on.
         let mut list = match (p.mac_off(), p.net_off()) {
-            (None, Some(at)) => crate::wire::describe::network_fields(p.data().get(at..).unwrap_or_default()),
+            (None, Some(at)) => crate::wire::describe::ip_fields(p.data().get(at..).unwrap_or_default()),
             _ => fields(p.data()),
         };
         list.truncate(128);
@@ -186,7 +186,12 @@ impl Tracer {
 
     /// The innermost call of element `id` is over; `left` are the packets that came out, with
     /// their outputs.
-    pub(crate) fn leave<'a>(&mut self, topo: &Topology, id: usize, left: impl IntoIterator<Item = (usize, &'a Packet)>) {
+    pub(crate) fn leave<'a>(
+        &mut self,
+        topo: &Topology,
+        id: usize,
+        left: impl IntoIterator<Item = (usize, &'a Packet)>,
+    ) {
         let Some(Frame { entered, mut ends }) = self.calls.pop() else { return };
         let mut left: Vec<(u16, usize, &Packet)> =
             left.into_iter().filter_map(|(out, p)| Some((p.trace()?, out, p))).collect();
@@ -210,9 +215,10 @@ impl Tracer {
             }
         }
         for (trace, out, _) in left {
-            let copied = self.packets.get(trace as usize).is_some_and(|t| {
-                t.steps.last().is_some_and(|s| s.element == node.name && s.input.is_some())
-            });
+            let copied = self
+                .packets
+                .get(trace as usize)
+                .is_some_and(|t| t.steps.last().is_some_and(|s| s.element == node.name && s.input.is_some()));
             let Some(packet) = self.packets.get_mut(trace as usize) else { continue };
             if packet.steps.len() < MAX_STEPS {
                 packet.steps.push(Step {

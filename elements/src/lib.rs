@@ -8,10 +8,25 @@
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+pub mod arp;
+pub mod bytes;
+pub mod classify;
+pub mod control;
+pub mod ethernet;
+pub mod icmp;
+#[cfg(feature = "std")]
+pub mod io;
+pub mod ip;
+pub mod lookup;
 pub mod monitoring;
+pub mod paint;
+pub mod print;
 pub mod queues;
+pub mod scheduling;
+pub mod shaping;
 pub mod sources;
 pub mod switching;
 mod table;
+pub mod vlan;
 
 pub use table::TABLE;

@@ -69,7 +69,8 @@ impl FromArg for HandlerRef {
             Some((element, handler)) => (Some(element), handler),
             None => (None, &*name),
         };
-        let word = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b':' | b'/' | b'@' | b'-' | b'+' | b'%');
+        let word =
+            |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b':' | b'/' | b'@' | b'-' | b'+' | b'%');
         if handler.is_empty() || !handler.bytes().all(word) || element.is_some_and(|e| !is_element_name(e)) {
             return Err(format!("bad handler name ‘{name}’"));
         }

@@ -57,9 +57,9 @@ impl Core {
             ("flatconfig", _) => Ok(self.topo.flat.unparse()),
             ("requirements", _) => Ok(self.topo.flat.requirements.iter().map(|r| format!("{r}\n")).collect()),
             ("packages", _) => Ok(String::new()),
-            ("handlers", _) => Ok(GLOBALS.iter().fold(String::new(), |t, (name, a)| {
-                t + &format!("{name}\t{}\n", if a.reads() { "r" } else { "w" })
-            })),
+            ("handlers", _) => Ok(GLOBALS
+                .iter()
+                .fold(String::new(), |t, (name, a)| t + &format!("{name}\t{}\n", if a.reads() { "r" } else { "w" }))),
             ("stop", _) => {
                 self.stops += 1;
                 Ok(String::new())

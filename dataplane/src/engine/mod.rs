@@ -23,11 +23,11 @@ use crate::pool::{Cache, Pool};
 use crate::port::PortSlot;
 use crate::reason::Reason;
 use crate::trace::{Tap, Tracer};
-pub(crate) use calls::handler_names;
 use alloc::boxed::Box;
 use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+pub(crate) use calls::handler_names;
 use core::cmp::Reverse;
 
 /// `None` while the element pulls or is pulled from: it cannot be reached a second time.
@@ -387,9 +387,8 @@ impl Engine {
     pub fn stopping(&mut self) -> bool {
         while self.core.stops > 0 {
             self.core.stops -= 1;
-            let handled = (0..self.slots.len()).any(|id| {
-                enter(&mut self.core, &mut self.slots, id, |e, cx, _| e.driver_stops(cx)) == Some(true)
-            });
+            let handled = (0..self.slots.len())
+                .any(|id| enter(&mut self.core, &mut self.slots, id, |e, cx, _| e.driver_stops(cx)) == Some(true));
             self.settle();
             if !handled {
                 return true;
@@ -427,4 +426,3 @@ impl Engine {
         self.core.rx.iter_mut().chain(&mut self.core.tx).flatten()
     }
 }
-

@@ -5,10 +5,10 @@ use super::{Edge, GraphCounts, Node, Plan, Topology};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
-use crate::env::{Binding, Env, PortTable, SetUp};
+use crate::env::{Env, PortTable, SetUp};
 use crate::handler::HandlerError;
 use crate::info::{Flow, Info};
-use crate::lang::{Diagnostic, Flat, Phase};
+use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
 use crate::port::{PortId, PortObject, PortSlot, PortSpec};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -48,6 +48,30 @@ impl Builder {
     /// A builder for the classes of `table`.
     pub fn new(table: Table) -> Builder {
         Builder { table, ports: PortTable::default(), open: Vec::new(), simulated: false }
+    }
+
+    /// Reads a configuration, expands its compounds, and checks it: [`Reader`] and
+    /// [`check`](Self::check) in one. `file` is the name that places carry; `defines` win over
+    /// `define(...)`.
+    ///
+    /// # Errors
+    /// All errors of the text if there are any, else all errors of the graph; warnings among them.
+    pub fn load(
+        &mut self,
+        text: &str,
+        file: &str,
+        defines: &[(String, String)],
+        libraries: Option<&mut dyn Loader>,
+    ) -> Result<Checked, Vec<Diagnostic>> {
+        let table = self.table;
+        let mut reader = defines.iter().fold(Reader::new(&table), |r, (name, value)| r.define(name, value));
+        if let Some(l) = libraries {
+            reader = reader.libraries(l);
+        }
+        let (flat, warnings) = reader.read(text, file).into_result()?;
+        let mut checked = self.check(flat, text)?;
+        checked.warnings.splice(0..0, warnings);
+        Ok(checked)
     }
 
     /// Configures every element and checks every port. `source` is the text that `flat` was read
@@ -116,7 +140,7 @@ impl Builder {
                 asked: &mut wants,
                 bindings: &mut bindings,
             };
-            let made = make(classes[i], &e.config, names, &mut env);
+            let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wants.into_iter().map(|p| (p, i)));
             match made {
                 Ok(element) => elements[i] = Some(element),
@@ -124,12 +148,7 @@ impl Builder {
                     Diagnostic::error(Some(e.at.clone()), message).hint(hint).configuring(&e.name, &e.class)
                 })),
             }
-            for b in bindings {
-                if let Err(message) = bind(names, &e.name, &b) {
-                    let d = Diagnostic::error(Some(e.at.clone()), message);
-                    errors.push(d.configuring(&e.name, &e.class));
-                }
-            }
+            bindings.into_iter().for_each(|(name, value)| names.insert(&e.name, &name, value));
         }
         elements
     }
@@ -191,22 +210,13 @@ impl Builder {
 type MakeErrors = Vec<(String, Option<String>)>;
 
 /// Makes one element from its arguments.
-fn make(
-    class: &Class,
-    config: &str,
-    names: &NameDb,
-    env: &mut Env<'_>,
-) -> Result<Box<dyn Element>, MakeErrors> {
+fn make(class: &Class, config: &str, names: &NameDb, env: &mut Env<'_>) -> Result<Box<dyn Element>, MakeErrors> {
     let mut args = Args::new(config, names);
     let element = (class.make)(&mut args, env);
     match args.finish() {
         Ok(()) => Ok(element),
         Err(list) => Err(list.into_iter().map(|e| (e.message, e.hint)).collect()),
     }
-}
-
-fn bind(_names: &mut NameDb, _element: &str, _b: &Binding) -> Result<(), String> {
-    Ok(())
 }
 
 /// Makes a second element like `id`, with other arguments: for the `config` handler.
@@ -225,7 +235,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         bindings: &mut bindings,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
-    make(node.class, config, &topo.names, &mut env).map_err(|e| HandlerError::Failed(lines(e)))
+    make(node.class, config, &topo.names.for_element(&node.name), &mut env).map_err(|e| HandlerError::Failed(lines(e)))
 }
 
 /// The engine's tables.

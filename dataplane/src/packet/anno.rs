@@ -2,8 +2,8 @@
 //!
 //! Offsets of headers are stored from the start of the buffer, so that stripping and pushing bytes
 //! leaves them alone; the methods speak in offsets from the packet's first byte.
-use super::header::{COLD, Cold, FIX_IP_SRC, Header, TRACED, UNSET};
 use super::Packet;
+use super::header::{COLD, Cold, FIX_IP_SRC, Header, TRACED, UNSET};
 use core::cell::Cell;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -33,9 +33,10 @@ pub enum Anno {
     Paint,
     /// `ICMP_PARAMPROB`: byte 17.
     IcmpPointer,
-    /// `FIX_IP_SRC`: byte 18.
+    /// `FIX_IP_SRC`: byte 19.
     FixIpSrc,
-    /// `VLAN_TCI`: bytes 18 and 19.
+    /// `VLAN_TCI`. Click keeps it in bytes 20 and 21, which `AGGREGATE` uses too; here it has a place of
+    /// its own and is reached by name or by size.
     VlanTci,
     /// `AGGREGATE`: bytes 20 to 23.
     Aggregate,
@@ -61,13 +62,14 @@ impl Anno {
         })
     }
 
-    /// The annotation at one of Click's byte offsets.
-    pub fn by_offset(offset: u32) -> Option<Anno> {
+    /// The annotation at one of Click's byte offsets, used as one of `size` bytes.
+    pub fn by_offset(offset: u32, size: usize) -> Option<Anno> {
         Some(match offset {
+            20 if size == 2 => Anno::VlanTci,
             0 => Anno::DstIp,
             16 => Anno::Paint,
             17 => Anno::IcmpPointer,
-            18 => Anno::VlanTci,
+            19 => Anno::FixIpSrc,
             20 => Anno::Aggregate,
             24 => Anno::ExtraPackets,
             28 => Anno::ExtraLength,

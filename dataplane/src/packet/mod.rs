@@ -166,7 +166,9 @@ impl Packet {
         }
         let h = self.header();
         // SAFETY: as in `data`, and the buffer has just this one user.
-        Some(unsafe { slice::from_raw_parts_mut(h.buf_addr.get().add(h.data_off.get() as usize), h.data_len.get() as usize) })
+        Some(unsafe {
+            slice::from_raw_parts_mut(h.buf_addr.get().add(h.data_off.get() as usize), h.data_len.get() as usize)
+        })
     }
 
     /// Exactly `N` bytes from `off`: the checked view that every header type starts from.

@@ -2,12 +2,12 @@
 use alloc::format;
 use alloc::string::String;
 use core::any::Any;
-use sluice_dataplane::args::Args;
+use sluice_dataplane::args::{Args, FromArg, Raw};
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use sluice_dataplane::handler::{Call, HandlerError, Reply, value};
+use sluice_dataplane::handler::{Call, HandlerError, Reply};
 use sluice_dataplane::info::{Arg, Handler, Info, State};
 
 /// Counts packets and bytes.
@@ -45,8 +45,18 @@ impl Configure for Counter {
     const INFO: &'static Info = &Info {
         state: State::Replicated,
         args: &[
-            Arg::keyword("COUNT_CALL", "number, handler, value", "", "write that handler when that many packets have passed"),
-            Arg::keyword("BYTE_COUNT_CALL", "number, handler, value", "", "write that handler when that many bytes have passed"),
+            Arg::keyword(
+                "COUNT_CALL",
+                "number, handler, value",
+                "",
+                "write that handler when that many packets have passed",
+            ),
+            Arg::keyword(
+                "BYTE_COUNT_CALL",
+                "number, handler, value",
+                "",
+                "write that handler when that many bytes have passed",
+            ),
         ],
         handlers: &[
             Handler::read("count", "packets so far"),
@@ -65,8 +75,8 @@ impl Configure for Counter {
         ..Info::new("Counter", "monitoring", "counts packets and bytes")
     };
     fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
-        let at_packets = args.keyword("COUNT_CALL", String::new());
-        let at_bytes = args.keyword("BYTE_COUNT_CALL", String::new());
+        let at_packets = args.keyword("COUNT_CALL", Raw::blank()).0;
+        let at_bytes = args.keyword("BYTE_COUNT_CALL", Raw::blank()).0;
         let mut read = |text: &str| match parse_call(text) {
             Ok(call) => call,
             Err(why) => {
@@ -97,7 +107,8 @@ impl Element for Counter {
         self.packets += batch.len() as u64;
         self.bytes += batch.iter().map(|p| p.len() as u64).sum::<u64>();
         let due = |at: &mut Option<(u64, String)>, n| at.take_if(|c| n >= c.0).map(|c| c.1);
-        for call in [due(&mut self.at_packets, self.packets), due(&mut self.at_bytes, self.bytes)].into_iter().flatten() {
+        for call in [due(&mut self.at_packets, self.packets), due(&mut self.at_bytes, self.bytes)].into_iter().flatten()
+        {
             cx.call(Call::from_text(&call));
         }
     }

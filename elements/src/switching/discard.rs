@@ -8,9 +8,6 @@ use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply};
 use sluice_dataplane::info::{Arg, Handler, Info, State, Task};
 
-
-
-
 /// Ends packets that did their job.
 pub struct Discard {
     count: u64,

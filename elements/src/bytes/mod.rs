@@ -1,0 +1,1 @@
+//! Adding, removing and checking bytes, and annotations about them.

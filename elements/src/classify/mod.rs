@@ -1,0 +1,1 @@
+//! Choosing an output by what a packet says: patterns and filter expressions.

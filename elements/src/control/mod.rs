@@ -1,0 +1,1 @@
+//! Scripts, the driver, control sockets, and names for addresses.

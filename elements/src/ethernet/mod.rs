@@ -1,0 +1,1 @@
+//! Ethernet headers and switching (IEEE 802.1D).

@@ -1,0 +1,1 @@
+//! Showing packets to people.

@@ -1,0 +1,1 @@
+//! Schedulers: one pull output, several pull inputs.

@@ -1,0 +1,1 @@
+//! Rates: shapers, splitters, meters.

@@ -1,0 +1,1 @@
+//! VLAN tags (IEEE 802.1Q).

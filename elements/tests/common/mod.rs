@@ -1,0 +1,81 @@
+//! Graphs in tests: built from text, run in simulated time.
+#![allow(dead_code)] // each test file uses its part
+pub mod ends;
+pub mod frames;
+
+use sluice_dataplane::clock::Clock;
+use sluice_dataplane::context::Stream;
+use sluice_dataplane::element::{Class, Table};
+use sluice_dataplane::engine::{Engine, Options};
+use sluice_dataplane::graph::Plan;
+use sluice_dataplane::graph::plan::Builder;
+use sluice_dataplane::handler::{Call, Reply};
+use sluice_dataplane::lang::{Diagnostic, render_native};
+use sluice_dataplane::pool::Pool;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Sluice's classes and the ends of cases.
+pub fn table() -> Table {
+    static ALL: OnceLock<Vec<Class>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let mut all = sluice_elements::TABLE.0.to_vec();
+        all.extend([Class::of::<ends::TestIn>(), Class::of::<ends::TestOut>()]);
+        all.sort_by_key(|c| c.info.class);
+        all
+    });
+    Table(all)
+}
+
+/// A graph on an engine in simulated time.
+pub struct Bench {
+    pub engine: Engine,
+    pub builder: Builder,
+    text: Arc<Mutex<[String; 2]>>,
+}
+
+impl Bench {
+    /// An engine without a graph.
+    pub fn empty(burst: usize, buffers: usize) -> Bench {
+        let text: Arc<Mutex<[String; 2]>> = Arc::default();
+        let sink = text.clone();
+        let console = move |stream, t: &str| {
+            sink.lock().expect("text")[usize::from(stream == Stream::Err)].push_str(t);
+        };
+        let options = Options { burst, clock: Clock::simulated(), seed: 1, console: Box::new(console) };
+        let engine = Engine::new(&Pool::new(buffers), options);
+        let mut builder = Builder::new(table());
+        builder.simulated = true;
+        Bench { engine, builder, text }
+    }
+
+    pub fn plan(&mut self, config: &str) -> Result<Plan, Vec<Diagnostic>> {
+        let checked = self.builder.load(config, "config", &[], None)?;
+        let mut refuse = |spec: &sluice_dataplane::port::PortSpec| Err(format!("no device {}", spec.device.name()));
+        Ok(self.builder.prepare(checked, &mut refuse)?.0)
+    }
+
+    /// Replaces the graph; panics with all errors when the configuration is wrong.
+    pub fn load(&mut self, config: &str) {
+        let plan = self.plan(config).unwrap_or_else(|e| panic!("{}", render_native(&e)));
+        drop(self.engine.swap(plan));
+    }
+
+    pub fn new(config: &str, burst: usize) -> Bench {
+        let mut b = Bench::empty(burst, 4096);
+        b.load(config);
+        b
+    }
+
+    pub fn read(&mut self, path: &str) -> Reply {
+        let (path, parameter) = path.split_once(' ').unwrap_or((path, ""));
+        self.engine.call(Call::read(path, parameter))
+    }
+
+    pub fn write(&mut self, path: &str, value: &str) -> Reply {
+        self.engine.call(Call::write(path, value))
+    }
+
+    pub fn printed(&self, stream: Stream) -> String {
+        self.text.lock().expect("text")[usize::from(stream == Stream::Err)].clone()
+    }
+}
