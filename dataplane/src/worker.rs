@@ -5,7 +5,7 @@
 //! while packets move. A worker with nothing to do sleeps in `poll`.
 use crate::engine::{Engine, Load};
 use crate::io::affinity;
-use crate::io::poll::{Interest, Waiter, Waker};
+use crate::io::poll::{Waiter, Waker};
 use crate::port::PortObject;
 use crate::time;
 use std::io;
@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Idle this long before it sleeps, nanoseconds: falling asleep and waking costs more than that.
 const PATIENCE: u64 = 50_000;
@@ -105,12 +106,13 @@ impl Worker {
     /// The operating system refuses a thread or an event descriptor.
     pub fn start(engine: Engine, pace: Pace, report: impl FnMut(&str) + Send + 'static) -> io::Result<Worker> {
         let (ring, commands) = rtrb::RingBuffer::new(COMMANDS);
-        let (waiter, waker) = Waiter::new()?;
+        let waiter = Waiter::new()?;
+        let waker = waiter.waker();
         let shared = Arc::new(Shared { ring: Mutex::new(ring), waker, gone: AtomicBool::new(false) });
         let remote = Remote(shared.clone());
         let body = move || {
             if let Some(core) = pace.core {
-                let _ = affinity::pin(core); // a core that is not ours: run anywhere
+                let _ = affinity::pin_to_core(core); // a core that is not ours: run anywhere
             }
             let mut state = Loop { engine, commands, waiter, pace, report, idle_since: None, maintained: 0 };
             while state.turn() {}
@@ -185,7 +187,7 @@ impl<R: FnMut(&str)> Loop<R> {
             if !self.pace.wait_for_commands {
                 return false;
             }
-            self.waiter.wait(&[], Some(MAINTENANCE));
+            let _ = self.waiter.wait(&[], &[], Some(Duration::from_nanos(MAINTENANCE)));
         }
         true
     }
@@ -199,16 +201,16 @@ impl<R: FnMut(&str)> Loop<R> {
         if wait == 0 {
             return;
         }
-        let fds: Vec<(i32, Interest)> = self
-            .engine
-            .ports()
-            .filter_map(|p| match &p.object {
-                PortObject::Rx(d) => Some((d.fd()?, Interest::Read)),
-                PortObject::Tx(d) if p.is_blocked() => Some((d.fd()?, Interest::Write)),
-                PortObject::Tx(_) => None,
-            })
-            .collect();
-        self.waiter.wait(&fds, Some(wait));
+        let (mut readable, mut writable) = (Vec::new(), Vec::new());
+        for p in self.engine.ports() {
+            match &p.object {
+                PortObject::Rx(d) => readable.extend(d.fd()),
+                PortObject::Tx(d) if p.is_blocked() => writable.extend(d.fd()),
+                PortObject::Tx(_) => {}
+            }
+        }
+        // An error here is a descriptor that went away: the ports find out themselves.
+        let _ = self.waiter.wait(&readable, &writable, Some(Duration::from_nanos(wait)));
     }
 
     fn maintain(&mut self) {
@@ -217,6 +219,9 @@ impl<R: FnMut(&str)> Loop<R> {
                 PortObject::Rx(d) => d.maintain(),
                 PortObject::Tx(d) => d.maintain(),
             };
+            if let PortObject::Rx(d) = &mut slot.object {
+                slot.counters.kernel_drops.add(d.kernel_drops());
+            }
             slot.counters.up.set(up.into());
             if let Some(news) = news {
                 (self.report)(&news);
