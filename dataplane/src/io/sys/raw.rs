@@ -19,8 +19,6 @@ pub(super) unsafe trait Plain: Copy {}
 // SAFETY: integers, and `repr(C)` structures made of 32-bit integers only.
 unsafe impl Plain for c_int {}
 // SAFETY: as above.
-unsafe impl Plain for abi::RingRequest3 {}
-// SAFETY: as above.
 unsafe impl Plain for abi::RingRequest {}
 // SAFETY: as above.
 unsafe impl Plain for abi::Statistics {}
@@ -122,6 +120,16 @@ impl Drop for Mapping {
         // SAFETY: `start` and `len` are what `mmap` gave, and nothing borrowed from the mapping outlives it.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
     }
+}
+
+/// Takes one datagram off a socket without waiting: how long it was (perhaps more than fits).
+pub(super) fn receive_datagram(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the kernel writes at most `buffer.len()` bytes to `buffer`.
+    let len = unsafe {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+        libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags)
+    };
+    usize::try_from(len).map_err(|_| io::Error::last_os_error())
 }
 
 /// An all-zero interface request for `name`, which must fit 15 bytes.
