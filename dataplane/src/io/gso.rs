@@ -103,11 +103,7 @@ impl core::error::Error for GsoError {}
 ///
 /// # Errors
 /// [`GsoError`]; nothing was handed out then.
-pub fn segment(
-    frame: &[u8],
-    vnet: &VnetHeader,
-    out: &mut impl FnMut(&[u8], &[u8]) -> bool,
-) -> Result<usize, GsoError> {
+pub fn segment(frame: &[u8], vnet: &VnetHeader, out: &mut impl FnMut(&[u8], &[u8]) -> bool) -> Result<usize, GsoError> {
     if vnet.gso_type == GSO_NONE {
         return if vnet.flags & NEEDS_CSUM == 0 {
             Ok(usize::from(out(frame, &[])))

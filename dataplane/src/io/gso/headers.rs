@@ -129,10 +129,7 @@ impl Headers {
 
     /// The headers, and the payload without padding.
     pub(super) fn split<'a>(&self, frame: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), GsoError> {
-        frame
-            .get(..self.end)
-            .and_then(|packet| packet.split_at_checked(self.payload_at))
-            .ok_or(GsoError::Truncated)
+        frame.get(..self.end).and_then(|packet| packet.split_at_checked(self.payload_at)).ok_or(GsoError::Truncated)
     }
 
     /// Bytes of the IP packet that carries `part_len` bytes of payload.

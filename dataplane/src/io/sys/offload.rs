@@ -14,7 +14,7 @@ const ETH_SS_FEATURES: u32 = 4;
 const NAME_LEN: usize = 32;
 
 /// Beginnings of the kernel's feature names that change frames between the wire and a packet socket.
-const CONCERNED: [&str; 9] = [
+const CONCERNED: [&str; 10] = [
     "rx-gro",
     "rx-lro",
     "tx-checksum-",
@@ -22,6 +22,7 @@ const CONCERNED: [&str; 9] = [
     "tx-gre",
     "tx-gso",
     "tx-ipxip",
+    "tx-sctp",
     "tx-tcp",
     "tx-udp",
 ];
@@ -44,7 +45,10 @@ pub struct Feature {
 /// # Errors
 /// [`interface::InterfaceError`] inside, or `EOPNOTSUPP` for an interface without this control.
 pub fn features(name: &str) -> io::Result<Vec<Feature>> {
-    let mut info = [ETHTOOL_GSSET_INFO, 0, 1 << ETH_SS_FEATURES, 0, 0];
+    // The mask in the middle has 64 bits.
+    let mask = 1 << ETH_SS_FEATURES;
+    let [first, second] = if cfg!(target_endian = "little") { [mask, 0] } else { [0, mask] };
+    let mut info = [ETHTOOL_GSSET_INFO, 0, first, second, 0];
     ethtool(name, &mut info)?;
     let [.., count] = info;
     let count = count.min(1024) as usize;

@@ -53,9 +53,8 @@ pub(super) fn take_error(fd: BorrowedFd<'_>) -> io::Result<()> {
 /// A raw packet socket that receives nothing yet: protocol 0, non-blocking, closed on exec.
 pub(super) fn packet_socket() -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
-    let fd = check(unsafe {
-        libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0)
-    })?;
+    let fd =
+        check(unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: `fd` was opened above and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -100,7 +99,8 @@ impl Mapping {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("the ring was mapped at address zero"))?;
+        let start =
+            NonNull::new(start.cast()).ok_or_else(|| io::Error::other("the ring was mapped at address zero"))?;
         Ok(Self { start, len })
     }
 

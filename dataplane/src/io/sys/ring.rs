@@ -301,9 +301,8 @@ impl RxRing {
             None => {
                 // SAFETY: the whole slot, inside the mapping. It is ours, so nobody writes it while the slice lives: that
                 // borrows `self`, and the slot is released through `&mut self` only.
-                let slot = unsafe {
-                    std::slice::from_raw_parts(self.map.start().as_ptr().add(offset), self.shape.slot_size)
-                };
+                let slot =
+                    unsafe { std::slice::from_raw_parts(self.map.start().as_ptr().add(offset), self.shape.slot_size) };
                 let end = usize::from(header.mac) + header.snaplen as usize;
                 (usize::from(header.mac), slot.get(..end).unwrap_or(slot))
             }

@@ -35,9 +35,10 @@ impl Tap {
         let shown = name.unwrap_or("/dev/net/tun");
         let fd = rustix::fs::open("/dev/net/tun", OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
             .map_err(|error| match error {
-                rustix::io::Errno::NOENT | rustix::io::Errno::NODEV | rustix::io::Errno::NXIO => {
-                    io::Error::new(io::ErrorKind::NotFound, "no /dev/net/tun: load the kernel's tun module (modprobe tun)")
-                }
+                rustix::io::Errno::NOENT | rustix::io::Errno::NODEV | rustix::io::Errno::NXIO => io::Error::new(
+                    io::ErrorKind::NotFound,
+                    "no /dev/net/tun: load the kernel's tun module (modprobe tun)",
+                ),
                 other => interface::explain(shown, other.into()),
             })?;
         let wanted = match name {
