@@ -55,7 +55,7 @@ impl Waiter {
         list.extend(fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)));
         let timeout = timeout.map(|time| Timespec {
             tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(time.subsec_nanos()).into(),
+            tv_nsec: i64::from(time.subsec_nanos()),
         });
         match rustix::event::poll(&mut list, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}

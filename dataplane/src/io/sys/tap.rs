@@ -81,14 +81,14 @@ impl Tap {
     /// not fit is cut: room for the MTU and 18 bytes (Ethernet header and a VLAN tag) fits all.
     ///
     /// # Errors
-    /// `EIO` while the interface is down, `EBADFD` when it was deleted.
+    /// `ENETDOWN` while the interface is down, `EBADFD` when it was deleted.
     pub fn read(&self, frame: &mut [u8]) -> io::Result<Option<usize>> {
         loop {
             match rustix::io::read(&self.fd, &mut *frame) {
                 Ok(len) => return Ok(Some(len)),
                 Err(rustix::io::Errno::AGAIN) => return Ok(None),
                 Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(failure(error)),
             }
         }
     }
@@ -96,15 +96,23 @@ impl Tap {
     /// Gives one frame to the kernel; `false` if it has no room now.
     ///
     /// # Errors
-    /// `EINVAL` for a frame without a whole header, `EIO` while the interface is down, `EBADFD` when it was deleted.
+    /// `EINVAL` for a frame without a whole header, `ENETDOWN` while the interface is down, `EBADFD` when it was deleted.
     pub fn write(&self, frame: &[u8]) -> io::Result<bool> {
         loop {
             match rustix::io::write(&self.fd, frame) {
                 Ok(_) => return Ok(true),
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::NOBUFS) => return Ok(false),
                 Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(failure(error)),
             }
         }
+    }
+}
+
+/// The device says `EIO` where a socket says that the network is down.
+fn failure(error: rustix::io::Errno) -> io::Error {
+    match error {
+        rustix::io::Errno::IO => io::Error::from_raw_os_error(libc::ENETDOWN),
+        other => other.into(),
     }
 }

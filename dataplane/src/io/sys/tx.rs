@@ -1,4 +1,7 @@
 //! Sends through a packet socket, up to 64 frames per system call.
+//!
+//! `sendmmsg`, because a mapped ring (TPACKET_V2) was no faster over veth: 1151 against 1273 ns of processor time for a frame of
+//! 64 bytes, 1241 against 1258 ns for 1500. Passing the queueing discipline by changed either by less than 5 %.
 use super::{abi, interface, raw};
 use libc::SOL_PACKET;
 use std::io;
