@@ -21,6 +21,8 @@ pub mod env;
 pub mod graph;
 pub mod handler;
 pub mod info;
+#[cfg(feature = "std")]
+pub mod io;
 pub mod lang;
 pub mod packet;
 pub mod pool;
@@ -30,3 +32,5 @@ pub mod reason;
 pub mod time;
 pub mod trace;
 pub mod wire;
+#[cfg(feature = "std")]
+pub mod worker;
