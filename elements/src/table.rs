@@ -8,9 +8,15 @@ pub const TABLE: Table = Table(CLASSES);
 const CLASSES: &[Class] = &[
     Class::of::<monitoring::counter::Counter>(),
     Class::of::<switching::discard::Discard>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::from_device::FromDevice>(),
     Class::of::<sources::infinite_source::InfiniteSource>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::kernel_tun::KernelTun>(),
     Class::of::<switching::null::Null>(),
     Class::of::<queues::queue::Queue>(),
     Class::of::<switching::tee::Tee>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::to_device::ToDevice>(),
     Class::of::<queues::unqueue::Unqueue>(),
 ];

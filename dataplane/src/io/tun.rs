@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// The interface cannot be made (no permission, name taken), or set up as wanted.
 pub fn make(device: &TunDevice) -> io::Result<Arc<Tap>> {
     let name = (!device.name.is_empty()).then_some(device.name.as_str());
-    let tap = Tap::open(name, if device.tap { TapKind::Ethernet } else { TapKind::Ip })?;
+    let tap = Tap::open(name, if device.tap { TapKind::Tap } else { TapKind::Tun })?;
     if device.mtu != 0 {
         interface::set_mtu(tap.name(), device.mtu.into())?;
     }

@@ -1,1 +1,5 @@
 //! Devices and files.
+mod backlog;
+pub mod from_device;
+pub mod kernel_tun;
+pub mod to_device;
