@@ -397,6 +397,11 @@ impl Engine {
         false
     }
 
+    /// Asks the driver to stop, as the handler `stop` does.
+    pub fn request_stop(&mut self) {
+        self.core.stops += 1;
+    }
+
     /// Failures that elements reported; each is given out once.
     pub fn take_failures(&mut self) -> Vec<String> {
         core::mem::take(&mut self.core.failures)

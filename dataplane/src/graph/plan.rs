@@ -27,6 +27,8 @@ pub struct Builder {
     open: Vec<PortId>,
     /// Time will be simulated.
     pub simulated: bool,
+    /// Names that every configuration may use.
+    pub names: NameDb,
 }
 
 /// A graph whose arguments, ports and connections were found good; nothing was opened yet.
@@ -47,7 +49,7 @@ impl Checked {
 impl Builder {
     /// A builder for the classes of `table`.
     pub fn new(table: Table) -> Builder {
-        Builder { table, ports: PortTable::default(), open: Vec::new(), simulated: false }
+        Builder { table, ports: PortTable::default(), open: Vec::new(), simulated: false, names: NameDb::new() }
     }
 
     /// Reads a configuration, expands its compounds, and checks it: [`Reader`] and
@@ -86,7 +88,7 @@ impl Builder {
         let counts = count_ports(&flat, &infos, &mut errors);
         let ports = resolve(&flat, &infos, &counts, &mut errors);
         let mut asked = Vec::new();
-        let mut names = NameDb::default();
+        let mut names = self.names.clone();
         let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut errors);
         if errors.iter().any(Diagnostic::is_error) {
             return Err(errors);

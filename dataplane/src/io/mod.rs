@@ -8,6 +8,7 @@ pub mod capture;
 pub mod file;
 pub mod gso;
 pub mod kernel;
+pub mod names;
 pub mod open;
 pub mod pcap;
 pub mod pcapng;

@@ -1,0 +1,3 @@
+//! One file for each command.
+pub(crate) mod check;
+pub(crate) mod run;
