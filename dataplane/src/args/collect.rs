@@ -265,6 +265,10 @@ impl<'a> Args<'a> {
         if !keywords.is_empty() {
             parts.push(format!("[keywords {}]", keywords.join(", ")));
         }
-        Some(if parts.is_empty() { "expected no arguments".into() } else { format!("expected ‘{}’", parts.join(", ")) })
+        Some(if parts.is_empty() {
+            "expected no arguments".into()
+        } else {
+            format!("expected ‘{}’", parts.join(", "))
+        })
     }
 }

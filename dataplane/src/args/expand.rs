@@ -4,7 +4,10 @@
 //! an unknown variable stays as it is (Script's variables look the same), and the text inside
 //! `$(...)` is expanded but the call itself stays.
 
-use super::{quote::quote, split::{cut, skip_comment_space}};
+use super::{
+    quote::quote,
+    split::{cut, skip_comment_space},
+};
 use alloc::{borrow::Cow, string::String};
 
 /// How deep `$(...)` may nest before its inside is left alone.

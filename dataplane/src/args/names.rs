@@ -71,11 +71,8 @@ impl NameDb {
     pub fn find<T>(&self, name: &str, pick: impl Fn(&Named) -> Option<T>) -> Option<T> {
         let mut scope = &*self.scope;
         loop {
-            let found = if scope.is_empty() {
-                self.table.get(name)
-            } else {
-                self.table.get(&*format!("{scope}/{name}"))
-            };
+            let found =
+                if scope.is_empty() { self.table.get(name) } else { self.table.get(&*format!("{scope}/{name}")) };
             if let Some(value) = found.and_then(|v| v.all.iter().find_map(&pick)) {
                 return Some(value);
             }

@@ -43,8 +43,8 @@ fn unquoted(text: &str) -> Option<String> {
 
 impl FromArg for ElementRef {
     fn from_arg(text: &str, _: &NameDb) -> Result<Self, String> {
-        let name = unquoted(text).filter(|n| is_element_name(n));
-        name.map(ElementRef).ok_or_else(|| "does not name an element".to_string())
+        let name = Some(text).filter(|n| is_element_name(n));
+        name.map(|n| ElementRef(n.into())).ok_or_else(|| "does not name an element".to_string())
     }
     fn blank() -> Self {
         ElementRef::default()
@@ -69,7 +69,8 @@ impl FromArg for HandlerRef {
             Some((element, handler)) => (Some(element), handler),
             None => (None, &*name),
         };
-        let word = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b':' | b'/' | b'@' | b'-' | b'+' | b'%');
+        let word =
+            |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b':' | b'/' | b'@' | b'-' | b'+' | b'%');
         if handler.is_empty() || !handler.bytes().all(word) || element.is_some_and(|e| !is_element_name(e)) {
             return Err(format!("bad handler name ‘{name}’"));
         }

@@ -29,7 +29,10 @@ const DEEPEST: usize = 500;
 pub(super) enum Mark {
     Real(ClassId),
     /// A compound or group from outside, with the numbers of its `input` and `output`.
-    Outer { input: usize, output: usize },
+    Outer {
+        input: usize,
+        output: usize,
+    },
     /// The `input` of that one.
     Input(usize),
     /// The `output` of that one.

@@ -107,7 +107,6 @@ impl<'a> Parser<'a> {
         let nested = block == Block::Group || self.body.depth > 0;
         let mut scope = Scope { nested, ends_output: true };
         loop {
-            let before = lx.last_end;
             let t = lx.lex(&mut self.sink);
             if self.sink.full() {
                 return Ended::Text;
@@ -133,7 +132,7 @@ impl<'a> Parser<'a> {
                 Kind::End => {
                     let closing = if block == Block::Group { ')' } else { '}' };
                     if block != Block::File {
-                        self.sink.error(before, format!("expected ‘{closing}’"));
+                        self.sink.error(t.at, format!("expected ‘{closing}’"));
                     }
                     return Ended::Text;
                 }
@@ -493,12 +492,16 @@ impl<'a> Parser<'a> {
             };
         }
         let mut ports = [0, 0];
+        if ended == Ended::Text {
+            // Cut short: what it lacks is not worth a word.
+            let nothing = self.no_class();
+            self.body.elements[outer].what = What::Class(nothing);
+            return (outer, ports);
+        }
         for (side, which, output) in [(0, input, false), (1, output, true)] {
             let (n, errors) = self.body.check_pseudo(which, output, "<anonymous group>");
             ports[side] = n;
-            if ended == Ended::Closed {
-                errors.into_iter().for_each(|e| self.sink.error(lx.last_end, e));
-            }
+            errors.into_iter().for_each(|e| self.sink.error(lx.last_end, e));
         }
         (outer, ports)
     }

@@ -41,8 +41,12 @@ impl Flattener<'_> {
         ends.dedup_by_key(|e| (e.0, e.1));
         flat.connections = ends
             .into_iter()
-            .map(|((to, to_port), (from, from_port), c)| {
-                Connection { from, from_port: from_port as usize, to, to_port: to_port as usize, at: self.sink.place(c.at) }
+            .map(|((to, to_port), (from, from_port), c)| Connection {
+                from,
+                from_port: from_port as usize,
+                to,
+                to_port: to_port as usize,
+                at: self.sink.place(c.at),
             })
             .collect();
         flat
