@@ -2,7 +2,7 @@
 //! and parameters, with nothing expanded yet.
 
 use super::place::Spot;
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 use hashbrown::{HashMap, HashSet};
 
 /// Index into the parser's list of classes.
@@ -13,7 +13,7 @@ pub(super) enum Class {
     Primitive(String),
     /// A class that does not exist: its elements are dropped without further errors.
     Unknown,
-    Compound(Body),
+    Compound(Box<Body>),
 }
 
 /// One end of a group or compound: packets that enter it leave at another.

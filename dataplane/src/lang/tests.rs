@@ -334,7 +334,7 @@ fn syntax_errors_do_not_cascade() {
     assert_eq!(click("a :: A(1, 2"), "config:1: expected ')'\n");
     assert_eq!(
         native("a ::\n A(\"x)"),
-        "config:2:4: warning: unterminated string\nconfig:2:7: error: expected ')'\n  hint: opened at line 2, column 3\n"
+        "config:2:7: error: expected ')'\n  hint: unterminated string at line 2, column 4\n"
     );
     assert_eq!(click("elementclass C {\n Tee\n"), "config:3: expected ‘}’\n");
     assert_eq!(click("( -> Tee"), "config:1: expected ‘)’\n");
