@@ -10,6 +10,8 @@ use crate::args::{keyword_of, split_args};
 use alloc::{format, string::String, vec, vec::Vec};
 
 const REST: &str = "__REST__";
+/// How many parameters a compound may have; Click allows far fewer.
+const MOST: usize = 1000;
 
 impl Parser<'_> {
     /// `$a, KEY $b, __REST__ $c |`
@@ -58,6 +60,9 @@ impl Parser<'_> {
     }
 
     fn formal(&mut self, name: &str, keyword: &str, at: Spot) {
+        if self.body.formals.len() == MOST {
+            return self.sink.error(at, "too many compound element parameters");
+        }
         if self.multiply_defined(name, at) {
             return;
         }

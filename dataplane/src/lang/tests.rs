@@ -405,6 +405,21 @@ fn nesting_and_expansion_are_limited() {
 }
 
 #[test]
+fn small_texts_make_no_huge_graphs() {
+    let fan = String::from("elementclass C { input -> output } c :: C;\n") + &"X -> c; c -> A;".repeat(2000);
+    assert!(click(&fan).contains("compound elements expand to too many connections"));
+    let text = format!("define($a {})X({})", "y".repeat(10_000), "$a".repeat(10_000));
+    assert!(click(&text).contains("compound elements expand to too much text"));
+    let taken: String = (0..20_000).map(|i| format!("X@{} :: X;", i + 20_001)).collect();
+    assert_eq!(read(&(taken + &"X;".repeat(20_000))).flat.elements.len(), 40_000);
+    assert!(click(&format!("X({})", "$(".repeat(100_000))).contains("expected ')'"));
+    assert_eq!(
+        read(&"a::A [0-65535] => [0-65535] b::B;".repeat(50)).diagnostics.last().map(|d| d.is_error()),
+        Some(true)
+    );
+}
+
+#[test]
 fn large_files_take_linear_time() {
     let mut text = String::new();
     for i in 0..30_000 {
