@@ -82,7 +82,8 @@ impl Wanted {
 
 fn write(mut writer: Writer<BufWriter<File>>, from: &Receiver<Seen>, name: &str) {
     for s in from {
-        let info = PacketInfo { timestamp_ns: s.time, original_len: s.len, comment: Some(&s.note), ..Default::default() };
+        let info =
+            PacketInfo { timestamp_ns: s.time, original_len: s.len, comment: Some(&s.note), ..Default::default() };
         if let Err(e) = writer.write(&info, &s.data).and_then(|()| writer.flush()) {
             return eprintln!("sluice: {name}: {e}; the tap ends");
         }

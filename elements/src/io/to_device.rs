@@ -30,10 +30,7 @@ impl Configure for ToDevice {
             Arg::keyword("METHOD", "word", "LINUX", "accepted; frames go through a packet socket"),
             Arg::keyword("DEBUG", "boolean", "false", "accepted"),
         ],
-        handlers: &[
-            Handler::read("count", "frames sent so far"),
-            Handler::write("reset_counts", "sets count to 0"),
-        ],
+        handlers: &[Handler::read("count", "frames sent so far"), Handler::write("reset_counts", "sets count to 0")],
         doc: "Sends frames, which must start with their Ethernet header, through a network interface. With a pull input \
               it pulls as fast as the interface takes frames, and rests while it does not; with a push input, frames \
               that the interface does not take are dropped as `tx_full`. Frames longer than the interface allows are \
