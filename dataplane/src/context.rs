@@ -161,7 +161,7 @@ impl Context<'_> {
     /// Offers a packet from outside to the tracer, which may mark it. Ports do this themselves.
     pub fn offer_trace(&mut self, p: &mut Packet) {
         if self.core.armed {
-            self.core.offer_trace(self.id, p);
+            self.core.offer_trace(self.id, None, p);
         }
     }
     /// A clone, counted as created; `None` when the pool is empty.
@@ -201,15 +201,12 @@ impl Context<'_> {
             counts.received.add(received);
         }
         if core.armed {
-            batch.iter_mut().skip(had).for_each(|p| self.core.offer_trace(self.id, p));
+            batch.iter_mut().skip(had).for_each(|p| self.core.offer_trace(self.id, Some(port), p));
         }
     }
     /// Whether a receiving port will never bring another frame.
     pub fn port_exhausted(&self, port: PortId) -> bool {
-        match self.core.rx.get(port.0 as usize) {
-            Some(Some(slot)) => matches!(&slot.object, PortObject::Rx(d) if d.exhausted()),
-            _ => false,
-        }
+        matches!(self.core.rx.get(port.0 as usize), Some(Some(slot)) if slot.is_exhausted())
     }
     /// Sends packets through a port. Those that it has no room for stay in `batch`; those that it
     /// refuses are counted drops.

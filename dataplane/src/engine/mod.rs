@@ -33,6 +33,9 @@ use core::cmp::Reverse;
 /// `None` while the element pulls or is pulled from: it cannot be reached a second time.
 pub(crate) type Slot = Option<Box<dyn Element>>;
 
+/// Where the text of elements goes.
+pub type Console = Box<dyn FnMut(Stream, &str) + Send>;
+
 /// Compiles and checks a configuration for the `hotconfig` handler.
 pub type Compiler = Box<dyn FnMut(&str) -> Result<Plan, String> + Send>;
 
@@ -68,7 +71,7 @@ pub(crate) struct Core {
     /// Requests to stop that nobody has dealt with.
     pub(crate) stops: u32,
     pub(crate) failures: Vec<String>,
-    console: Box<dyn FnMut(Stream, &str) + Send>,
+    console: Console,
     compiler: Option<Compiler>,
     /// A graph that a handler call has made; the engine changes over to it after the round.
     next: Option<Plan>,
@@ -175,7 +178,7 @@ pub struct Options {
     /// Seed of the random numbers that elements draw.
     pub seed: u64,
     /// Where text goes.
-    pub console: Box<dyn FnMut(Stream, &str) + Send>,
+    pub console: Console,
 }
 
 impl Default for Options {

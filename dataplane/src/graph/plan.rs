@@ -44,12 +44,22 @@ impl Checked {
     pub fn topology(&self) -> &Topology {
         &self.plan.topo
     }
+
+    /// The ports that it asks for, in the order of the elements; some may come twice.
+    pub fn ports(&self) -> impl Iterator<Item = PortId> {
+        self.asked.iter().map(|a| a.0)
+    }
 }
 
 impl Builder {
     /// A builder for the classes of `table`.
     pub fn new(table: Table) -> Builder {
         Builder { table, ports: PortTable::default(), open: Vec::new(), simulated: false, names: NameDb::new() }
+    }
+
+    /// What was asked for under a port's number.
+    pub fn port(&self, id: PortId) -> &PortSpec {
+        self.ports.spec(id)
     }
 
     /// Reads a configuration, expands its compounds, and checks it: [`Reader`] and
