@@ -75,11 +75,15 @@ impl Context<'_> {
         if self.output_connected(out) { self.emit(out, p) } else { self.drop(p, why) }
     }
     /// Keeps the packets that `judge` finds good (`None`); the others go to output 1 if that is
-    /// connected, else they are dropped for the reason it gave.
+    /// connected, else they are dropped for the reason it gave. Packets that could not be written
+    /// because no buffer was free are not bad: they are always dropped.
     #[inline]
     pub fn check(&mut self, batch: &mut Batch, mut judge: impl FnMut(&mut Packet) -> Option<Reason>) {
         let judge = |p: &mut Packet| judge(p).map_or(Fate::Keep, |why| Fate::Move(why as u16));
-        batch.retain_or_move(judge, |p, why| self.emit_or_drop(1, p, Reason::ALL[why as usize]));
+        batch.retain_or_move(judge, |p, why| match Reason::ALL[why as usize] {
+            Reason::NoBuffer => self.drop(p, Reason::NoBuffer),
+            why => self.emit_or_drop(1, p, why),
+        });
     }
     /// Ends a packet for `why`.
     #[cold]
