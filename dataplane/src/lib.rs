@@ -22,6 +22,7 @@ pub mod graph;
 pub mod handler;
 pub mod info;
 pub mod lang;
+pub mod lock;
 pub mod packet;
 pub mod pool;
 pub mod port;
