@@ -6,11 +6,25 @@ use sluice_dataplane::element::{Class, Table};
 pub const TABLE: Table = Table(CLASSES);
 
 const CLASSES: &[Class] = &[
+    Class::of::<bytes::align::Align>(),
+    Class::of::<bytes::check_crc32::CheckCRC32>(),
+    Class::of::<bytes::check_length::CheckLength>(),
     Class::of::<monitoring::counter::Counter>(),
     Class::of::<switching::discard::Discard>(),
     Class::of::<sources::infinite_source::InfiniteSource>(),
     Class::of::<switching::null::Null>(),
+    Class::of::<bytes::pad::Pad>(),
     Class::of::<queues::queue::Queue>(),
+    Class::of::<bytes::set_anno_byte::SetAnnoByte>(),
+    Class::of::<bytes::set_crc32::SetCRC32>(),
+    Class::of::<bytes::set_packet_type::SetPacketType>(),
+    Class::of::<bytes::set_timestamp::SetTimestamp>(),
+    Class::of::<bytes::set_timestamp_delta::SetTimestampDelta>(),
+    Class::of::<bytes::strip::Strip>(),
+    Class::of::<bytes::strip_to_network_header::StripToNetworkHeader>(),
     Class::of::<switching::tee::Tee>(),
+    Class::of::<bytes::time_range::TimeRange>(),
+    Class::of::<bytes::truncate::Truncate>(),
     Class::of::<queues::unqueue::Unqueue>(),
+    Class::of::<bytes::unstrip::Unstrip>(),
 ];
