@@ -24,6 +24,7 @@ pub mod info;
 #[cfg(feature = "std")]
 pub mod io;
 pub mod lang;
+pub mod lock;
 pub mod packet;
 pub mod pool;
 pub mod port;

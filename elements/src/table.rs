@@ -6,6 +6,9 @@ use sluice_dataplane::element::{Class, Table};
 pub const TABLE: Table = Table(CLASSES);
 
 const CLASSES: &[Class] = &[
+    Class::of::<bytes::align::Align>(),
+    Class::of::<bytes::check_crc32::CheckCRC32>(),
+    Class::of::<bytes::check_length::CheckLength>(),
     Class::of::<monitoring::counter::Counter>(),
     Class::of::<switching::discard::Discard>(),
     #[cfg(feature = "std")]
@@ -14,9 +17,20 @@ const CLASSES: &[Class] = &[
     #[cfg(feature = "std")]
     Class::of::<io::kernel_tun::KernelTun>(),
     Class::of::<switching::null::Null>(),
+    Class::of::<bytes::pad::Pad>(),
     Class::of::<queues::queue::Queue>(),
+    Class::of::<bytes::set_anno_byte::SetAnnoByte>(),
+    Class::of::<bytes::set_crc32::SetCRC32>(),
+    Class::of::<bytes::set_packet_type::SetPacketType>(),
+    Class::of::<bytes::set_timestamp::SetTimestamp>(),
+    Class::of::<bytes::set_timestamp_delta::SetTimestampDelta>(),
+    Class::of::<bytes::strip::Strip>(),
+    Class::of::<bytes::strip_to_network_header::StripToNetworkHeader>(),
     Class::of::<switching::tee::Tee>(),
+    Class::of::<bytes::time_range::TimeRange>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_device::ToDevice>(),
+    Class::of::<bytes::truncate::Truncate>(),
     Class::of::<queues::unqueue::Unqueue>(),
+    Class::of::<bytes::unstrip::Unstrip>(),
 ];

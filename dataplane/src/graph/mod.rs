@@ -7,6 +7,7 @@ pub mod plan;
 use crate::args::NameDb;
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element};
+use crate::env::Shares;
 use crate::info::{Flow, Task};
 use crate::lang::Flat;
 use crate::port::{PortId, PortSlot};
@@ -101,6 +102,8 @@ pub struct Topology {
     pub source: String,
     /// Names of addresses and ports, for arguments that change later.
     pub(crate) names: NameDb,
+    /// What its elements share, for arguments that change later.
+    pub(crate) shares: Shares,
 }
 
 impl Topology {

@@ -5,7 +5,7 @@ use super::{Edge, GraphCounts, Node, Plan, Topology};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
-use crate::env::{Env, PortTable, SetUp};
+use crate::env::{Env, PortTable, SetUp, Shares};
 use crate::handler::HandlerError;
 use crate::info::{Flow, Info};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
@@ -98,12 +98,12 @@ impl Builder {
         let counts = count_ports(&flat, &infos, &mut errors);
         let ports = resolve(&flat, &infos, &counts, &mut errors);
         let mut asked = Vec::new();
-        let mut names = self.names.clone();
-        let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut errors);
+        let (mut names, shares) = (self.names.clone(), Shares::default());
+        let elements = self.configure(&flat, &classes, &ports, &mut asked, (&mut names, &shares), &mut errors);
         if errors.iter().any(Diagnostic::is_error) {
             return Err(errors);
         }
-        let topo = wire_up(flat, &classes, ports, source, names);
+        let topo = Topology { shares, ..wire_up(flat, &classes, ports, source, names) };
         let mut used: Vec<PortId> = asked.iter().map(|a| a.0).collect();
         used.sort_unstable();
         used.dedup();
@@ -131,7 +131,7 @@ impl Builder {
         classes: &[&'static Class],
         ports: &[Ports],
         asked: &mut Vec<(PortId, usize)>,
-        names: &mut NameDb,
+        (names, shares): (&mut NameDb, &Shares),
         errors: &mut Vec<Diagnostic>,
     ) -> Vec<Option<Box<dyn Element>>> {
         let index: HashMap<&str, usize> = flat.elements.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect();
@@ -151,6 +151,7 @@ impl Builder {
                 ports: &mut self.ports,
                 asked: &mut wants,
                 bindings: &mut bindings,
+                shares,
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wants.into_iter().map(|p| (p, i)));
@@ -245,6 +246,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         ports: &mut ports,
         asked: &mut asked,
         bindings: &mut bindings,
+        shares: &topo.shares,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
     make(node.class, config, &topo.names.for_element(&node.name), &mut env).map_err(|e| HandlerError::Failed(lines(e)))
@@ -303,7 +305,8 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
         edges: edges.iter().map(|_| Count::default()).collect(),
     };
     let index = nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
-    Topology { nodes, edges, tasks, counts: Arc::new(counts), index, flat, source: source.to_string(), names }
+    let (counts, source) = (Arc::new(counts), source.to_string());
+    Topology { nodes, edges, tasks, counts, index, flat, source, names, shares: Shares::default() }
 }
 
 /// The nearest notifiers upstream of each pull input.
