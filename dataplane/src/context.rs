@@ -2,6 +2,7 @@
 use crate::batch::{Batch, Fate};
 use crate::count::Counts;
 use crate::engine::{Core, Slot, pull};
+use crate::graph::Way;
 use crate::handler::Call;
 use crate::info::Flow;
 use crate::packet::Packet;
@@ -338,11 +339,33 @@ impl Context<'_> {
 
     // --- tasks and notifiers ---
 
-    /// Whether any notifier upstream of pull input `input` has packets, or there is none to ask.
+    /// Whether packets may come through pull input `input` now: a notifier upstream has some, or a
+    /// source there never says, and no gate on the way is shut.
     pub fn upstream_active(&self, input: usize) -> bool {
         let nodes = &self.core.topo.nodes;
-        let notifiers = &nodes[self.id].notifiers;
-        notifiers.get(input).is_none_or(|n| n.is_empty() || n.iter().any(|&n| nodes[n].active))
+        let open = |way: &Way| {
+            way.notifier.is_none_or(|n| nodes[n].active) && way.gates.iter().all(|&e| !self.core.topo.shut[e as usize])
+        };
+        nodes[self.id].ways.get(input).is_none_or(|ways| ways.iter().any(open))
+    }
+    /// Opens or shuts the way through pull input `input`, of an element with `gates`. Tasks that could
+    /// pull through it run again when it opens; they sleep when all their ways are shut or rest.
+    pub fn gate_input(&mut self, input: usize, open: bool) {
+        if let Some(&Some(edge)) = self.core.topo.nodes[self.id].ins.get(input) {
+            self.gate(edge, open);
+        }
+    }
+    /// As [`gate_input`](Self::gate_input), for the way through pull output `output`.
+    pub fn gate_output(&mut self, output: usize, open: bool) {
+        if let Some(&edge) = self.core.topo.nodes[self.id].outs.get(output) {
+            self.gate(edge, open);
+        }
+    }
+    fn gate(&mut self, edge: u32, open: bool) {
+        let shut = core::mem::replace(&mut self.core.topo.shut[edge as usize], !open);
+        if shut && open {
+            self.core.wake_listeners(self.id);
+        }
     }
     /// A notifier has packets: tasks downstream run again.
     #[inline]

@@ -135,6 +135,10 @@ impl Core {
     #[cold]
     pub(crate) fn wake(&mut self, id: usize) {
         self.topo.nodes[id].active = true;
+        self.wake_listeners(id);
+    }
+    /// The tasks downstream of notifier or gate `id` get turns again.
+    pub(crate) fn wake_listeners(&mut self, id: usize) {
         for i in 0..self.topo.nodes[id].listeners.len() {
             let task = self.topo.nodes[id].listeners[i];
             self.topo.nodes[task].runnable = true;

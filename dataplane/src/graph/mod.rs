@@ -33,8 +33,8 @@ pub struct Node {
     pub in_flow: Vec<Flow>,
     /// Resolved flow of each output.
     pub out_flow: Vec<Flow>,
-    /// Notifiers upstream of each pull input.
-    pub(crate) notifiers: Vec<Vec<usize>>,
+    /// Ways upstream of each pull input.
+    pub(crate) ways: Vec<Vec<Way>>,
     /// Tasks that this notifier wakes.
     pub(crate) listeners: Vec<usize>,
     /// This notifier has packets.
@@ -59,6 +59,15 @@ impl Node {
             Task::IfPush => out_flow.first() == Some(&Flow::Push),
         }
     }
+}
+
+/// How packets may come to a pull input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The notifier at its start; `None`: a source that may have packets at any time.
+    pub(crate) notifier: Option<usize>,
+    /// Edges on it that elements open and shut.
+    pub(crate) gates: Vec<u32>,
 }
 
 /// A connection.
@@ -93,6 +102,8 @@ pub struct Topology {
     /// Connections.
     pub edges: Vec<Edge>,
     pub(crate) tasks: Vec<usize>,
+    /// Edges that are shut just now.
+    pub(crate) shut: Vec<bool>,
     /// Counters.
     pub counts: Arc<GraphCounts>,
     pub(crate) index: HashMap<String, usize>,

@@ -1,13 +1,13 @@
 //! From a flat configuration to a graph that is ready to run. All that can fail happens here, aside
 //! from the running graph, and all errors are reported at once.
 use super::flow::{Ports, count_ports, resolve};
-use super::{Edge, GraphCounts, Node, Plan, Topology};
+use super::{Edge, GraphCounts, Node, Plan, Topology, Way};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
 use crate::env::{Env, PortTable, SetUp, Shares};
 use crate::handler::HandlerError;
-use crate::info::{Flow, Info};
+use crate::info::{Flow, Info, Paths};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
 use crate::port::{PortId, PortObject, PortSlot, PortSpec};
 use alloc::boxed::Box;
@@ -267,7 +267,7 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
                 config: e.config.clone(),
                 outs: vec![u32::MAX; p.outputs.len()],
                 ins: vec![None; p.inputs.len()],
-                notifiers: Vec::new(),
+                ways: Vec::new(),
                 listeners: Vec::new(),
                 active: true,
                 runnable: task,
@@ -293,11 +293,16 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
     for e in &mut edges {
         e.then = nodes[e.to as usize].outs.first().copied();
     }
-    find_notifiers(&mut nodes, &edges);
+    find_ways(&mut nodes, &edges);
     let tasks: Vec<usize> = (0..nodes.len()).filter(|&n| nodes[n].task).collect();
     for &t in &tasks {
-        for up in nodes[t].notifiers.concat() {
-            nodes[up].listeners.push(t);
+        for way in nodes[t].ways.concat() {
+            let ends = |e: u32| [edges[e as usize].from as usize, edges[e as usize].to as usize];
+            for up in way.notifier.into_iter().chain(way.gates.into_iter().flat_map(ends)) {
+                if !nodes[up].listeners.contains(&t) {
+                    nodes[up].listeners.push(t);
+                }
+            }
         }
     }
     let counts = GraphCounts {
@@ -306,32 +311,39 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
     };
     let index = nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
     let (counts, source) = (Arc::new(counts), source.to_string());
-    Topology { nodes, edges, tasks, counts, index, flat, source, names, shares: Shares::default() }
+    let shut = vec![false; edges.len()];
+    Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Shares::default() }
 }
 
-/// The nearest notifiers upstream of each pull input.
-fn find_notifiers(nodes: &mut [Node], edges: &[Edge]) {
-    for n in 0..nodes.len() {
-        let search = |input: usize| {
-            // A source that is no notifier may have packets at any time: then nobody may sleep.
-            let (mut found, mut todo, mut always) = (Vec::new(), vec![nodes[n].ins[input]], false);
-            let mut seen = vec![false; nodes.len()];
-            while let Some(next) = todo.pop() {
-                let Some(e) = next else { continue };
-                let up = edges[e as usize].from as usize;
-                if core::mem::replace(&mut seen[up], true) {
-                    continue;
-                }
-                if nodes[up].class.info.notifies {
-                    found.push(up);
-                } else {
-                    always |= nodes[up].ins.iter().all(Option::is_none);
-                    todo.extend(&nodes[up].ins);
-                }
+/// The ways to each pull input, from the nearest notifiers upstream on.
+fn find_ways(nodes: &mut [Node], edges: &[Edge]) {
+    let search = |first: u32| {
+        let (mut found, mut todo, mut seen) = (Vec::new(), vec![(first, Vec::new())], vec![false; edges.len()]);
+        while let Some((e, mut gates)) = todo.pop() {
+            if core::mem::replace(&mut seen[e as usize], true) {
+                continue;
             }
-            if always { Vec::new() } else { found }
-        };
-        let found = (0..nodes[n].ins.len()).map(search).collect();
-        nodes[n].notifiers = found;
-    }
+            let edge = &edges[e as usize];
+            let up = &nodes[edge.from as usize];
+            if up.class.info.gates || nodes[edge.to as usize].class.info.gates {
+                gates.push(e);
+            }
+            let behind: Vec<u32> = match up.class.info.paths {
+                Paths::All => up.ins.iter().flatten().copied().collect(),
+                Paths::Same => up.ins.get(edge.from_port as usize).copied().flatten().into_iter().collect(),
+                Paths::None => Vec::new(),
+            };
+            if up.class.info.notifies {
+                found.push(Way { notifier: Some(edge.from as usize), gates });
+            } else if behind.is_empty() {
+                found.push(Way { notifier: None, gates });
+            } else {
+                todo.extend(behind.into_iter().map(|e| (e, gates.clone())));
+            }
+        }
+        found
+    };
+    let all: Vec<Vec<Vec<Way>>> =
+        nodes.iter().map(|n| n.ins.iter().map(|e| e.map_or(Vec::new(), search)).collect()).collect();
+    nodes.iter_mut().zip(all).for_each(|(n, ways)| n.ways = ways);
 }
