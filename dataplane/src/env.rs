@@ -15,6 +15,16 @@ pub struct Env<'a> {
     pub(crate) ports: &'a mut PortTable,
     pub(crate) asked: &'a mut Vec<PortId>,
     pub(crate) bindings: &'a mut Vec<(String, Named)>,
+    pub(crate) graph: &'a mut GraphWide,
+}
+
+/// What elements say while they are configured that concerns the whole graph.
+#[derive(Default)]
+pub(crate) struct GraphWide {
+    /// What elements have claimed for themselves alone.
+    claims: Vec<String>,
+    /// Element or compound, and its share of the rounds in 1/1024.
+    pub(crate) shares: Vec<(String, u32)>,
 }
 
 impl Env<'_> {
@@ -48,6 +58,23 @@ impl Env<'_> {
         let id = self.ports.id(spec);
         self.asked.push(id);
         id
+    }
+    /// Claims what only one element of a graph may have; false if another one has it.
+    pub fn claim(&mut self, what: &str) -> bool {
+        let free = !self.graph.claims.iter().any(|c| c == what);
+        if free {
+            self.graph.claims.push(what.into());
+        }
+        free
+    }
+    /// Sets the share of the rounds, in 1/1024, of the tasks in an element or compound beside this
+    /// one. Shares of compounds and of what is in them multiply.
+    pub fn set_share(&mut self, element: &str, share: u32) {
+        let full = match self.name.rsplit_once('/') {
+            Some((compound, _)) => alloc::format!("{compound}/{element}"),
+            None => element.into(),
+        };
+        self.graph.shares.push((full, share));
     }
     /// Gives a name to a value, for the elements configured after this one: those of the same
     /// compound and of the compounds inside it.

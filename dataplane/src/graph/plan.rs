@@ -5,7 +5,7 @@ use super::{Edge, GraphCounts, Node, Plan, Topology};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
-use crate::env::{Env, PortTable, SetUp};
+use crate::env::{Env, GraphWide, PortTable, SetUp};
 use crate::handler::HandlerError;
 use crate::info::{Flow, Info};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
@@ -89,11 +89,16 @@ impl Builder {
         let ports = resolve(&flat, &infos, &counts, &mut errors);
         let mut asked = Vec::new();
         let mut names = self.names.clone();
-        let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut errors);
+        let mut wide = GraphWide::default();
+        let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut wide, &mut errors);
         if errors.iter().any(Diagnostic::is_error) {
             return Err(errors);
         }
-        let topo = wire_up(flat, &classes, ports, source, names);
+        let mut topo = wire_up(flat, &classes, ports, source, names);
+        for (node, slot) in topo.nodes.iter_mut().zip(&elements) {
+            node.more = slot.as_ref().map_or(Vec::new(), |e| e.more_handlers());
+            node.tickets = tickets(&node.name, &wide.shares);
+        }
         let mut used: Vec<PortId> = asked.iter().map(|a| a.0).collect();
         used.sort_unstable();
         used.dedup();
@@ -115,6 +120,7 @@ impl Builder {
     }
 
     /// Makes the elements: first those that give names to others, then the rest in order.
+    #[allow(clippy::too_many_arguments)] // one pass over all that the tables are made from
     fn configure(
         &mut self,
         flat: &Flat,
@@ -122,6 +128,7 @@ impl Builder {
         ports: &[Ports],
         asked: &mut Vec<(PortId, usize)>,
         names: &mut NameDb,
+        wide: &mut GraphWide,
         errors: &mut Vec<Diagnostic>,
     ) -> Vec<Option<Box<dyn Element>>> {
         let index: HashMap<&str, usize> = flat.elements.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect();
@@ -141,6 +148,7 @@ impl Builder {
                 ports: &mut self.ports,
                 asked: &mut wants,
                 bindings: &mut bindings,
+                graph: &mut *wide,
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wants.into_iter().map(|p| (p, i)));
@@ -184,8 +192,7 @@ impl Builder {
             }
         }
         let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
-        let handlers = crate::engine::handler_names(topo, &plan.slots);
-        let handler_exists = |path: &str| handlers.contains(path);
+        let handler_exists = |path: &str| crate::engine::find_handler(topo, "", path).is_ok();
         let mut warned = Vec::new();
         for (i, slot) in plan.slots.iter_mut().enumerate() {
             let Some(element) = slot else { continue };
@@ -226,6 +233,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
     let (mut asked, mut bindings, mut ports) = (Vec::new(), Vec::new(), PortTable::default());
+    let mut wide = GraphWide::default();
     let mut env = Env {
         name: &node.name,
         inputs: &node.in_flow,
@@ -235,9 +243,19 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         ports: &mut ports,
         asked: &mut asked,
         bindings: &mut bindings,
+        graph: &mut wide,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
     make(node.class, config, &topo.names.for_element(&node.name), &mut env).map_err(|e| HandlerError::Failed(lines(e)))
+}
+
+/// The tickets of an element: 1024 times the shares of it and of the compounds that it is in, at
+/// most 32 turns a round. Of several shares for one name the last counts.
+fn tickets(name: &str, shares: &[(String, u32)]) -> u32 {
+    let ends = name.match_indices('/').map(|m| m.0).chain([name.len()]);
+    let share = |end: usize| shares.iter().rev().find(|s| name.get(..end) == Some(&*s.0)).map(|s| s.1);
+    let product = ends.filter_map(share).fold(1024u64, |t, s| t.saturating_mul(s.into()) / 1024);
+    product.min(1 << 15) as u32
 }
 
 /// The engine's tables.
@@ -263,6 +281,7 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
                 tickets: 1024,
                 credit: 0,
                 timer: u64::MAX,
+                more: Vec::new(),
                 in_flow: p.inputs,
                 out_flow: p.outputs,
             }
