@@ -21,6 +21,8 @@ pub mod env;
 pub mod graph;
 pub mod handler;
 pub mod info;
+#[cfg(feature = "std")]
+pub mod io;
 pub mod lang;
 pub mod packet;
 pub mod pool;
