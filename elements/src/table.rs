@@ -8,8 +8,10 @@ pub const TABLE: Table = Table(CLASSES);
 const CLASSES: &[Class] = &[
     Class::of::<monitoring::counter::Counter>(),
     Class::of::<switching::discard::Discard>(),
+    Class::of::<print::ip_print::IPPrint>(),
     Class::of::<sources::infinite_source::InfiniteSource>(),
     Class::of::<switching::null::Null>(),
+    Class::of::<print::print::Print>(),
     Class::of::<queues::queue::Queue>(),
     Class::of::<switching::tee::Tee>(),
     Class::of::<queues::unqueue::Unqueue>(),

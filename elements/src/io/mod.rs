@@ -1,1 +1,2 @@
 //! Devices and files.
+pub mod files;
