@@ -13,11 +13,13 @@ const CLASSES: &[Class] = &[
     Class::of::<switching::discard::Discard>(),
     #[cfg(feature = "std")]
     Class::of::<io::from_device::FromDevice>(),
+    Class::of::<print::ip_print::IPPrint>(),
     Class::of::<sources::infinite_source::InfiniteSource>(),
     #[cfg(feature = "std")]
     Class::of::<io::kernel_tun::KernelTun>(),
     Class::of::<switching::null::Null>(),
     Class::of::<bytes::pad::Pad>(),
+    Class::of::<print::print::Print>(),
     Class::of::<queues::queue::Queue>(),
     Class::of::<bytes::set_anno_byte::SetAnnoByte>(),
     Class::of::<bytes::set_crc32::SetCRC32>(),
