@@ -3,8 +3,8 @@ use crate::batch::{Batch, Fate};
 use crate::count::Counts;
 use crate::engine::{Core, Slot, pull};
 use crate::graph::Way;
-use crate::handler::Call;
-use crate::info::Flow;
+use crate::handler::{Call, HandlerError};
+use crate::info::{Access, Flow};
 use crate::packet::Packet;
 use crate::port::{PortId, PortObject, Rx, Sent};
 use crate::reason::{REASONS, Reason};
@@ -315,6 +315,10 @@ impl Context<'_> {
     pub fn now(&mut self) -> u64 {
         self.core.clock.now()
     }
+    /// As [`now`](Self::now), but simulated time stays where it is: for spans that begin now.
+    pub fn recent(&mut self) -> u64 {
+        self.core.clock.recent()
+    }
     /// Whether time is simulated.
     pub fn is_simulated(&self) -> bool {
         self.core.clock.is_simulated()
@@ -391,6 +395,38 @@ impl Context<'_> {
     pub fn call(&mut self, call: Call) {
         self.core.calls.push_back((self.id, call));
         self.core.dirty = true;
+    }
+    /// What a path means, as seen from this element: the handler's full name and what may be done
+    /// with it.
+    ///
+    /// # Errors
+    /// There is no such element, or it has no such handler.
+    pub fn find_handler(&self, path: &str) -> Result<(String, Access), HandlerError> {
+        let topo = &self.core.topo;
+        let (element, handler, access) = crate::engine::find_handler(topo, &topo.nodes[self.id].name, path)?;
+        let full = element.map_or(handler.into(), |id| alloc::format!("{}.{handler}", topo.nodes[id].name));
+        Ok((full, access))
+    }
+    /// Gives the tasks that pull through this element a turn: for elements that are no notifiers,
+    /// but got a packet ready between two pulls.
+    pub fn wake_pullers(&mut self) {
+        let mut todo = alloc::vec![self.id];
+        let mut seen = alloc::vec![false; self.core.topo.nodes.len()];
+        while let Some(id) = todo.pop() {
+            if core::mem::replace(&mut seen[id], true) {
+                continue;
+            }
+            let topo = &mut self.core.topo;
+            for i in 0..topo.nodes[id].outs.len() {
+                if topo.nodes[id].out_flow.get(i) == Some(&Flow::Pull)
+                    && let Some(edge) = topo.edges.get(topo.nodes[id].outs[i] as usize)
+                {
+                    let down = edge.to as usize;
+                    topo.nodes[down].runnable |= topo.nodes[down].task;
+                    todo.push(down);
+                }
+            }
+        }
     }
     /// Asks the driver to stop.
     pub fn stop_driver(&mut self) {

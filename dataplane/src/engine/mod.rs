@@ -27,7 +27,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
-pub(crate) use calls::handler_names;
+pub(crate) use calls::find_handler;
 use core::cmp::Reverse;
 
 /// `None` while the element pulls or is pulled from: it cannot be reached a second time.

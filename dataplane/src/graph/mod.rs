@@ -8,7 +8,7 @@ use crate::args::NameDb;
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element};
 use crate::env::Shares;
-use crate::info::{Flow, Task};
+use crate::info::{Access, Flow, Task};
 use crate::lang::Flat;
 use crate::port::{PortId, PortSlot};
 use alloc::boxed::Box;
@@ -48,6 +48,8 @@ pub struct Node {
     pub(crate) credit: u32,
     /// When its timer fires; `u64::MAX` when unset.
     pub(crate) timer: u64,
+    /// Handlers that depend on the configuration; `*` stands for all names.
+    pub(crate) more: Vec<(String, Access)>,
 }
 
 impl Node {

@@ -5,7 +5,7 @@ use super::{Edge, GraphCounts, Node, Plan, Topology, Way};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
-use crate::env::{Env, PortTable, SetUp, Shares};
+use crate::env::{Env, GraphWide, PortTable, SetUp};
 use crate::handler::HandlerError;
 use crate::info::{Flow, Info, Paths};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
@@ -98,12 +98,18 @@ impl Builder {
         let counts = count_ports(&flat, &infos, &mut errors);
         let ports = resolve(&flat, &infos, &counts, &mut errors);
         let mut asked = Vec::new();
-        let (mut names, shares) = (self.names.clone(), Shares::default());
-        let elements = self.configure(&flat, &classes, &ports, &mut asked, (&mut names, &shares), &mut errors);
+        let mut names = self.names.clone();
+        let mut wide = GraphWide::default();
+        let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut wide, &mut errors);
         if errors.iter().any(Diagnostic::is_error) {
             return Err(errors);
         }
-        let topo = Topology { shares, ..wire_up(flat, &classes, ports, source, names) };
+        let mut topo = wire_up(flat, &classes, ports, source, names);
+        for (node, slot) in topo.nodes.iter_mut().zip(&elements) {
+            node.more = slot.as_ref().map_or(Vec::new(), |e| e.more_handlers());
+            node.tickets = tickets(&node.name, &wide.rounds);
+        }
+        topo.shares = wide.shared;
         let mut used: Vec<PortId> = asked.iter().map(|a| a.0).collect();
         used.sort_unstable();
         used.dedup();
@@ -125,13 +131,15 @@ impl Builder {
     }
 
     /// Makes the elements: first those that give names to others, then the rest in order.
+    #[allow(clippy::too_many_arguments)] // one pass over all that the tables are made from
     fn configure(
         &mut self,
         flat: &Flat,
         classes: &[&'static Class],
         ports: &[Ports],
         asked: &mut Vec<(PortId, usize)>,
-        (names, shares): (&mut NameDb, &Shares),
+        names: &mut NameDb,
+        wide: &mut GraphWide,
         errors: &mut Vec<Diagnostic>,
     ) -> Vec<Option<Box<dyn Element>>> {
         let index: HashMap<&str, usize> = flat.elements.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect();
@@ -151,7 +159,7 @@ impl Builder {
                 ports: &mut self.ports,
                 asked: &mut wants,
                 bindings: &mut bindings,
-                shares,
+                graph: &mut *wide,
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wants.into_iter().map(|p| (p, i)));
@@ -195,8 +203,7 @@ impl Builder {
             }
         }
         let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
-        let handlers = crate::engine::handler_names(topo, &plan.slots);
-        let handler_exists = |path: &str| handlers.contains(path);
+        let handler_exists = |path: &str| crate::engine::find_handler(topo, "", path).is_ok();
         let mut warned = Vec::new();
         for (i, slot) in plan.slots.iter_mut().enumerate() {
             let Some(element) = slot else { continue };
@@ -237,6 +244,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
     let (mut asked, mut bindings, mut ports) = (Vec::new(), Vec::new(), PortTable::default());
+    let mut wide = GraphWide { shared: topo.shares.clone(), ..GraphWide::default() };
     let mut env = Env {
         name: &node.name,
         inputs: &node.in_flow,
@@ -246,10 +254,19 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         ports: &mut ports,
         asked: &mut asked,
         bindings: &mut bindings,
-        shares: &topo.shares,
+        graph: &mut wide,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
     make(node.class, config, &topo.names.for_element(&node.name), &mut env).map_err(|e| HandlerError::Failed(lines(e)))
+}
+
+/// The tickets of an element: 1024 times the shares of it and of the compounds that it is in, at
+/// most 32 turns a round. Of several shares for one name the last counts.
+fn tickets(name: &str, shares: &[(String, u32)]) -> u32 {
+    let ends = name.match_indices('/').map(|m| m.0).chain([name.len()]);
+    let share = |end: usize| shares.iter().rev().find(|s| name.get(..end) == Some(&*s.0)).map(|s| s.1);
+    let product = ends.filter_map(share).fold(1024u64, |t, s| t.saturating_mul(s.into()) / 1024);
+    product.min(1 << 15) as u32
 }
 
 /// The engine's tables.
@@ -275,6 +292,7 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
                 tickets: 1024,
                 credit: 0,
                 timer: u64::MAX,
+                more: Vec::new(),
                 in_flow: p.inputs,
                 out_flow: p.outputs,
             }
@@ -312,7 +330,7 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
     let index = nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
     let (counts, source) = (Arc::new(counts), source.to_string());
     let shut = vec![false; edges.len()];
-    Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Shares::default() }
+    Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
 }
 
 /// The ways to each pull input, from the nearest notifiers upstream on.
