@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 mod cmd;
 mod driver;
+mod listen;
 mod live;
 mod report;
 mod signals;
@@ -25,12 +26,19 @@ struct Cli {
 enum Command {
     Run(cmd::run::Args),
     Check(cmd::check::Args),
+    Click(cmd::click::Args),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let mut arguments = std::env::args_os().skip(1);
+    let command = match arguments.next() {
+        Some(name) if name == "click" => Command::Click(cmd::click::Args::raw(arguments)),
+        _ => Cli::parse().command,
+    };
+    let result = match command {
         Command::Run(args) => cmd::run::main(args),
         Command::Check(args) => cmd::check::main(args),
+        Command::Click(args) => cmd::click::main(args),
     };
     result.unwrap_or_else(|e| {
         eprintln!("sluice: {e:#}");

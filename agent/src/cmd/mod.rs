@@ -1,3 +1,4 @@
 //! One file for each command.
 pub(crate) mod check;
+pub(crate) mod click;
 pub(crate) mod run;
