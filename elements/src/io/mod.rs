@@ -1,2 +1,3 @@
 //! Devices and files.
 pub mod files;
+pub mod summary;
