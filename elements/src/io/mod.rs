@@ -4,3 +4,4 @@ pub mod files;
 pub mod from_device;
 pub mod kernel_tun;
 pub mod to_device;
+pub mod summary;
