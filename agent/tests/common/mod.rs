@@ -111,9 +111,7 @@ impl Net {
 
     /// Waits until host a reaches `address` through the middle.
     pub fn settle(&self, address: &str) {
-        wait(Duration::from_secs(20), "a ping", || {
-            self.in_a(&format!("ping -c 1 -W 1 {address}")).status.success()
-        });
+        wait(Duration::from_secs(20), "a ping", || self.in_a(&format!("ping -c 1 -W 1 {address}")).status.success());
     }
 }
 
@@ -191,8 +189,7 @@ pub fn wait(limit: Duration, what: &str, mut done: impl FnMut() -> bool) {
 pub fn balance(report: &str) -> [u64; 6] {
     let line = report.lines().find(|l| l.starts_with("received ")).unwrap_or_else(|| panic!("no balance:\n{report}"));
     assert!(line.ends_with("(exact)"), "{line}");
-    let numbers: Vec<u64> =
-        line.split_whitespace().filter_map(|w| w.replace(',', "").parse().ok()).collect();
+    let numbers: Vec<u64> = line.split_whitespace().filter_map(|w| w.replace(',', "").parse().ok()).collect();
     numbers.try_into().unwrap_or_else(|_| panic!("{line}"))
 }
 
