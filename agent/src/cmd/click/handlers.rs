@@ -162,7 +162,8 @@ mod tests {
         ] {
             assert!(matches(name, pattern), "{name} {pattern}");
         }
-        for (name, pattern) in [("c1", "c"), ("c1", "d*"), ("c", "c?"), ("cx", "c[0-9]"), ("c1", "c["), ("ab", "a\\*")] {
+        for (name, pattern) in [("c1", "c"), ("c1", "d*"), ("c", "c?"), ("cx", "c[0-9]"), ("c1", "c["), ("ab", "a\\*")]
+        {
             assert!(!matches(name, pattern), "{name} {pattern}");
         }
     }
