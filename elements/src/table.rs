@@ -6,6 +6,7 @@ use sluice_dataplane::element::{Class, Table};
 pub const TABLE: Table = Table(CLASSES);
 
 const CLASSES: &[Class] = &[
+    Class::of::<icmp::check_icmp_header::CheckICMPHeader>(),
     Class::of::<ip::check_ip_header::CheckIPHeader>(),
     Class::of::<ip::check_ip_header2::CheckIPHeader2>(),
     Class::of::<ip::check_tcp_header::CheckTCPHeader>(),
@@ -15,6 +16,10 @@ const CLASSES: &[Class] = &[
     Class::of::<switching::discard::Discard>(),
     Class::of::<ip::fix_ip_src::FixIPSrc>(),
     Class::of::<ip::get_ip_address::GetIPAddress>(),
+    Class::of::<icmp::icmp_error::ICMPError>(),
+    Class::of::<icmp::icmp_ping_encap::ICMPPingEncap>(),
+    Class::of::<icmp::icmp_ping_responder::ICMPPingResponder>(),
+    Class::of::<icmp::icmp_ping_source::ICMPPingSource>(),
     Class::of::<ip::ip_encap::IPEncap>(),
     Class::of::<ip::ip_fragmenter::IPFragmenter>(),
     Class::of::<ip::ip_gw_options::IPGWOptions>(),
