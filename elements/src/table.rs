@@ -8,6 +8,7 @@ pub const TABLE: Table = Table(CLASSES);
 const CLASSES: &[Class] = &[
     Class::of::<bytes::align::Align>(),
     Class::of::<bytes::check_crc32::CheckCRC32>(),
+    Class::of::<icmp::check_icmp_header::CheckICMPHeader>(),
     Class::of::<ip::check_ip_header::CheckIPHeader>(),
     Class::of::<ip::check_ip_header2::CheckIPHeader2>(),
     Class::of::<bytes::check_length::CheckLength>(),
@@ -27,6 +28,10 @@ const CLASSES: &[Class] = &[
     Class::of::<io::from_device::FromDevice>(),
     Class::of::<ip::get_ip_address::GetIPAddress>(),
     Class::of::<ethernet::host_ether_filter::HostEtherFilter>(),
+    Class::of::<icmp::icmp_error::ICMPError>(),
+    Class::of::<icmp::icmp_ping_encap::ICMPPingEncap>(),
+    Class::of::<icmp::icmp_ping_responder::ICMPPingResponder>(),
+    Class::of::<icmp::icmp_ping_source::ICMPPingSource>(),
     Class::of::<ip::ip_encap::IPEncap>(),
     Class::of::<ip::ip_fragmenter::IPFragmenter>(),
     Class::of::<ip::ip_gw_options::IPGWOptions>(),
