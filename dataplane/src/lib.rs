@@ -24,10 +24,13 @@ pub mod info;
 #[cfg(feature = "std")]
 pub mod io;
 pub mod lang;
+#[cfg(feature = "std")]
+pub mod os;
 pub mod packet;
 pub mod pool;
 pub mod port;
 pub mod reason;
+pub mod signal;
 #[cfg(feature = "std")]
 pub mod time;
 pub mod trace;
