@@ -7,6 +7,7 @@ mod cmd;
 mod driver;
 mod listen;
 mod live;
+mod manual;
 mod report;
 mod signals;
 mod tap;
@@ -27,6 +28,7 @@ enum Command {
     Run(cmd::run::Args),
     Check(cmd::check::Args),
     Click(cmd::click::Args),
+    Elements(cmd::elements::Args),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Run(args) => cmd::run::main(args),
         Command::Check(args) => cmd::check::main(args),
         Command::Click(args) => cmd::click::main(args),
+        Command::Elements(args) => cmd::elements::main(args),
     };
     result.unwrap_or_else(|e| {
         eprintln!("sluice: {e:#}");
