@@ -6,8 +6,11 @@ use sluice_dataplane::element::{Class, Table};
 pub const TABLE: Table = Table(CLASSES);
 
 const CLASSES: &[Class] = &[
+    Class::of::<classify::classifier::Classifier>(),
     Class::of::<monitoring::counter::Counter>(),
     Class::of::<switching::discard::Discard>(),
+    Class::of::<classify::ip_classifier::IPClassifier>(),
+    Class::of::<classify::ip_filter::IPFilter>(),
     Class::of::<sources::infinite_source::InfiniteSource>(),
     Class::of::<switching::null::Null>(),
     Class::of::<queues::queue::Queue>(),
