@@ -8,11 +8,15 @@ pub const TABLE: Table = Table(CLASSES);
 const CLASSES: &[Class] = &[
     Class::of::<monitoring::counter::Counter>(),
     Class::of::<switching::discard::Discard>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::from_ip_summary_dump::FromIPSummaryDump>(),
     Class::of::<print::ip_print::IPPrint>(),
     Class::of::<sources::infinite_source::InfiniteSource>(),
     Class::of::<switching::null::Null>(),
     Class::of::<print::print::Print>(),
     Class::of::<queues::queue::Queue>(),
     Class::of::<switching::tee::Tee>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::to_ip_summary_dump::ToIPSummaryDump>(),
     Class::of::<queues::unqueue::Unqueue>(),
 ];
