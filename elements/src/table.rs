@@ -29,6 +29,8 @@ const CLASSES: &[Class] = &[
     Class::of::<ip::fix_ip_src::FixIPSrc>(),
     #[cfg(feature = "std")]
     Class::of::<io::from_device::FromDevice>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::from_ip_summary_dump::FromIPSummaryDump>(),
     Class::of::<ip::get_ip_address::GetIPAddress>(),
     Class::of::<ethernet::host_ether_filter::HostEtherFilter>(),
     Class::of::<icmp::icmp_error::ICMPError>(),
@@ -76,6 +78,8 @@ const CLASSES: &[Class] = &[
     Class::of::<bytes::time_range::TimeRange>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_device::ToDevice>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::to_ip_summary_dump::ToIPSummaryDump>(),
     Class::of::<bytes::truncate::Truncate>(),
     Class::of::<ip::udp_ip_encap::UDPIPEncap>(),
     Class::of::<queues::unqueue::Unqueue>(),
