@@ -6,5 +6,4 @@ pub mod kernel_tun;
 pub mod summary;
 pub mod to_device;
 pub mod from_ip_summary_dump;
-pub mod summary;
 pub mod to_ip_summary_dump;
