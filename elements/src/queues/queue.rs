@@ -12,12 +12,30 @@ use sluice_dataplane::info::{Arg, Handler, Info, State};
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::reason::Reason;
 
-/// A first-in first-out queue.
-pub struct Queue {
+/// A first-in first-out queue. Queue and SimpleQueue are two names of it: in Click the one tells
+/// tasks when it is empty, the other does not; here both do.
+pub struct Queue<const SIMPLE: bool = false> {
     packets: VecDeque<Packet>,
     capacity: usize,
     highwater: usize,
     drops: u64,
+}
+
+impl<const SIMPLE: bool> Queue<SIMPLE> {
+    pub(super) const ARGS: &'static [Arg] = &[Arg::optional("CAPACITY", "packets", "1000", "packets it can hold")];
+    pub(super) const HANDLERS: &'static [Handler] = &[
+        Handler::read("length", "packets inside"),
+        Handler::read("highwater_length", "most packets that were inside at a time"),
+        Handler::both("capacity", "packets it can hold"),
+        Handler::read("drops", "packets that found it full"),
+        Handler::write("reset_counts", "sets drops and highwater_length to 0"),
+        Handler::write("reset", "drops all packets inside"),
+    ];
+
+    pub(super) fn from_args(args: &mut Args<'_>) -> Self {
+        let capacity = args.optional("CAPACITY", 1000usize);
+        Queue { packets: VecDeque::new(), capacity, highwater: 0, drops: 0 }
+    }
 }
 
 impl Configure for Queue {
@@ -27,15 +45,8 @@ impl Configure for Queue {
         notifies: true,
         live: true,
         state: State::Single,
-        args: &[Arg::optional("CAPACITY", "packets", "1000", "packets it can hold")],
-        handlers: &[
-            Handler::read("length", "packets inside"),
-            Handler::read("highwater_length", "most packets that were inside at a time"),
-            Handler::both("capacity", "packets it can hold"),
-            Handler::read("drops", "packets that found it full"),
-            Handler::write("reset_counts", "sets drops and highwater_length to 0"),
-            Handler::write("reset", "drops all packets inside"),
-        ],
+        args: Self::ARGS,
+        handlers: Self::HANDLERS,
         doc: "Holds packets until they are pulled, first in, first out. A packet that finds the queue full goes to \
               output 1 if that is connected, else it is dropped as `queue_full`.",
         example: "InfiniteSource(LIMIT 5) -> q :: Queue(20) -> Unqueue -> Discard; q[1] -> Discard;",
@@ -43,12 +54,11 @@ impl Configure for Queue {
         ..Info::new("Queue", "queues", "holds packets until they are pulled")
     };
     fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
-        let capacity = args.optional("CAPACITY", 1000usize);
-        Queue { packets: VecDeque::new(), capacity, highwater: 0, drops: 0 }
+        Self::from_args(args)
     }
 }
 
-impl Element for Queue {
+impl<const SIMPLE: bool> Element for Queue<SIMPLE> {
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         for p in batch.drain() {
             if self.packets.len() < self.capacity {
@@ -76,7 +86,7 @@ impl Element for Queue {
         self.packets.pop_front()
     }
     fn take_state(&mut self, _cx: &mut Context<'_>, old: &mut dyn Any) {
-        if let Some(old) = old.downcast_mut::<Queue>() {
+        if let Some(old) = old.downcast_mut::<Self>() {
             core::mem::swap(&mut self.packets, &mut old.packets);
             old.packets = self.packets.split_off(self.capacity.min(self.packets.len()));
             (self.highwater, self.drops) = (old.highwater, old.drops);
