@@ -12,8 +12,7 @@ use sluice_dataplane::info::{Arg, Handler, Info, State};
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::reason::Reason;
 
-/// A first-in first-out queue. Queue and SimpleQueue are two names of it: in Click the one tells
-/// tasks when it is empty, the other does not; here both do.
+/// A first-in first-out queue. A simple one does not tell sources upstream when it is full.
 pub struct Queue<const SIMPLE: bool = false> {
     packets: VecDeque<Packet>,
     capacity: usize,
@@ -36,6 +35,10 @@ impl<const SIMPLE: bool> Queue<SIMPLE> {
         let capacity = args.optional("CAPACITY", 1000usize);
         Queue { packets: VecDeque::new(), capacity, highwater: 0, drops: 0 }
     }
+
+    fn note_full(&self, cx: &mut Context<'_>) {
+        cx.set_full(!SIMPLE && self.packets.len() >= self.capacity);
+    }
 }
 
 impl Configure for Queue {
@@ -43,12 +46,14 @@ impl Configure for Queue {
         ports: "1/1-2",
         flow: "h/lh",
         notifies: true,
+        says_full: true,
         live: true,
         state: State::Single,
         args: Self::ARGS,
         handlers: Self::HANDLERS,
         doc: "Holds packets until they are pulled, first in, first out. A packet that finds the queue full goes to \
-              output 1 if that is connected, else it is dropped as `queue_full`.",
+              output 1 if that is connected, else it is dropped as `queue_full`. Tasks downstream sleep while it is \
+              empty, and an InfiniteSource whose packets can go to full queues only sleeps too.",
         example: "InfiniteSource(LIMIT 5) -> q :: Queue(20) -> Unqueue -> Discard; q[1] -> Discard;",
         see: &["SimpleQueue", "Unqueue", "RoundRobinSched"],
         ..Info::new("Queue", "queues", "holds packets until they are pulled")
@@ -59,6 +64,9 @@ impl Configure for Queue {
 }
 
 impl<const SIMPLE: bool> Element for Queue<SIMPLE> {
+    fn start(&mut self, cx: &mut Context<'_>) {
+        self.note_full(cx);
+    }
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         for p in batch.drain() {
             if self.packets.len() < self.capacity {
@@ -72,12 +80,14 @@ impl<const SIMPLE: bool> Element for Queue<SIMPLE> {
         if !self.packets.is_empty() {
             cx.wake();
         }
+        self.note_full(cx);
     }
     fn pull(&mut self, cx: &mut Context<'_>, _up: &mut Upstream<'_>, _port: usize, n: usize, batch: &mut Batch) {
         batch.extend(self.packets.drain(..n.min(self.packets.len())));
         if self.packets.is_empty() {
             cx.rest();
         }
+        self.note_full(cx);
     }
     fn held(&self) -> usize {
         self.packets.len()
@@ -114,6 +124,7 @@ impl<const SIMPLE: bool> Element for Queue<SIMPLE> {
             "reset" => self.packets.drain(..).for_each(|p| cx.drop(p, Reason::QueueReset)),
             _ => (self.drops, self.highwater) = (0, self.packets.len()),
         }
+        self.note_full(cx);
         Ok(())
     }
 }

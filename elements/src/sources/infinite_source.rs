@@ -43,7 +43,8 @@ impl Configure for InfiniteSource {
             Handler::both("limit", "packets after which it ends"),
             Handler::write("reset", "sets count to 0 and starts again"),
         ],
-        doc: "Creates packets with the same bytes, as fast as the graph takes them.",
+        doc: "Creates packets with the same bytes, as fast as the graph takes them: it sleeps while its packets can go to full \
+              queues only.",
         example: "InfiniteSource(DATA \\<00 01 02>, LIMIT 5, STOP true) -> Discard;",
         see: &["RatedSource", "TimedSource"],
         ..Info::new("InfiniteSource", "sources", "creates packets as fast as it can")
@@ -65,6 +66,9 @@ impl Configure for InfiniteSource {
 
 impl Element for InfiniteSource {
     fn run(&mut self, cx: &mut Context<'_>, _up: &mut Upstream<'_>, batch: &mut Batch) -> Activity {
+        if !cx.downstream_room() {
+            return Activity::Idle;
+        }
         if self.supply.left() > 0 {
             self.supply.create(cx, self.burst, batch);
             return Activity::Busy;
