@@ -65,7 +65,7 @@ pub(super) fn find_rooms(nodes: &mut [Node], edges: &[Edge]) {
             }
             endless |= todo.len() == had;
         }
-        nodes[task].rooms = (!endless).then_some(found);
+        nodes[task].rooms = (!endless && !found.is_empty()).then_some(found);
     }
 }
 
