@@ -106,8 +106,8 @@ impl Supply {
     }
     /// Creates up to `n` packets, fewer at the limit or when the pool is empty; says how many.
     pub(super) fn create(&mut self, cx: &mut Context<'_>, n: u64, batch: &mut Batch) -> u64 {
-        let mut made = 0;
-        while made < n.min(self.left()) {
+        let (mut made, n) = (0, n.min(self.left()));
+        while made < n {
             let Some(mut p) = cx.create(&self.bytes) else { break };
             if self.timestamp {
                 p.set_timestamp(cx.now());
