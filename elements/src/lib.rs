@@ -30,5 +30,4 @@ mod table;
 mod timestamp;
 pub mod vlan;
 
-
 pub use table::TABLE;

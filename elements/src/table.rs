@@ -6,7 +6,12 @@ use sluice_dataplane::element::{Class, Table};
 pub const TABLE: Table = Table(CLASSES);
 
 const CLASSES: &[Class] = &[
+    Class::of::<arp::arp_print::ARPPrint>(),
+    Class::of::<arp::arp_querier::ARPQuerier>(),
+    Class::of::<arp::arp_responder::ARPResponder>(),
+    Class::of::<arp::arp_table::ARPTable>(),
     Class::of::<bytes::align::Align>(),
+    Class::of::<arp::check_arp_header::CheckARPHeader>(),
     Class::of::<bytes::check_crc32::CheckCRC32>(),
     Class::of::<bytes::check_length::CheckLength>(),
     Class::of::<monitoring::counter::Counter>(),

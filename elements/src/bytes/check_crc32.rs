@@ -1,13 +1,13 @@
 //! Checks and removes a CRC.
-use sluice_dataplane::args::Args;
-use sluice_dataplane::batch::Batch;
-use sluice_dataplane::context::Context;
-use sluice_dataplane::element::{Configure, Element};
-use sluice_dataplane::env::Env;
 use super::crc::crc32;
 use alloc::format;
+use sluice_dataplane::args::Args;
+use sluice_dataplane::batch::Batch;
 use sluice_dataplane::batch::Fate;
+use sluice_dataplane::context::Context;
 use sluice_dataplane::context::Stream;
+use sluice_dataplane::element::{Configure, Element};
+use sluice_dataplane::env::Env;
 use sluice_dataplane::info::Info;
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::reason::Reason;

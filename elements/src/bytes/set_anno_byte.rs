@@ -1,11 +1,11 @@
 //! Sets an annotation of one byte.
+use alloc::format;
+use sluice_dataplane::args::AnnoRef;
 use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use alloc::format;
-use sluice_dataplane::args::AnnoRef;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info};
 use sluice_dataplane::packet::Anno;
@@ -24,10 +24,7 @@ impl Configure for SetAnnoByte {
             Arg::required("ANNO", "annotation", "name or byte offset: PAINT, ICMP_PARAMPROB or FIX_IP_SRC"),
             Arg::required("VALUE", "0 to 255", "what it becomes"),
         ],
-        handlers: &[
-            Handler::read("anno", "byte offset of the annotation"),
-            Handler::both("value", "what it becomes"),
-        ],
+        handlers: &[Handler::read("anno", "byte offset of the annotation"), Handler::both("value", "what it becomes")],
         doc: "Sets an annotation of one byte. Paint does the same for the paint annotation.",
         example: "InfiniteSource(LIMIT 5) -> SetAnnoByte(PAINT, 2) -> Discard;",
         see: &["SetVLANAnno"],

@@ -1,11 +1,11 @@
 //! Sets the packet type annotation.
+use alloc::format;
 use sluice_dataplane::args::Args;
+use sluice_dataplane::args::Word;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use alloc::format;
-use sluice_dataplane::args::Word;
 use sluice_dataplane::info::{Arg, Info};
 use sluice_dataplane::packet::PacketKind;
 

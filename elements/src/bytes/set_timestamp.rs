@@ -1,10 +1,10 @@
 //! Sets the timestamp annotation.
 use sluice_dataplane::args::Args;
+use sluice_dataplane::args::Interval;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use sluice_dataplane::args::Interval;
 use sluice_dataplane::info::{Arg, Info};
 
 /// Sets the timestamp annotation.

@@ -1,13 +1,13 @@
 //! Makes timestamps relative.
+use crate::timestamp::Seconds;
+use alloc::format;
+use core::any::Any;
 use sluice_dataplane::args::Args;
+use sluice_dataplane::args::Word;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use crate::timestamp::Seconds;
-use alloc::format;
-use core::any::Any;
-use sluice_dataplane::args::Word;
 use sluice_dataplane::handler::{HandlerError, Reply};
 use sluice_dataplane::info::{Arg, Handler, Info, State};
 

@@ -1,12 +1,12 @@
 //! Notes the first and the last timestamp.
+use crate::timestamp::Seconds;
+use alloc::format;
+use core::any::Any;
 use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use crate::timestamp::Seconds;
-use alloc::format;
-use core::any::Any;
 use sluice_dataplane::handler::{HandlerError, Reply};
 use sluice_dataplane::info::{Arg, Handler, Info, State};
 

@@ -17,7 +17,12 @@ impl Configure for Truncate {
         live: true,
         args: &[
             Arg::required("LENGTH", "bytes", "the most that a packet keeps"),
-            Arg::keyword("EXTRA_LENGTH", "boolean", "true", "whether the extra length annotation grows by what was cut"),
+            Arg::keyword(
+                "EXTRA_LENGTH",
+                "boolean",
+                "true",
+                "whether the extra length annotation grows by what was cut",
+            ),
         ],
         doc: "Shortens packets to at most LENGTH bytes.",
         example: "InfiniteSource(LIMIT 5) -> Truncate(40) -> Discard;",
