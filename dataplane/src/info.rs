@@ -51,6 +51,18 @@ pub enum Task {
     IfPush,
 }
 
+/// Which outputs packets of an input may reach, inside the element (Click's flow code). Agnostic
+/// ports that are joined so agree on who moves the packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Paths {
+    /// Every output, from every input: `x/x`.
+    All,
+    /// The output of the same number: `#/#`.
+    Same,
+    /// None: `x/y`.
+    None,
+}
+
 /// How an argument is given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Given {
@@ -177,6 +189,11 @@ pub struct Info {
     pub task: Task,
     /// It calls `wake` and `rest`; tasks that pull from it sleep while it rests.
     pub notifies: bool,
+    /// It opens and shuts the ways through it with `gate_input` and `gate_output`; tasks that could
+    /// pull through shut ones only sleep.
+    pub gates: bool,
+    /// Which outputs packets of an input may reach.
+    pub paths: Paths,
     /// Its arguments can be changed while it runs, by writing `config`.
     pub live: bool,
     /// It gives names or defaults to others, so it is configured before them.
@@ -200,6 +217,8 @@ impl Info {
             state: State::None,
             task: Task::No,
             notifies: false,
+            gates: false,
+            paths: Paths::All,
             live: false,
             informs: false,
         }

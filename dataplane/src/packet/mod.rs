@@ -197,9 +197,10 @@ impl Packet {
     /// Appends bytes. False, and nothing changed, when there is no room for them.
     pub fn append(&mut self, bytes: &[u8]) -> bool {
         let at = self.len();
-        if !self.grow(bytes.len()) {
+        if bytes.len() > self.tailroom() || !(self.exclusive() || self.unshare()) {
             return false;
         }
+        self.set_len(at + bytes.len());
         self.data_mut().map(|d| d[at..].copy_from_slice(bytes)).is_some()
     }
 
