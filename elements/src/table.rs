@@ -6,6 +6,10 @@ use sluice_dataplane::element::{Class, Table};
 pub const TABLE: Table = Table(CLASSES);
 
 const CLASSES: &[Class] = &[
+    Class::of::<arp::arp_print::ARPPrint>(),
+    Class::of::<arp::arp_querier::ARPQuerier>(),
+    Class::of::<arp::arp_responder::ARPResponder>(),
+    Class::of::<arp::arp_table::ARPTable>(),
     Class::of::<bytes::align::Align>(),
     Class::of::<monitoring::average_counter::AverageCounter>(),
     Class::of::<shaping::bandwidth_meter::BandwidthMeter>(),
@@ -13,6 +17,7 @@ const CLASSES: &[Class] = &[
     Class::of::<queues::bandwidth_rated_unqueue::BandwidthRatedUnqueue>(),
     Class::of::<shaping::bandwidth_shaper::BandwidthShaper>(),
     Class::of::<switching::block::Block>(),
+    Class::of::<arp::check_arp_header::CheckARPHeader>(),
     Class::of::<bytes::check_crc32::CheckCRC32>(),
     Class::of::<icmp::check_icmp_header::CheckICMPHeader>(),
     Class::of::<ip::check_ip_header::CheckIPHeader>(),
