@@ -2,8 +2,9 @@
 use crate::batch::{Batch, Fate};
 use crate::count::Counts;
 use crate::engine::{Core, Slot, pull};
-use crate::handler::Call;
-use crate::info::Flow;
+use crate::graph::Way;
+use crate::handler::{Call, HandlerError};
+use crate::info::{Access, Flow};
 use crate::packet::Packet;
 use crate::port::{PortId, PortObject, Rx, Sent};
 use crate::reason::{REASONS, Reason};
@@ -165,7 +166,7 @@ impl Context<'_> {
     /// Offers a packet from outside to the tracer, which may mark it. Ports do this themselves.
     pub fn offer_trace(&mut self, p: &mut Packet) {
         if self.core.armed {
-            self.core.offer_trace(self.id, p);
+            self.core.offer_trace(self.id, None, p);
         }
     }
     /// A clone, counted as created; `None` when the pool is empty.
@@ -205,15 +206,12 @@ impl Context<'_> {
             counts.received.add(received);
         }
         if core.armed {
-            batch.iter_mut().skip(had).for_each(|p| self.core.offer_trace(self.id, p));
+            batch.iter_mut().skip(had).for_each(|p| self.core.offer_trace(self.id, Some(port), p));
         }
     }
     /// Whether a receiving port will never bring another frame.
     pub fn port_exhausted(&self, port: PortId) -> bool {
-        match self.core.rx.get(port.0 as usize) {
-            Some(Some(slot)) => matches!(&slot.object, PortObject::Rx(d) if d.exhausted()),
-            _ => false,
-        }
+        matches!(self.core.rx.get(port.0 as usize), Some(Some(slot)) if slot.is_exhausted())
     }
     /// Sends packets through a port. Those that it has no room for stay in `batch`; those that it
     /// refuses are counted drops.
@@ -271,6 +269,10 @@ impl Context<'_> {
     pub fn name(&self) -> &str {
         &self.core.topo.nodes[self.id].name
     }
+    /// The element's class.
+    pub fn class(&self) -> &'static str {
+        self.core.topo.nodes[self.id].class.info.class
+    }
     /// Number of outputs.
     #[inline]
     pub fn outputs(&self) -> usize {
@@ -317,6 +319,10 @@ impl Context<'_> {
     pub fn now(&mut self) -> u64 {
         self.core.clock.now()
     }
+    /// As [`now`](Self::now), but simulated time stays where it is: for spans that begin now.
+    pub fn recent(&mut self) -> u64 {
+        self.core.clock.recent()
+    }
     /// Whether time is simulated.
     pub fn is_simulated(&self) -> bool {
         self.core.clock.is_simulated()
@@ -341,11 +347,33 @@ impl Context<'_> {
 
     // --- tasks and notifiers ---
 
-    /// Whether any notifier upstream of pull input `input` has packets, or there is none to ask.
+    /// Whether packets may come through pull input `input` now: a notifier upstream has some, or a
+    /// source there never says, and no gate on the way is shut.
     pub fn upstream_active(&self, input: usize) -> bool {
         let nodes = &self.core.topo.nodes;
-        let notifiers = &nodes[self.id].notifiers;
-        notifiers.get(input).is_none_or(|n| n.is_empty() || n.iter().any(|&n| nodes[n].active))
+        let open = |way: &Way| {
+            way.notifier.is_none_or(|n| nodes[n].active) && way.gates.iter().all(|&e| !self.core.topo.shut[e as usize])
+        };
+        nodes[self.id].ways.get(input).is_none_or(|ways| ways.iter().any(open))
+    }
+    /// Opens or shuts the way through pull input `input`, of an element with `gates`. Tasks that could
+    /// pull through it run again when it opens; they sleep when all their ways are shut or rest.
+    pub fn gate_input(&mut self, input: usize, open: bool) {
+        if let Some(&Some(edge)) = self.core.topo.nodes[self.id].ins.get(input) {
+            self.gate(edge, open);
+        }
+    }
+    /// As [`gate_input`](Self::gate_input), for the way through pull output `output`.
+    pub fn gate_output(&mut self, output: usize, open: bool) {
+        if let Some(&edge) = self.core.topo.nodes[self.id].outs.get(output) {
+            self.gate(edge, open);
+        }
+    }
+    fn gate(&mut self, edge: u32, open: bool) {
+        let shut = core::mem::replace(&mut self.core.topo.shut[edge as usize], !open);
+        if shut && open {
+            self.core.wake_listeners(self.id);
+        }
     }
     /// A notifier has packets: tasks downstream run again.
     #[inline]
@@ -371,6 +399,38 @@ impl Context<'_> {
     pub fn call(&mut self, call: Call) {
         self.core.calls.push_back((self.id, call));
         self.core.dirty = true;
+    }
+    /// What a path means, as seen from this element: the handler's full name and what may be done
+    /// with it.
+    ///
+    /// # Errors
+    /// There is no such element, or it has no such handler.
+    pub fn find_handler(&self, path: &str) -> Result<(String, Access), HandlerError> {
+        let topo = &self.core.topo;
+        let (element, handler, access) = crate::engine::find_handler(topo, &topo.nodes[self.id].name, path)?;
+        let full = element.map_or(handler.into(), |id| alloc::format!("{}.{handler}", topo.nodes[id].name));
+        Ok((full, access))
+    }
+    /// Gives the tasks that pull through this element a turn: for elements that are no notifiers,
+    /// but got a packet ready between two pulls.
+    pub fn wake_pullers(&mut self) {
+        let mut todo = alloc::vec![self.id];
+        let mut seen = alloc::vec![false; self.core.topo.nodes.len()];
+        while let Some(id) = todo.pop() {
+            if core::mem::replace(&mut seen[id], true) {
+                continue;
+            }
+            let topo = &mut self.core.topo;
+            for i in 0..topo.nodes[id].outs.len() {
+                if topo.nodes[id].out_flow.get(i) == Some(&Flow::Pull)
+                    && let Some(edge) = topo.edges.get(topo.nodes[id].outs[i] as usize)
+                {
+                    let down = edge.to as usize;
+                    topo.nodes[down].runnable |= topo.nodes[down].task;
+                    todo.push(down);
+                }
+            }
+        }
     }
     /// Asks the driver to stop.
     pub fn stop_driver(&mut self) {

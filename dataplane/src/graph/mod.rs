@@ -7,7 +7,8 @@ pub mod plan;
 use crate::args::NameDb;
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element};
-use crate::info::{Flow, Task};
+use crate::env::{Services, Shares};
+use crate::info::{Access, Flow, Task};
 use crate::lang::Flat;
 use crate::port::{PortId, PortSlot};
 use alloc::boxed::Box;
@@ -32,8 +33,8 @@ pub struct Node {
     pub in_flow: Vec<Flow>,
     /// Resolved flow of each output.
     pub out_flow: Vec<Flow>,
-    /// Notifiers upstream of each pull input.
-    pub(crate) notifiers: Vec<Vec<usize>>,
+    /// Ways upstream of each pull input.
+    pub(crate) ways: Vec<Vec<Way>>,
     /// Tasks that this notifier wakes.
     pub(crate) listeners: Vec<usize>,
     /// This notifier has packets.
@@ -47,6 +48,8 @@ pub struct Node {
     pub(crate) credit: u32,
     /// When its timer fires; `u64::MAX` when unset.
     pub(crate) timer: u64,
+    /// Handlers that depend on the configuration; `*` stands for all names.
+    pub(crate) more: Vec<(String, Access)>,
 }
 
 impl Node {
@@ -58,6 +61,15 @@ impl Node {
             Task::IfPush => out_flow.first() == Some(&Flow::Push),
         }
     }
+}
+
+/// How packets may come to a pull input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The notifier at its start; `None`: a source that may have packets at any time.
+    pub(crate) notifier: Option<usize>,
+    /// Edges on it that elements open and shut.
+    pub(crate) gates: Vec<u32>,
 }
 
 /// A connection.
@@ -92,6 +104,8 @@ pub struct Topology {
     /// Connections.
     pub edges: Vec<Edge>,
     pub(crate) tasks: Vec<usize>,
+    /// Edges that are shut just now.
+    pub(crate) shut: Vec<bool>,
     /// Counters.
     pub counts: Arc<GraphCounts>,
     pub(crate) index: HashMap<String, usize>,
@@ -101,6 +115,8 @@ pub struct Topology {
     pub source: String,
     /// Names of addresses and ports, for arguments that change later.
     pub(crate) names: NameDb,
+    /// What its elements share, for arguments that change later.
+    pub(crate) shares: Shares,
 }
 
 impl Topology {
@@ -128,6 +144,8 @@ pub struct Plan {
     pub(crate) new_ports: Vec<(PortId, PortSlot)>,
     /// All ports that the graph uses; others are taken out of the engine.
     pub(crate) ports: Vec<PortId>,
+    /// What the driver must do for the graph while it runs.
+    pub services: Services,
 }
 
 impl Plan {

@@ -1,13 +1,13 @@
 //! From a flat configuration to a graph that is ready to run. All that can fail happens here, aside
 //! from the running graph, and all errors are reported at once.
 use super::flow::{Ports, count_ports, resolve};
-use super::{Edge, GraphCounts, Node, Plan, Topology};
+use super::{Edge, GraphCounts, Node, Plan, Topology, Way};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
-use crate::env::{Env, PortTable, SetUp};
+use crate::env::{Env, GraphWide, PortTable, Services, SetUp};
 use crate::handler::HandlerError;
-use crate::info::{Flow, Info};
+use crate::info::{Flow, Info, Paths};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
 use crate::port::{PortId, PortObject, PortSlot, PortSpec};
 use alloc::boxed::Box;
@@ -27,6 +27,10 @@ pub struct Builder {
     open: Vec<PortId>,
     /// Time will be simulated.
     pub simulated: bool,
+    /// The driver delivers signals to the elements that ask for them.
+    pub signals: bool,
+    /// Names that every configuration may use.
+    pub names: NameDb,
 }
 
 /// A graph whose arguments, ports and connections were found good; nothing was opened yet.
@@ -42,12 +46,29 @@ impl Checked {
     pub fn topology(&self) -> &Topology {
         &self.plan.topo
     }
+
+    /// The ports that it asks for, in the order of the elements; some may come twice.
+    pub fn ports(&self) -> impl Iterator<Item = PortId> {
+        self.asked.iter().map(|a| a.0)
+    }
 }
 
 impl Builder {
     /// A builder for the classes of `table`.
     pub fn new(table: Table) -> Builder {
-        Builder { table, ports: PortTable::default(), open: Vec::new(), simulated: false }
+        Builder {
+            table,
+            ports: PortTable::default(),
+            open: Vec::new(),
+            simulated: false,
+            signals: false,
+            names: NameDb::new(),
+        }
+    }
+
+    /// What was asked for under a port's number.
+    pub fn port(&self, id: PortId) -> &PortSpec {
+        self.ports.spec(id)
     }
 
     /// Reads a configuration, expands its compounds, and checks it: [`Reader`] and
@@ -86,16 +107,22 @@ impl Builder {
         let counts = count_ports(&flat, &infos, &mut errors);
         let ports = resolve(&flat, &infos, &counts, &mut errors);
         let mut asked = Vec::new();
-        let mut names = NameDb::default();
-        let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut errors);
+        let mut names = self.names.clone();
+        let mut wide = GraphWide::default();
+        let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut wide, &mut errors);
         if errors.iter().any(Diagnostic::is_error) {
             return Err(errors);
         }
-        let topo = wire_up(flat, &classes, ports, source, names);
+        let mut topo = wire_up(flat, &classes, ports, source, names);
+        for (node, slot) in topo.nodes.iter_mut().zip(&elements) {
+            node.more = slot.as_ref().map_or(Vec::new(), |e| e.more_handlers());
+            node.tickets = tickets(&node.name, &wide.rounds);
+        }
+        topo.shares = wide.shared;
         let mut used: Vec<PortId> = asked.iter().map(|a| a.0).collect();
         used.sort_unstable();
         used.dedup();
-        let plan = Plan { topo, slots: elements, new_ports: Vec::new(), ports: used };
+        let plan = Plan { topo, slots: elements, new_ports: Vec::new(), ports: used, services: Services::default() };
         Ok(Checked { plan, asked, warnings: errors })
     }
 
@@ -113,6 +140,7 @@ impl Builder {
     }
 
     /// Makes the elements: first those that give names to others, then the rest in order.
+    #[allow(clippy::too_many_arguments)] // one pass over all that the tables are made from
     fn configure(
         &mut self,
         flat: &Flat,
@@ -120,6 +148,7 @@ impl Builder {
         ports: &[Ports],
         asked: &mut Vec<(PortId, usize)>,
         names: &mut NameDb,
+        wide: &mut GraphWide,
         errors: &mut Vec<Diagnostic>,
     ) -> Vec<Option<Box<dyn Element>>> {
         let index: HashMap<&str, usize> = flat.elements.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect();
@@ -139,6 +168,7 @@ impl Builder {
                 ports: &mut self.ports,
                 asked: &mut wants,
                 bindings: &mut bindings,
+                graph: &mut *wide,
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wants.into_iter().map(|p| (p, i)));
@@ -182,13 +212,19 @@ impl Builder {
             }
         }
         let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
-        let handlers = crate::engine::handler_names(topo, &plan.slots);
-        let handler_exists = |path: &str| handlers.contains(path);
+        let handler_exists = |path: &str| crate::engine::find_handler(topo, "", path).is_ok();
         let mut warned = Vec::new();
         for (i, slot) in plan.slots.iter_mut().enumerate() {
             let Some(element) = slot else { continue };
             let name = &topo.nodes[i].name;
-            let mut cx = SetUp { name, class_of: &class_of, handler_exists: &handler_exists, warnings: Vec::new() };
+            let mut cx = SetUp {
+                name,
+                class_of: &class_of,
+                handler_exists: &handler_exists,
+                signals: self.signals,
+                services: &mut plan.services,
+                warnings: Vec::new(),
+            };
             if let Err(why) = element.set_up(&mut cx) {
                 errors.push(fail(i, why));
             }
@@ -224,6 +260,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
     let (mut asked, mut bindings, mut ports) = (Vec::new(), Vec::new(), PortTable::default());
+    let mut wide = GraphWide { shared: topo.shares.clone(), ..GraphWide::default() };
     let mut env = Env {
         name: &node.name,
         inputs: &node.in_flow,
@@ -233,9 +270,19 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         ports: &mut ports,
         asked: &mut asked,
         bindings: &mut bindings,
+        graph: &mut wide,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
     make(node.class, config, &topo.names.for_element(&node.name), &mut env).map_err(|e| HandlerError::Failed(lines(e)))
+}
+
+/// The tickets of an element: 1024 times the shares of it and of the compounds that it is in, at
+/// most 32 turns a round. Of several shares for one name the last counts.
+fn tickets(name: &str, shares: &[(String, u32)]) -> u32 {
+    let ends = name.match_indices('/').map(|m| m.0).chain([name.len()]);
+    let share = |end: usize| shares.iter().rev().find(|s| name.get(..end) == Some(&*s.0)).map(|s| s.1);
+    let product = ends.filter_map(share).fold(1024u64, |t, s| t.saturating_mul(s.into()) / 1024);
+    product.min(1 << 15) as u32
 }
 
 /// The engine's tables.
@@ -253,7 +300,7 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
                 config: e.config.clone(),
                 outs: vec![u32::MAX; p.outputs.len()],
                 ins: vec![None; p.inputs.len()],
-                notifiers: Vec::new(),
+                ways: Vec::new(),
                 listeners: Vec::new(),
                 active: true,
                 runnable: task,
@@ -261,6 +308,7 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
                 tickets: 1024,
                 credit: 0,
                 timer: u64::MAX,
+                more: Vec::new(),
                 in_flow: p.inputs,
                 out_flow: p.outputs,
             }
@@ -279,11 +327,16 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
     for e in &mut edges {
         e.then = nodes[e.to as usize].outs.first().copied();
     }
-    find_notifiers(&mut nodes, &edges);
+    find_ways(&mut nodes, &edges);
     let tasks: Vec<usize> = (0..nodes.len()).filter(|&n| nodes[n].task).collect();
     for &t in &tasks {
-        for up in nodes[t].notifiers.concat() {
-            nodes[up].listeners.push(t);
+        for way in nodes[t].ways.concat() {
+            let ends = |e: u32| [edges[e as usize].from as usize, edges[e as usize].to as usize];
+            for up in way.notifier.into_iter().chain(way.gates.into_iter().flat_map(ends)) {
+                if !nodes[up].listeners.contains(&t) {
+                    nodes[up].listeners.push(t);
+                }
+            }
         }
     }
     let counts = GraphCounts {
@@ -291,32 +344,40 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
         edges: edges.iter().map(|_| Count::default()).collect(),
     };
     let index = nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
-    Topology { nodes, edges, tasks, counts: Arc::new(counts), index, flat, source: source.to_string(), names }
+    let (counts, source) = (Arc::new(counts), source.to_string());
+    let shut = vec![false; edges.len()];
+    Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
 }
 
-/// The nearest notifiers upstream of each pull input.
-fn find_notifiers(nodes: &mut [Node], edges: &[Edge]) {
-    for n in 0..nodes.len() {
-        let search = |input: usize| {
-            // A source that is no notifier may have packets at any time: then nobody may sleep.
-            let (mut found, mut todo, mut always) = (Vec::new(), vec![nodes[n].ins[input]], false);
-            let mut seen = vec![false; nodes.len()];
-            while let Some(next) = todo.pop() {
-                let Some(e) = next else { continue };
-                let up = edges[e as usize].from as usize;
-                if core::mem::replace(&mut seen[up], true) {
-                    continue;
-                }
-                if nodes[up].class.info.notifies {
-                    found.push(up);
-                } else {
-                    always |= nodes[up].ins.iter().all(Option::is_none);
-                    todo.extend(&nodes[up].ins);
-                }
+/// The ways to each pull input, from the nearest notifiers upstream on.
+fn find_ways(nodes: &mut [Node], edges: &[Edge]) {
+    let search = |first: u32| {
+        let (mut found, mut todo, mut seen) = (Vec::new(), vec![(first, Vec::new())], vec![false; edges.len()]);
+        while let Some((e, mut gates)) = todo.pop() {
+            if core::mem::replace(&mut seen[e as usize], true) {
+                continue;
             }
-            if always { Vec::new() } else { found }
-        };
-        let found = (0..nodes[n].ins.len()).map(search).collect();
-        nodes[n].notifiers = found;
-    }
+            let edge = &edges[e as usize];
+            let up = &nodes[edge.from as usize];
+            if up.class.info.gates || nodes[edge.to as usize].class.info.gates {
+                gates.push(e);
+            }
+            let behind: Vec<u32> = match up.class.info.paths {
+                Paths::All => up.ins.iter().flatten().copied().collect(),
+                Paths::Same => up.ins.get(edge.from_port as usize).copied().flatten().into_iter().collect(),
+                Paths::None => Vec::new(),
+            };
+            if up.class.info.notifies {
+                found.push(Way { notifier: Some(edge.from as usize), gates });
+            } else if behind.is_empty() {
+                found.push(Way { notifier: None, gates });
+            } else {
+                todo.extend(behind.into_iter().map(|e| (e, gates.clone())));
+            }
+        }
+        found
+    };
+    let all: Vec<Vec<Vec<Way>>> =
+        nodes.iter().map(|n| n.ins.iter().map(|e| e.map_or(Vec::new(), search)).collect()).collect();
+    nodes.iter_mut().zip(all).for_each(|(n, ways)| n.ways = ways);
 }
