@@ -1,13 +1,13 @@
 //! Drops packets that the link layer addressed to many.
-use sluice_dataplane::args::Args;
-use sluice_dataplane::batch::Batch;
-use sluice_dataplane::context::Context;
-use sluice_dataplane::element::{Configure, Element};
-use sluice_dataplane::env::Env;
 use alloc::format;
 use core::any::Any;
+use sluice_dataplane::args::Args;
+use sluice_dataplane::batch::Batch;
 use sluice_dataplane::batch::Fate;
+use sluice_dataplane::context::Context;
 use sluice_dataplane::context::Stream;
+use sluice_dataplane::element::{Configure, Element};
+use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::Reply;
 use sluice_dataplane::info::{Handler, Info, State};
 use sluice_dataplane::packet::{Packet, PacketKind};

@@ -1,11 +1,11 @@
 //! Makes sure that IP packets have an Ethernet header.
+use super::prepend;
 use sluice_dataplane::args::Args;
+use sluice_dataplane::args::EtherAddr;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use super::prepend;
-use sluice_dataplane::args::EtherAddr;
 use sluice_dataplane::info::{Arg, Info};
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::pool::HEADROOM;

@@ -1,10 +1,10 @@
 //! Exchanges source and destination.
+use super::rewrite;
 use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use super::rewrite;
 use sluice_dataplane::info::Info;
 use sluice_dataplane::wire::Ethernet;
 

@@ -1,12 +1,12 @@
 //! Replaces the addresses of Ethernet headers.
+use super::rewrite;
+use alloc::string::ToString;
 use sluice_dataplane::args::Args;
+use sluice_dataplane::args::EtherAddr;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use super::rewrite;
-use alloc::string::ToString;
-use sluice_dataplane::args::EtherAddr;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info};
 use sluice_dataplane::packet::Packet;
@@ -58,7 +58,11 @@ impl Element for EtherRewrite {
     }
     fn write(&mut self, _cx: &mut Context<'_>, handler: &str, text: &str) -> Result<(), HandlerError> {
         let address = value(text, handler)?;
-        if handler == "src" { self.src = address } else { self.dst = address }
+        if handler == "src" {
+            self.src = address
+        } else {
+            self.dst = address
+        }
         Ok(())
     }
 }

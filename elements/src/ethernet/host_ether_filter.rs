@@ -1,11 +1,11 @@
 //! Keeps frames for one host.
+use alloc::string::ToString;
 use sluice_dataplane::args::Args;
+use sluice_dataplane::args::EtherAddr;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use alloc::string::ToString;
-use sluice_dataplane::args::EtherAddr;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info};
 use sluice_dataplane::packet::{Packet, PacketKind};

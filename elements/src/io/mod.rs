@@ -3,5 +3,5 @@ mod backlog;
 pub mod files;
 pub mod from_device;
 pub mod kernel_tun;
-pub mod to_device;
 pub mod summary;
+pub mod to_device;

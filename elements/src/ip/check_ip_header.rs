@@ -19,14 +19,8 @@ use sluice_dataplane::wire::ipv4::{self, checksum_ok_20};
 use sluice_dataplane::wire::{Ipv4, Malformed};
 
 /// What may be wrong with a header, in the order in which it is looked at.
-const TEXTS: [&str; 6] = [
-    "tiny packet",
-    "bad IP version",
-    "bad IP header length",
-    "bad IP length",
-    "bad IP checksum",
-    "bad source address",
-];
+const TEXTS: [&str; 6] =
+    ["tiny packet", "bad IP version", "bad IP header length", "bad IP length", "bad IP checksum", "bad source address"];
 const TINY: u16 = 0;
 const VERSION: u16 = 1;
 const HEADER_LENGTH: u16 = 2;

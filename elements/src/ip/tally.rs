@@ -30,11 +30,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Reads `VERBOSE` and `DETAILS`.
-    pub(crate) fn configure(
-        args: &mut Args<'_>,
-        texts: &'static [&'static str],
-        prefix: fn(&str) -> String,
-    ) -> Tally {
+    pub(crate) fn configure(args: &mut Args<'_>, texts: &'static [&'static str], prefix: fn(&str) -> String) -> Tally {
         let verbose = args.keyword("VERBOSE", false);
         let details = args.keyword("DETAILS", false);
         Tally { texts, prefix, verbose, drops: 0, details: vec![0; if details { texts.len() } else { 0 }] }
@@ -56,7 +52,9 @@ impl Tally {
     pub(crate) fn read(&self, handler: &str) -> Reply {
         match handler {
             "drops" => Ok(format!("{}", self.drops)),
-            "drop_details" => Ok(self.details.iter().zip(self.texts).map(|(n, text)| format!("{n}\t{text}\n")).collect()),
+            "drop_details" => {
+                Ok(self.details.iter().zip(self.texts).map(|(n, text)| format!("{n}\t{text}\n")).collect())
+            }
             _ => Err(HandlerError::NoHandler(handler.into())),
         }
     }

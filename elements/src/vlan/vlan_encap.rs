@@ -1,13 +1,13 @@
 //! Puts VLAN tags into Ethernet frames.
+use super::{tci, within};
+use alloc::format;
+use alloc::string::String;
 use sluice_dataplane::args::Args;
+use sluice_dataplane::args::{FromArg, Word};
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
-use super::{tci, within};
-use alloc::format;
-use alloc::string::String;
-use sluice_dataplane::args::{FromArg, Word};
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info};
 use sluice_dataplane::packet::Packet;
