@@ -269,6 +269,10 @@ impl Context<'_> {
     pub fn name(&self) -> &str {
         &self.core.topo.nodes[self.id].name
     }
+    /// The element's class.
+    pub fn class(&self) -> &'static str {
+        self.core.topo.nodes[self.id].class.info.class
+    }
     /// Number of outputs.
     #[inline]
     pub fn outputs(&self) -> usize {

@@ -153,11 +153,31 @@ pub struct SetUp<'a> {
     pub(crate) name: &'a str,
     pub(crate) class_of: &'a dyn Fn(&str) -> Option<&'static str>,
     pub(crate) handler_exists: &'a dyn Fn(&str) -> bool,
+    pub(crate) signals: bool,
+    pub(crate) services: &'a mut Services,
     /// Text that is a warning, not an error.
     pub warnings: Vec<String>,
 }
 
+/// What a graph wants of the driver while it runs.
+#[derive(Default)]
+pub struct Services {
+    /// Handlers to be written, with an empty value, when the process gets a signal.
+    pub signals: Vec<(i32, String)>,
+}
+
 impl SetUp<'_> {
+    /// Asks that the element's `handler` be written each time the process gets signal `number`.
+    ///
+    /// # Errors
+    /// The driver does not deliver signals.
+    pub fn on_signal(&mut self, number: i32, handler: &str) -> Result<(), String> {
+        if !self.signals {
+            return Err("signals cannot be delivered here".into());
+        }
+        self.services.signals.push((number, alloc::format!("{}.{handler}", self.name)));
+        Ok(())
+    }
     /// The element's name.
     pub fn name(&self) -> &str {
         self.name

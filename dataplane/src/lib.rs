@@ -25,10 +25,13 @@ pub mod info;
 pub mod io;
 pub mod lang;
 pub mod lock;
+#[cfg(feature = "std")]
+pub mod os;
 pub mod packet;
 pub mod pool;
 pub mod port;
 pub mod reason;
+pub mod signal;
 #[cfg(feature = "std")]
 pub mod time;
 pub mod trace;

@@ -7,7 +7,7 @@ pub mod plan;
 use crate::args::NameDb;
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element};
-use crate::env::Shares;
+use crate::env::{Services, Shares};
 use crate::info::{Access, Flow, Task};
 use crate::lang::Flat;
 use crate::port::{PortId, PortSlot};
@@ -144,6 +144,8 @@ pub struct Plan {
     pub(crate) new_ports: Vec<(PortId, PortSlot)>,
     /// All ports that the graph uses; others are taken out of the engine.
     pub(crate) ports: Vec<PortId>,
+    /// What the driver must do for the graph while it runs.
+    pub services: Services,
 }
 
 impl Plan {

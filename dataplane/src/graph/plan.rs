@@ -5,7 +5,7 @@ use super::{Edge, GraphCounts, Node, Plan, Topology, Way};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
-use crate::env::{Env, GraphWide, PortTable, SetUp};
+use crate::env::{Env, GraphWide, PortTable, Services, SetUp};
 use crate::handler::HandlerError;
 use crate::info::{Flow, Info, Paths};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
@@ -27,6 +27,8 @@ pub struct Builder {
     open: Vec<PortId>,
     /// Time will be simulated.
     pub simulated: bool,
+    /// The driver delivers signals to the elements that ask for them.
+    pub signals: bool,
     /// Names that every configuration may use.
     pub names: NameDb,
 }
@@ -54,7 +56,14 @@ impl Checked {
 impl Builder {
     /// A builder for the classes of `table`.
     pub fn new(table: Table) -> Builder {
-        Builder { table, ports: PortTable::default(), open: Vec::new(), simulated: false, names: NameDb::new() }
+        Builder {
+            table,
+            ports: PortTable::default(),
+            open: Vec::new(),
+            simulated: false,
+            signals: false,
+            names: NameDb::new(),
+        }
     }
 
     /// What was asked for under a port's number.
@@ -113,7 +122,7 @@ impl Builder {
         let mut used: Vec<PortId> = asked.iter().map(|a| a.0).collect();
         used.sort_unstable();
         used.dedup();
-        let plan = Plan { topo, slots: elements, new_ports: Vec::new(), ports: used };
+        let plan = Plan { topo, slots: elements, new_ports: Vec::new(), ports: used, services: Services::default() };
         Ok(Checked { plan, asked, warnings: errors })
     }
 
@@ -208,7 +217,14 @@ impl Builder {
         for (i, slot) in plan.slots.iter_mut().enumerate() {
             let Some(element) = slot else { continue };
             let name = &topo.nodes[i].name;
-            let mut cx = SetUp { name, class_of: &class_of, handler_exists: &handler_exists, warnings: Vec::new() };
+            let mut cx = SetUp {
+                name,
+                class_of: &class_of,
+                handler_exists: &handler_exists,
+                signals: self.signals,
+                services: &mut plan.services,
+                warnings: Vec::new(),
+            };
             if let Err(why) = element.set_up(&mut cx) {
                 errors.push(fail(i, why));
             }
