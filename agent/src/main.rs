@@ -1,3 +1,50 @@
-//! The program `sluice`.
+//! The program `sluice`: runs, checks, traces and explains Click configurations.
+//!
+//! One file for each command under [`cmd`]; what they share is [`driver`] (from a file to a running
+//! worker), [`report`] (what a run leaves behind) and [`live`] (the line of rates while it runs).
 #![forbid(unsafe_code)]
-fn main() {}
+mod cmd;
+mod driver;
+mod listen;
+mod live;
+mod manual;
+mod report;
+mod signals;
+mod tap;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Runs Click configurations as virtual network functions.
+#[derive(Parser)]
+#[command(name = "sluice", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(cmd::run::Args),
+    Check(cmd::check::Args),
+    Click(cmd::click::Args),
+    Elements(cmd::elements::Args),
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let command = match arguments.next() {
+        Some(name) if name == "click" => Command::Click(cmd::click::Args::raw(arguments)),
+        _ => Cli::parse().command,
+    };
+    let result = match command {
+        Command::Run(args) => cmd::run::main(args),
+        Command::Check(args) => cmd::check::main(args),
+        Command::Click(args) => cmd::click::main(args),
+        Command::Elements(args) => cmd::elements::main(args),
+    };
+    result.unwrap_or_else(|e| {
+        eprintln!("sluice: {e:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -51,6 +51,13 @@ impl Clock {
             }
         }
     }
+    /// As [`now`](Self::now), but simulated time stays where it is.
+    pub(crate) fn recent(&mut self) -> u64 {
+        match self {
+            Clock::Real { .. } => self.now(),
+            Clock::Simulated { now } => *now,
+        }
+    }
     /// A reading that does not count as one.
     pub(crate) fn peek(&self) -> u64 {
         match self {

@@ -3,8 +3,8 @@ use crate::batch::{Batch, Fate};
 use crate::count::Counts;
 use crate::engine::{Core, Slot, pull};
 use crate::graph::Way;
-use crate::handler::Call;
-use crate::info::Flow;
+use crate::handler::{Call, HandlerError};
+use crate::info::{Access, Flow};
 use crate::packet::Packet;
 use crate::port::{PortId, PortObject, Rx, Sent};
 use crate::reason::{REASONS, Reason};
@@ -76,11 +76,15 @@ impl Context<'_> {
         if self.output_connected(out) { self.emit(out, p) } else { self.drop(p, why) }
     }
     /// Keeps the packets that `judge` finds good (`None`); the others go to output 1 if that is
-    /// connected, else they are dropped for the reason it gave.
+    /// connected, else they are dropped for the reason it gave. Packets that could not be written
+    /// because no buffer was free are not bad: they are always dropped.
     #[inline]
     pub fn check(&mut self, batch: &mut Batch, mut judge: impl FnMut(&mut Packet) -> Option<Reason>) {
         let judge = |p: &mut Packet| judge(p).map_or(Fate::Keep, |why| Fate::Move(why as u16));
-        batch.retain_or_move(judge, |p, why| self.emit_or_drop(1, p, Reason::ALL[why as usize]));
+        batch.retain_or_move(judge, |p, why| match Reason::ALL[why as usize] {
+            Reason::NoBuffer => self.drop(p, Reason::NoBuffer),
+            why => self.emit_or_drop(1, p, why),
+        });
     }
     /// Ends a packet for `why`.
     #[cold]
@@ -162,7 +166,7 @@ impl Context<'_> {
     /// Offers a packet from outside to the tracer, which may mark it. Ports do this themselves.
     pub fn offer_trace(&mut self, p: &mut Packet) {
         if self.core.armed {
-            self.core.offer_trace(self.id, p);
+            self.core.offer_trace(self.id, None, p);
         }
     }
     /// A clone, counted as created; `None` when the pool is empty.
@@ -202,15 +206,12 @@ impl Context<'_> {
             counts.received.add(received);
         }
         if core.armed {
-            batch.iter_mut().skip(had).for_each(|p| self.core.offer_trace(self.id, p));
+            batch.iter_mut().skip(had).for_each(|p| self.core.offer_trace(self.id, Some(port), p));
         }
     }
     /// Whether a receiving port will never bring another frame.
     pub fn port_exhausted(&self, port: PortId) -> bool {
-        match self.core.rx.get(port.0 as usize) {
-            Some(Some(slot)) => matches!(&slot.object, PortObject::Rx(d) if d.exhausted()),
-            _ => false,
-        }
+        matches!(self.core.rx.get(port.0 as usize), Some(Some(slot)) if slot.is_exhausted())
     }
     /// Sends packets through a port. Those that it has no room for stay in `batch`; those that it
     /// refuses are counted drops.
@@ -268,6 +269,10 @@ impl Context<'_> {
     pub fn name(&self) -> &str {
         &self.core.topo.nodes[self.id].name
     }
+    /// The element's class.
+    pub fn class(&self) -> &'static str {
+        self.core.topo.nodes[self.id].class.info.class
+    }
     /// Number of outputs.
     #[inline]
     pub fn outputs(&self) -> usize {
@@ -313,6 +318,10 @@ impl Context<'_> {
     #[inline]
     pub fn now(&mut self) -> u64 {
         self.core.clock.now()
+    }
+    /// As [`now`](Self::now), but simulated time stays where it is: for spans that begin now.
+    pub fn recent(&mut self) -> u64 {
+        self.core.clock.recent()
     }
     /// Whether time is simulated.
     pub fn is_simulated(&self) -> bool {
@@ -404,6 +413,38 @@ impl Context<'_> {
     pub fn call(&mut self, call: Call) {
         self.core.calls.push_back((self.id, call));
         self.core.dirty = true;
+    }
+    /// What a path means, as seen from this element: the handler's full name and what may be done
+    /// with it.
+    ///
+    /// # Errors
+    /// There is no such element, or it has no such handler.
+    pub fn find_handler(&self, path: &str) -> Result<(String, Access), HandlerError> {
+        let topo = &self.core.topo;
+        let (element, handler, access) = crate::engine::find_handler(topo, &topo.nodes[self.id].name, path)?;
+        let full = element.map_or(handler.into(), |id| alloc::format!("{}.{handler}", topo.nodes[id].name));
+        Ok((full, access))
+    }
+    /// Gives the tasks that pull through this element a turn: for elements that are no notifiers,
+    /// but got a packet ready between two pulls.
+    pub fn wake_pullers(&mut self) {
+        let mut todo = alloc::vec![self.id];
+        let mut seen = alloc::vec![false; self.core.topo.nodes.len()];
+        while let Some(id) = todo.pop() {
+            if core::mem::replace(&mut seen[id], true) {
+                continue;
+            }
+            let topo = &mut self.core.topo;
+            for i in 0..topo.nodes[id].outs.len() {
+                if topo.nodes[id].out_flow.get(i) == Some(&Flow::Pull)
+                    && let Some(edge) = topo.edges.get(topo.nodes[id].outs[i] as usize)
+                {
+                    let down = edge.to as usize;
+                    topo.nodes[down].runnable |= topo.nodes[down].task;
+                    todo.push(down);
+                }
+            }
+        }
     }
     /// Asks the driver to stop.
     pub fn stop_driver(&mut self) {

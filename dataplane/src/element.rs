@@ -75,7 +75,8 @@ pub trait Element: Any + Send {
     fn write(&mut self, _cx: &mut Context<'_>, handler: &str, _value: &str) -> Result<(), HandlerError> {
         Err(HandlerError::NoHandler(handler.to_string()))
     }
-    /// Handlers that depend on the configuration.
+    /// Handlers that depend on the configuration. Asked for once, after the element was made. The
+    /// name `*` stands for every name that nothing else answers to.
     fn more_handlers(&self) -> Vec<(String, Access)> {
         Vec::new()
     }

@@ -1,9 +1,13 @@
 //! What an element may know and ask for while a graph is built aside.
 use crate::args::Named;
 use crate::info::Flow;
+use crate::lock::Lock;
 use crate::port::{PortId, PortSpec};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::any::Any;
+use hashbrown::HashMap;
 
 /// While an element is configured: its place in the graph, and what it needs from outside.
 pub struct Env<'a> {
@@ -15,6 +19,18 @@ pub struct Env<'a> {
     pub(crate) ports: &'a mut PortTable,
     pub(crate) asked: &'a mut Vec<PortId>,
     pub(crate) bindings: &'a mut Vec<(String, Named)>,
+    pub(crate) graph: &'a mut GraphWide,
+}
+
+/// What elements say while they are configured that concerns the whole graph.
+#[derive(Default)]
+pub(crate) struct GraphWide {
+    /// What elements have claimed for themselves alone.
+    pub(crate) claims: Vec<String>,
+    /// Element or compound, and its share of the rounds in 1/1024.
+    pub(crate) rounds: Vec<(String, u32)>,
+    /// What elements share.
+    pub(crate) shared: Shares,
 }
 
 impl Env<'_> {
@@ -49,10 +65,57 @@ impl Env<'_> {
         self.asked.push(id);
         id
     }
+    /// Claims what only one element of a graph may have; false if another one has it.
+    pub fn claim(&mut self, what: &str) -> bool {
+        let free = !self.graph.claims.iter().any(|c| c == what);
+        if free {
+            self.graph.claims.push(what.into());
+        }
+        free
+    }
+    /// Sets the share of the rounds, in 1/1024, of the tasks in an element or compound beside this
+    /// one. Shares of compounds and of what is in them multiply.
+    pub fn set_share(&mut self, element: &str, share: u32) {
+        let full = match self.name.rsplit_once('/') {
+            Some((compound, _)) => alloc::format!("{compound}/{element}"),
+            None => element.into(),
+        };
+        self.graph.rounds.push((full, share));
+    }
     /// Gives a name to a value, for the elements configured after this one: those of the same
     /// compound and of the compounds inside it.
     pub fn bind(&mut self, name: &str, value: Named) {
         self.bindings.push((name.into(), value));
+    }
+    /// What this element shares with others, made on first use.
+    pub fn share<T: Default + Send + 'static>(&self) -> Arc<Lock<T>> {
+        self.graph.shared.get(self.name)
+    }
+    /// What the element called `element` shares, looked up from this element's compound outwards;
+    /// `None` if no element of that name is of class `class`. The order in which the two are configured
+    /// does not matter.
+    pub fn shared_of<T: Default + Send + 'static>(&self, element: &str, class: &str) -> Option<Arc<Lock<T>>> {
+        let name = crate::handler::scopes(self.name, element).find(|name| (self.class_of)(name).is_some())?;
+        ((self.class_of)(&name) == Some(class)).then(|| self.graph.shared.get(&name))
+    }
+}
+
+/// What the elements of one graph share, by the name of the element that it belongs to. The elements
+/// keep it alive; a later graph has values of its own, and [`take_state`](crate::element::Element::take_state)
+/// moves what is inside.
+#[derive(Clone, Default)]
+pub(crate) struct Shares(Arc<Lock<HashMap<String, Arc<dyn Any + Send + Sync>>>>);
+
+impl Shares {
+    fn get<T: Default + Send + 'static>(&self, element: &str) -> Arc<Lock<T>> {
+        self.0.with(|all| {
+            if let Some(known) = all.get(element).and_then(|v| v.clone().downcast::<Lock<T>>().ok()) {
+                return known;
+            }
+            let new = Arc::<Lock<T>>::default();
+            all.insert(element.into(), new.clone());
+            new
+        })
     }
 }
 
@@ -90,11 +153,31 @@ pub struct SetUp<'a> {
     pub(crate) name: &'a str,
     pub(crate) class_of: &'a dyn Fn(&str) -> Option<&'static str>,
     pub(crate) handler_exists: &'a dyn Fn(&str) -> bool,
+    pub(crate) signals: bool,
+    pub(crate) services: &'a mut Services,
     /// Text that is a warning, not an error.
     pub warnings: Vec<String>,
 }
 
+/// What a graph wants of the driver while it runs.
+#[derive(Default)]
+pub struct Services {
+    /// Handlers to be written, with an empty value, when the process gets a signal.
+    pub signals: Vec<(i32, String)>,
+}
+
 impl SetUp<'_> {
+    /// Asks that the element's `handler` be written each time the process gets signal `number`.
+    ///
+    /// # Errors
+    /// The driver does not deliver signals.
+    pub fn on_signal(&mut self, number: i32, handler: &str) -> Result<(), String> {
+        if !self.signals {
+            return Err("signals cannot be delivered here".into());
+        }
+        self.services.signals.push((number, alloc::format!("{}.{handler}", self.name)));
+        Ok(())
+    }
     /// The element's name.
     pub fn name(&self) -> &str {
         self.name

@@ -20,6 +20,9 @@ pub enum HandlerError {
     NotWritable(String),
     /// The handler refused.
     Failed(String),
+    /// The engine ended a chain of calls that nests too deeply or takes too long. Who gets this
+    /// should end too, and not go on to the next call.
+    GaveUp(String),
 }
 
 impl core::fmt::Display for HandlerError {
@@ -29,7 +32,7 @@ impl core::fmt::Display for HandlerError {
             HandlerError::NoHandler(h) => write!(f, "no ‘{h}’ handler"),
             HandlerError::NotReadable(h) => write!(f, "‘{h}’ is a write handler"),
             HandlerError::NotWritable(h) => write!(f, "‘{h}’ is a read handler"),
-            HandlerError::Failed(why) => f.write_str(why),
+            HandlerError::Failed(why) | HandlerError::GaveUp(why) => f.write_str(why),
         }
     }
 }

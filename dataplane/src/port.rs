@@ -8,6 +8,8 @@ use crate::reason::{REASONS, Reason};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+#[cfg(feature = "std")]
+use std::os::fd::BorrowedFd;
 
 /// A receiving or transmitting port of an engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -125,15 +127,15 @@ impl Rx<'_> {
         self.room.saturating_sub(self.batch.len())
     }
 
-    /// Delivers the frame `head` followed by `tail`. A frame that no buffer takes is a counted drop.
+    /// Delivers a frame, given in pieces. A frame that no buffer takes is a counted drop.
     #[inline]
-    pub fn frame(&mut self, head: &[u8], tail: &[u8], meta: FrameMeta) {
-        let len = head.len() + tail.len();
+    pub fn frame(&mut self, pieces: &[&[u8]], meta: FrameMeta) {
+        let len = pieces.iter().map(|p| p.len()).sum();
         if len > MAX_FRAME {
             return self.lose(Reason::Oversize, len);
         }
         let Some(mut p) = self.cache.alloc() else { return self.lose(Reason::NoBuffer, len) };
-        if !(p.set_data(head) && (tail.is_empty() || p.append(tail))) {
+        if !pieces.iter().all(|piece| p.append(piece)) {
             self.cache.free(p);
             return self.lose(Reason::Oversize, len);
         }
@@ -175,20 +177,20 @@ impl Rx<'_> {
         self.counters.dropped[why as usize].add(1);
         self.lost[why as usize] += 1;
     }
-
-    /// Counts frames that were lost before the port saw them.
-    pub fn lost_before(&mut self, frames: u64) {
-        self.counters.kernel_drops.add(frames);
-    }
 }
 
 /// The receiving side of a device.
 pub trait Receive: Send {
     /// Delivers frames that are there, at most [`Rx::room`]. Never blocks.
     fn receive(&mut self, rx: &mut Rx<'_>);
-    /// File descriptor that becomes readable when frames come; `None` for ports that must be asked.
-    fn fd(&self) -> Option<i32> {
+    /// Descriptor that becomes readable when frames come; `None` for ports that must be asked.
+    #[cfg(feature = "std")]
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+    /// Frames that the kernel or the NIC lost since the last call because nobody took them in time.
+    fn kernel_drops(&mut self) -> u64 {
+        0
     }
     /// Whether the device is there. Called a few times a second: a port whose device went away
     /// tries to open it again. `Some` text when that changed, to be reported.
@@ -216,8 +218,9 @@ pub enum Sent {
 pub trait Transmit: Send {
     /// Sends packets from the start of `packets`, which is not empty. Never blocks.
     fn transmit(&mut self, packets: &[Packet]) -> Sent;
-    /// File descriptor that becomes writable when there is room again.
-    fn fd(&self) -> Option<i32> {
+    /// Descriptor that becomes writable when there is room again.
+    #[cfg(feature = "std")]
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
     /// As [`Receive::maintain`].
@@ -254,6 +257,24 @@ impl PortSlot {
         let counters = Arc::new(PortCounters::default());
         counters.up.add(1);
         PortSlot { spec, object, counters, blocked: false }
+    }
+
+    /// Looks after the device, brings the counters up to date, and gives what there is to report.
+    pub fn news(&mut self) -> Option<String> {
+        let (up, news) = match &mut self.object {
+            PortObject::Rx(d) => {
+                self.counters.kernel_drops.add(d.kernel_drops());
+                d.maintain()
+            }
+            PortObject::Tx(d) => d.maintain(),
+        };
+        self.counters.up.set(up.into());
+        news
+    }
+
+    /// Whether it receives, and will never bring another frame.
+    pub fn is_exhausted(&self) -> bool {
+        matches!(&self.object, PortObject::Rx(d) if d.exhausted())
     }
 
     /// Whether the last transmit found no room.

@@ -5,7 +5,7 @@
 //! while packets move. A worker with nothing to do sleeps in `poll`.
 use crate::engine::{Engine, Load};
 use crate::io::affinity;
-use crate::io::poll::{Interest, Waiter, Waker};
+use crate::io::poll::{Waiter, Waker};
 use crate::port::PortObject;
 use crate::time;
 use std::io;
@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Idle this long before it sleeps, nanoseconds: falling asleep and waking costs more than that.
 const PATIENCE: u64 = 50_000;
@@ -105,15 +106,17 @@ impl Worker {
     /// The operating system refuses a thread or an event descriptor.
     pub fn start(engine: Engine, pace: Pace, report: impl FnMut(&str) + Send + 'static) -> io::Result<Worker> {
         let (ring, commands) = rtrb::RingBuffer::new(COMMANDS);
-        let (waiter, waker) = Waiter::new()?;
+        let waiter = Waiter::new()?;
+        let waker = waiter.waker();
         let shared = Arc::new(Shared { ring: Mutex::new(ring), waker, gone: AtomicBool::new(false) });
         let remote = Remote(shared.clone());
         let body = move || {
             if let Some(core) = pace.core {
-                let _ = affinity::pin(core); // a core that is not ours: run anywhere
+                let _ = affinity::pin_to_core(core); // a core that is not ours: run anywhere
             }
             let mut state = Loop { engine, commands, waiter, pace, report, idle_since: None, maintained: 0 };
             while state.turn() {}
+            state.maintain(); // the last counters and news
             shared.gone.store(true, Release);
             while state.commands.pop().is_ok() {}
             Ended { failures: state.engine.take_failures(), engine: state.engine }
@@ -185,7 +188,7 @@ impl<R: FnMut(&str)> Loop<R> {
             if !self.pace.wait_for_commands {
                 return false;
             }
-            self.waiter.wait(&[], Some(MAINTENANCE));
+            let _ = self.waiter.wait(&[], &[], Some(Duration::from_nanos(MAINTENANCE)));
         }
         true
     }
@@ -199,28 +202,21 @@ impl<R: FnMut(&str)> Loop<R> {
         if wait == 0 {
             return;
         }
-        let fds: Vec<(i32, Interest)> = self
-            .engine
-            .ports()
-            .filter_map(|p| match &p.object {
-                PortObject::Rx(d) => Some((d.fd()?, Interest::Read)),
-                PortObject::Tx(d) if p.is_blocked() => Some((d.fd()?, Interest::Write)),
-                PortObject::Tx(_) => None,
-            })
-            .collect();
-        self.waiter.wait(&fds, Some(wait));
+        let (mut readable, mut writable) = (Vec::new(), Vec::new());
+        for p in self.engine.ports() {
+            match &p.object {
+                PortObject::Rx(d) => readable.extend(d.fd()),
+                PortObject::Tx(d) if p.is_blocked() => writable.extend(d.fd()),
+                PortObject::Tx(_) => {}
+            }
+        }
+        // An error here is a descriptor that went away: the ports find out themselves.
+        let _ = self.waiter.wait(&readable, &writable, Some(Duration::from_nanos(wait)));
     }
 
     fn maintain(&mut self) {
-        for slot in self.engine.ports_mut() {
-            let (up, news) = match &mut slot.object {
-                PortObject::Rx(d) => d.maintain(),
-                PortObject::Tx(d) => d.maintain(),
-            };
-            slot.counters.up.set(up.into());
-            if let Some(news) = news {
-                (self.report)(&news);
-            }
+        for news in self.engine.ports_mut().filter_map(|p| p.news()) {
+            (self.report)(&news);
         }
     }
 }

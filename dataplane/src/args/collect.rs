@@ -1,7 +1,7 @@
 //! [`Args`]: handing out the arguments of one element and collecting its mistakes.
 
 use super::{FromArg, NameDb, keyword_of, split_args};
-use crate::lang::did_you_mean;
+use crate::lang::{Diagnostic, Place, did_you_mean};
 use alloc::{format, string::String, vec::Vec};
 
 /// What is wrong with an argument.
@@ -11,6 +11,13 @@ pub struct ArgError {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+impl ArgError {
+    /// The same as a diagnostic of the element `name :: class` that is declared at `at`.
+    pub fn into_diagnostic(self, at: Option<Place>, name: &str, class: &str) -> Diagnostic {
+        Diagnostic::error(at, self.message).hint(self.hint).configuring(name, class)
+    }
 }
 
 /// What an element asked for, to tell the user what it takes.

@@ -21,16 +21,30 @@ const DEEPEST: usize = 16;
 /// assert_eq!(expand(r#"$A ${A} "$A" '$A' $B ${B-7}"#, &value), r#"x y x y "x y" '$A' $B 7"#);
 /// ```
 pub fn expand<'t, 'v>(config: &'t str, value: &dyn Fn(&str) -> Option<&'v str>) -> Cow<'t, str> {
-    expand_within(config, value, 0)
+    expand_up_to(config, value, usize::MAX).unwrap_or(Cow::Borrowed(config))
+}
+
+/// Like [`expand`]; `None` if the result would be longer than `most` bytes.
+pub(crate) fn expand_up_to<'t, 'v>(
+    config: &'t str,
+    value: &dyn Fn(&str) -> Option<&'v str>,
+    most: usize,
+) -> Option<Cow<'t, str>> {
+    expand_within(config, value, most, 0)
 }
 
 fn is_name(c: u8) -> bool {
     c.is_ascii_alphanumeric() || c == b'_'
 }
 
-fn expand_within<'t, 'v>(config: &'t str, value: &dyn Fn(&str) -> Option<&'v str>, depth: usize) -> Cow<'t, str> {
+fn expand_within<'t, 'v>(
+    config: &'t str,
+    value: &dyn Fn(&str) -> Option<&'v str>,
+    most: usize,
+    depth: usize,
+) -> Option<Cow<'t, str>> {
     if !config.contains('$') {
-        return Cow::Borrowed(config);
+        return Some(Cow::Borrowed(config));
     }
     let b = config.as_bytes();
     let (mut out, mut copied, mut quoted, mut i) = (String::new(), 0, 0u8, 0);
@@ -56,12 +70,15 @@ fn expand_within<'t, 'v>(config: &'t str, value: &dyn Fn(&str) -> Option<&'v str
                         value(name).or(default).map(|v| inside(v, quoted))
                     }
                     Reference::Call(call) if depth < DEEPEST && call.contains('$') => {
-                        let call = expand_within(call, value, depth + 1);
+                        let call = expand_within(call, value, most, depth + 1)?;
                         Some(Cow::Owned(alloc::format!("$({call})")))
                     }
                     Reference::Call(_) => None,
                 };
                 if let Some(text) = text {
+                    if out.len() + text.len() + (i - copied) > most {
+                        return None;
+                    }
                     out.push_str(cut(config, copied, i));
                     out.push_str(&text);
                     copied = end;
@@ -72,10 +89,10 @@ fn expand_within<'t, 'v>(config: &'t str, value: &dyn Fn(&str) -> Option<&'v str
         }
     }
     if copied == 0 && out.is_empty() {
-        return Cow::Borrowed(config);
+        return Some(Cow::Borrowed(config));
     }
     out.push_str(cut(config, copied, b.len()));
-    Cow::Owned(out)
+    Some(Cow::Owned(out))
 }
 
 enum Reference<'t> {

@@ -13,13 +13,9 @@ const BAD: &str = "parse error";
 fn dotted(text: &str) -> Option<(Ipv4Addr, u32)> {
     let (mut out, mut n) = ([0u8; 4], 0);
     for part in text.split('.') {
-        let digits = !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
-        *out.get_mut(n)? = part
-            .trim_start_matches('0')
-            .bytes()
-            .take(4)
-            .fold(Some(0u8), |v, d| v?.checked_mul(10)?.checked_add(d.wrapping_sub(b'0')))
-            .filter(|_| digits)?;
+        let digits = Some(part).filter(|p| !p.is_empty() && p.bytes().all(|c| c.is_ascii_digit()))?;
+        let value = digits.bytes().try_fold(0u8, |v, d| v.checked_mul(10)?.checked_add(d.wrapping_sub(b'0')));
+        *out.get_mut(n)? = value?;
         n += 1;
     }
     Some((Ipv4Addr::from(out), n as u32))

@@ -20,7 +20,7 @@
 
 mod collect;
 mod ether;
-mod expand;
+pub(crate) mod expand;
 mod int;
 mod ip;
 mod keyword;

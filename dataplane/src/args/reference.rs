@@ -43,8 +43,8 @@ fn unquoted(text: &str) -> Option<String> {
 
 impl FromArg for ElementRef {
     fn from_arg(text: &str, _: &NameDb) -> Result<Self, String> {
-        let name = unquoted(text).filter(|n| is_element_name(n));
-        name.map(ElementRef).ok_or_else(|| "does not name an element".to_string())
+        let name = Some(text).filter(|n| is_element_name(n));
+        name.map(|n| ElementRef(n.into())).ok_or_else(|| "does not name an element".to_string())
     }
     fn blank() -> Self {
         ElementRef::default()

@@ -1,17 +1,20 @@
 //! Handler calls: resolved by name, made on elements at rest, answered to whoever asked.
 use super::{Core, Engine, Slot};
 use crate::context::Context;
-use crate::element::Element;
 use crate::graph::{Node, Topology};
 use crate::handler::{Call, HandlerError, Op, Outcome, Reply, scopes, split_path};
 use crate::info::Access;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use hashbrown::HashSet;
 
 /// Most calls that may wait for each other: a script that calls itself for ever ends here.
 const DEPTH: usize = 512;
+/// Most calls that one call from outside, or one that an element asked for, may take: chains that
+/// never end, end here.
+const CALLS: u32 = 1 << 18;
+/// The name that stands for every other name among the handlers of an element.
+const ANY: &str = "*";
 /// Handlers of every element.
 const COMMON: [&str; 5] = ["name", "class", "config", "ports", "handlers"];
 /// Handlers of every element, or of every task, that Click lists later.
@@ -29,11 +32,16 @@ pub(super) fn perform_asked(core: &mut Core, slots: &mut [Slot]) {
 fn perform(core: &mut Core, slots: &mut [Slot], asker: Option<usize>, call: Call) -> Reply {
     let mut waiting: Vec<(usize, Call)> = asker.map(|id| (id, call.clone())).into_iter().collect();
     let mut turn = begin(core, slots, asker, &call);
+    let mut made = 0;
     loop {
         turn = match turn {
             (Some(id), Outcome::Yield(next)) => {
+                made += 1;
                 if waiting.len() >= DEPTH {
-                    resume(core, slots, id, &next, Err("handler calls nested too deeply".into()))
+                    let why = "handler calls nested too deeply";
+                    resume(core, slots, id, &next, Err(HandlerError::GaveUp(why.into())))
+                } else if made > CALLS {
+                    resume(core, slots, id, &next, Err(HandlerError::GaveUp("too many handler calls at once".into())))
                 } else {
                     let begun = begin(core, slots, Some(id), &next);
                     waiting.push((id, next));
@@ -63,22 +71,18 @@ fn resume(core: &mut Core, slots: &mut [Slot], id: usize, call: &Call, reply: Re
 /// Starts a call; says which element has it now.
 fn begin(core: &mut Core, slots: &mut [Slot], asker: Option<usize>, call: &Call) -> (Option<usize>, Outcome) {
     let done = |r| (None, Outcome::Done(r));
-    let (element, handler) = split_path(&call.path);
-    let Some(element) = element else { return done(core.global(slots, handler, &call.op)) };
     let caller = asker.map_or("", |id| core.topo.nodes[id].name.as_str());
-    let Some(id) = scopes(caller, element).find_map(|name| core.topo.find(&name)) else {
-        return done(Err(HandlerError::NoElement(element.to_string())));
+    let (target, handler, access) = match find_handler(&core.topo, caller, &call.path) {
+        Ok(found) => found,
+        Err(why) => return done(Err(why)),
     };
-    let access = slots[id].as_ref().and_then(|e| own_access(&core.topo.nodes[id], &**e, handler));
-    let access = access.or_else(|| common_access(&core.topo.nodes[id], handler));
-    match (access, &call.op) {
-        (None, _) => return done(Err(HandlerError::NoHandler(handler.to_string()))),
-        (Some(a), Op::Read(_)) if !a.reads() => return done(Err(HandlerError::NotReadable(handler.to_string()))),
-        (Some(a), Op::Write(_)) if !a.writes() => return done(Err(HandlerError::NotWritable(handler.to_string()))),
+    match &call.op {
+        Op::Read(_) if !access.reads() => return done(Err(HandlerError::NotReadable(handler.to_string()))),
+        Op::Write(_) if !access.writes() => return done(Err(HandlerError::NotWritable(handler.to_string()))),
         _ => {}
     }
-    let own = slots[id].as_ref().is_some_and(|e| own_access(&core.topo.nodes[id], &**e, handler).is_some());
-    if !own {
+    let Some(id) = target else { return done(core.global(slots, handler, &call.op)) };
+    if own_access(&core.topo.nodes[id], handler).is_none() {
         return done(core.common(slots, id, handler, &call.op));
     }
     let outcome = match &mut slots[id] {
@@ -91,23 +95,32 @@ fn begin(core: &mut Core, slots: &mut [Slot], asker: Option<usize>, call: &Call)
     (Some(id), outcome)
 }
 
-/// All handlers of a graph: `element.handler`, and the global ones.
-pub(crate) fn handler_names(topo: &Topology, slots: &[Slot]) -> HashSet<String> {
-    let mut all: HashSet<String> = super::globals::names().map(str::to_string).collect();
-    for (id, node) in topo.nodes.iter().enumerate() {
-        let own = node.class.info.handlers.iter().map(|h| h.name.to_string());
-        let more = slots[id].iter().flat_map(|e| e.more_handlers()).map(|h| h.0);
-        let common = COMMON.iter().chain(&MORE_COMMON).filter(|h| common_access(node, h).is_some());
-        all.extend(own.chain(more).chain(common.map(|h| h.to_string())).map(|h| format!("{}.{h}", node.name)));
-    }
-    all
+/// What a path means for the element `caller` (nobody: the empty name): the element, `None` for a
+/// global handler; the handler's name; and what may be done with it.
+pub(crate) fn find_handler<'p>(
+    topo: &Topology,
+    caller: &str,
+    path: &'p str,
+) -> Result<(Option<usize>, &'p str, Access), HandlerError> {
+    let (element, handler) = split_path(path);
+    let missing = || HandlerError::NoHandler(handler.to_string());
+    let Some(element) = element else {
+        return super::globals::access(handler).map(|a| (None, handler, a)).ok_or_else(missing);
+    };
+    let Some(id) = scopes(caller, element).find_map(|name| topo.find(&name)) else {
+        return Err(HandlerError::NoElement(element.to_string()));
+    };
+    let node = &topo.nodes[id];
+    let access = own_access(node, handler).or_else(|| common_access(node, handler));
+    access.map(|a| (Some(id), handler, a)).ok_or_else(missing)
 }
 
 /// Access to a handler of the element itself.
-fn own_access(node: &Node, e: &dyn Element, handler: &str) -> Option<Access> {
-    let info = node.class.info;
-    let fixed = info.handlers.iter().find(|h| h.name == handler).map(|h| h.access);
-    fixed.or_else(|| e.more_handlers().into_iter().find(|h| h.0 == handler).map(|h| h.1))
+fn own_access(node: &Node, handler: &str) -> Option<Access> {
+    let fixed = node.class.info.handlers.iter().find(|h| h.name == handler).map(|h| h.access);
+    let more = || node.more.iter().find(|h| h.0 == handler).map(|h| h.1);
+    let any = || node.more.iter().find(|h| h.0 == ANY && common_access(node, handler).is_none()).map(|h| h.1);
+    fixed.or_else(more).or_else(any)
 }
 
 /// Access to a handler that every element, or every task, has.
@@ -123,13 +136,13 @@ fn common_access(node: &Node, handler: &str) -> Option<Access> {
 
 impl Core {
     /// All handlers of an element: `name<TAB>rw`, one a line.
-    pub(super) fn list_handlers(&self, slots: &[Slot], id: usize) -> String {
+    pub(super) fn list_handlers(&self, id: usize) -> String {
         let mut all: Vec<(String, Access)> = Vec::new();
         for name in COMMON.iter().chain(&MORE_COMMON) {
             all.extend(common_access(&self.topo.nodes[id], name).map(|a| (name.to_string(), a)));
         }
         let own = self.topo.nodes[id].class.info.handlers.iter().map(|h| (h.name.to_string(), h.access));
-        let more = slots[id].iter().flat_map(|e| e.more_handlers());
+        let more = self.topo.nodes[id].more.iter().filter(|h| h.0 != ANY).cloned();
         for (name, access) in own.chain(more) {
             all.retain(|h| h.0 != name);
             all.push((name, access));
@@ -150,7 +163,7 @@ impl Core {
             ("config", Op::Read(_)) => Ok(node.config.clone()),
             ("config", Op::Write(value)) => self.reconfigure(slots, id, value),
             ("ports", _) => Ok(self.list_ports(id)),
-            ("handlers", _) => Ok(self.list_handlers(slots, id)),
+            ("handlers", _) => Ok(self.list_handlers(id)),
             ("drops", _) => Ok(self.list_drops(id)),
             ("scheduled", Op::Read(_)) => Ok(node.runnable.to_string()),
             ("scheduled", Op::Write(v)) => {
@@ -188,7 +201,9 @@ impl Core {
         while let Some(p) = old.release() {
             Context { core: self, id }.drop(p, crate::reason::Reason::SwapOverflow);
         }
-        self.topo.nodes[id].config = config.to_string();
+        let node = &mut self.topo.nodes[id];
+        node.config = config.to_string();
+        node.more = slots[id].as_ref().map_or(Vec::new(), |e| e.more_handlers());
         Ok(String::new())
     }
 
@@ -250,13 +265,6 @@ impl Engine {
 
     /// Access to a handler, if there is one of that name.
     pub fn access(&self, path: &str) -> Result<Access, HandlerError> {
-        let (element, handler) = split_path(path);
-        let Some(element) = element else {
-            return super::globals::access(handler).ok_or_else(|| HandlerError::NoHandler(handler.to_string()));
-        };
-        let id = self.core.topo.find(element).ok_or_else(|| HandlerError::NoElement(element.to_string()))?;
-        let own = self.slots[id].as_ref().and_then(|e| own_access(&self.core.topo.nodes[id], &**e, handler));
-        own.or_else(|| common_access(&self.core.topo.nodes[id], handler))
-            .ok_or_else(|| HandlerError::NoHandler(handler.to_string()))
+        find_handler(&self.core.topo, "", path).map(|found| found.2)
     }
 }

@@ -20,11 +20,6 @@ const GLOBALS: &[(&str, Access)] = &[
     ("hotconfig", Access::Write),
 ];
 
-/// Names of the global handlers.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    GLOBALS.iter().map(|g| g.0)
-}
-
 /// Access to a global handler.
 pub(super) fn access(handler: &str) -> Option<Access> {
     GLOBALS.iter().find(|g| g.0 == handler).map(|g| g.1)

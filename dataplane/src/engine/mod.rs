@@ -27,11 +27,14 @@ use alloc::boxed::Box;
 use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
-pub(crate) use calls::handler_names;
+pub(crate) use calls::find_handler;
 use core::cmp::Reverse;
 
 /// `None` while the element pulls or is pulled from: it cannot be reached a second time.
 pub(crate) type Slot = Option<Box<dyn Element>>;
+
+/// Where the text of elements goes.
+pub type Console = Box<dyn FnMut(Stream, &str) + Send>;
 
 /// Compiles and checks a configuration for the `hotconfig` handler.
 pub type Compiler = Box<dyn FnMut(&str) -> Result<Plan, String> + Send>;
@@ -68,7 +71,7 @@ pub(crate) struct Core {
     /// Requests to stop that nobody has dealt with.
     pub(crate) stops: u32,
     pub(crate) failures: Vec<String>,
-    console: Box<dyn FnMut(Stream, &str) + Send>,
+    console: Console,
     compiler: Option<Compiler>,
     /// A graph that a handler call has made; the engine changes over to it after the round.
     next: Option<Plan>,
@@ -179,7 +182,7 @@ pub struct Options {
     /// Seed of the random numbers that elements draw.
     pub seed: u64,
     /// Where text goes.
-    pub console: Box<dyn FnMut(Stream, &str) + Send>,
+    pub console: Console,
 }
 
 impl Default for Options {
@@ -401,6 +404,11 @@ impl Engine {
             }
         }
         false
+    }
+
+    /// Asks the driver to stop, as the handler `stop` does.
+    pub fn request_stop(&mut self) {
+        self.core.stops += 1;
     }
 
     /// Failures that elements reported; each is given out once.

@@ -1,6 +1,7 @@
 //! Hot swap: from one graph to the next between two rounds.
 use super::{Engine, enter};
 use crate::batch::Batch;
+use crate::env::Services;
 use crate::graph::Plan;
 use crate::port::{PortId, PortObject, PortSlot};
 use crate::reason::Reason;
@@ -15,7 +16,7 @@ impl Engine {
     /// Nothing here can fail. Packets that the new graph has no place for are dropped as
     /// `swap_overflow`.
     pub fn swap(&mut self, plan: Plan) -> Plan {
-        let Plan { topo, slots, new_ports, ports } = plan;
+        let Plan { topo, slots, new_ports, ports, services: _ } = plan;
         for (id, slot) in new_ports {
             let list = if matches!(slot.object, PortObject::Rx(_)) { &mut self.core.rx } else { &mut self.core.tx };
             let at = id.0 as usize;
@@ -60,7 +61,13 @@ impl Engine {
         }
         let retired_ports = self.take_unused_ports(&ports);
         self.settle();
-        Plan { topo: old_topo, slots: old_slots, new_ports: retired_ports, ports: Vec::new() }
+        Plan {
+            topo: old_topo,
+            slots: old_slots,
+            new_ports: retired_ports,
+            ports: Vec::new(),
+            services: Services::default(),
+        }
     }
 
     fn take_unused_ports(&mut self, used: &[PortId]) -> Vec<(PortId, PortSlot)> {

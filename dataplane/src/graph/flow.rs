@@ -27,14 +27,17 @@ pub fn count_ports(flat: &Flat, infos: &[&Info], errors: &mut Vec<Diagnostic>) -
         let (into, to) = (&mut used[c.to].0, c.to_port + 1);
         *into = to.max(*into);
     }
-    let fit = |n: usize, c: Count, inputs: usize| if c.same { inputs } else { n.clamp(c.min, c.max.max(c.min)) };
+    let fit = |n: usize, c: Count, inputs: usize| match c.same {
+        Some(more) => inputs + more,
+        None => n.clamp(c.min, c.max.max(c.min)),
+    };
     let counts: Vec<(usize, usize)> = used
         .iter()
         .zip(infos)
         .map(|(&(i, o), info)| {
             let (ci, co) = info.port_counts();
             // `-/=`: as many outputs as inputs; either side may be the one that says how many.
-            let inputs = if co.same { fit(i.max(o), ci, 0) } else { fit(i, ci, 0) };
+            let inputs = fit(co.same.map_or(i, |more| i.max(o.saturating_sub(more))), ci, 0);
             (inputs, fit(o, co, inputs))
         })
         .collect();

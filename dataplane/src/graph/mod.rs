@@ -9,7 +9,8 @@ pub mod plan;
 use crate::args::NameDb;
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element};
-use crate::info::{Flow, Task};
+use crate::env::{Services, Shares};
+use crate::info::{Access, Flow, Task};
 use crate::lang::Flat;
 use crate::port::{PortId, PortSlot};
 use alloc::boxed::Box;
@@ -53,6 +54,8 @@ pub struct Node {
     pub(crate) credit: u32,
     /// When its timer fires; `u64::MAX` when unset.
     pub(crate) timer: u64,
+    /// Handlers that depend on the configuration; `*` stands for all names.
+    pub(crate) more: Vec<(String, Access)>,
 }
 
 impl Node {
@@ -118,6 +121,8 @@ pub struct Topology {
     pub source: String,
     /// Names of addresses and ports, for arguments that change later.
     pub(crate) names: NameDb,
+    /// What its elements share, for arguments that change later.
+    pub(crate) shares: Shares,
 }
 
 impl Topology {
@@ -145,6 +150,8 @@ pub struct Plan {
     pub(crate) new_ports: Vec<(PortId, PortSlot)>,
     /// All ports that the graph uses; others are taken out of the engine.
     pub(crate) ports: Vec<PortId>,
+    /// What the driver must do for the graph while it runs.
+    pub services: Services,
 }
 
 impl Plan {

@@ -5,7 +5,7 @@ use super::{Edge, GraphCounts, Node, Plan, Topology, notify};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
-use crate::env::{Env, PortTable, SetUp};
+use crate::env::{Env, GraphWide, PortTable, Services, SetUp};
 use crate::handler::HandlerError;
 use crate::info::{Flow, Info};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
@@ -27,6 +27,10 @@ pub struct Builder {
     open: Vec<PortId>,
     /// Time will be simulated.
     pub simulated: bool,
+    /// The driver delivers signals to the elements that ask for them.
+    pub signals: bool,
+    /// Names that every configuration may use.
+    pub names: NameDb,
 }
 
 /// A graph whose arguments, ports and connections were found good; nothing was opened yet.
@@ -42,12 +46,29 @@ impl Checked {
     pub fn topology(&self) -> &Topology {
         &self.plan.topo
     }
+
+    /// The ports that it asks for, in the order of the elements; some may come twice.
+    pub fn ports(&self) -> impl Iterator<Item = PortId> {
+        self.asked.iter().map(|a| a.0)
+    }
 }
 
 impl Builder {
     /// A builder for the classes of `table`.
     pub fn new(table: Table) -> Builder {
-        Builder { table, ports: PortTable::default(), open: Vec::new(), simulated: false }
+        Builder {
+            table,
+            ports: PortTable::default(),
+            open: Vec::new(),
+            simulated: false,
+            signals: false,
+            names: NameDb::new(),
+        }
+    }
+
+    /// What was asked for under a port's number.
+    pub fn port(&self, id: PortId) -> &PortSpec {
+        self.ports.spec(id)
     }
 
     /// Reads a configuration, expands its compounds, and checks it: [`Reader`] and
@@ -86,16 +107,22 @@ impl Builder {
         let counts = count_ports(&flat, &infos, &mut errors);
         let ports = resolve(&flat, &infos, &counts, &mut errors);
         let mut asked = Vec::new();
-        let mut names = NameDb::default();
-        let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut errors);
+        let mut names = self.names.clone();
+        let mut wide = GraphWide::default();
+        let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut wide, &mut errors);
         if errors.iter().any(Diagnostic::is_error) {
             return Err(errors);
         }
-        let topo = wire_up(flat, &classes, ports, source, names);
+        let mut topo = wire_up(flat, &classes, ports, source, names);
+        for (node, slot) in topo.nodes.iter_mut().zip(&elements) {
+            node.more = slot.as_ref().map_or(Vec::new(), |e| e.more_handlers());
+            node.tickets = tickets(&node.name, &wide.rounds);
+        }
+        topo.shares = wide.shared;
         let mut used: Vec<PortId> = asked.iter().map(|a| a.0).collect();
         used.sort_unstable();
         used.dedup();
-        let plan = Plan { topo, slots: elements, new_ports: Vec::new(), ports: used };
+        let plan = Plan { topo, slots: elements, new_ports: Vec::new(), ports: used, services: Services::default() };
         Ok(Checked { plan, asked, warnings: errors })
     }
 
@@ -113,6 +140,7 @@ impl Builder {
     }
 
     /// Makes the elements: first those that give names to others, then the rest in order.
+    #[allow(clippy::too_many_arguments)] // one pass over all that the tables are made from
     fn configure(
         &mut self,
         flat: &Flat,
@@ -120,6 +148,7 @@ impl Builder {
         ports: &[Ports],
         asked: &mut Vec<(PortId, usize)>,
         names: &mut NameDb,
+        wide: &mut GraphWide,
         errors: &mut Vec<Diagnostic>,
     ) -> Vec<Option<Box<dyn Element>>> {
         let index: HashMap<&str, usize> = flat.elements.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect();
@@ -139,6 +168,7 @@ impl Builder {
                 ports: &mut self.ports,
                 asked: &mut wants,
                 bindings: &mut bindings,
+                graph: &mut *wide,
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wants.into_iter().map(|p| (p, i)));
@@ -182,13 +212,19 @@ impl Builder {
             }
         }
         let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
-        let handlers = crate::engine::handler_names(topo, &plan.slots);
-        let handler_exists = |path: &str| handlers.contains(path);
+        let handler_exists = |path: &str| crate::engine::find_handler(topo, "", path).is_ok();
         let mut warned = Vec::new();
         for (i, slot) in plan.slots.iter_mut().enumerate() {
             let Some(element) = slot else { continue };
             let name = &topo.nodes[i].name;
-            let mut cx = SetUp { name, class_of: &class_of, handler_exists: &handler_exists, warnings: Vec::new() };
+            let mut cx = SetUp {
+                name,
+                class_of: &class_of,
+                handler_exists: &handler_exists,
+                signals: self.signals,
+                services: &mut plan.services,
+                warnings: Vec::new(),
+            };
             if let Err(why) = element.set_up(&mut cx) {
                 errors.push(fail(i, why));
             }
@@ -224,6 +260,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
     let (mut asked, mut bindings, mut ports) = (Vec::new(), Vec::new(), PortTable::default());
+    let mut wide = GraphWide { shared: topo.shares.clone(), ..GraphWide::default() };
     let mut env = Env {
         name: &node.name,
         inputs: &node.in_flow,
@@ -233,9 +270,19 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         ports: &mut ports,
         asked: &mut asked,
         bindings: &mut bindings,
+        graph: &mut wide,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
     make(node.class, config, &topo.names.for_element(&node.name), &mut env).map_err(|e| HandlerError::Failed(lines(e)))
+}
+
+/// The tickets of an element: 1024 times the shares of it and of the compounds that it is in, at
+/// most 32 turns a round. Of several shares for one name the last counts.
+fn tickets(name: &str, shares: &[(String, u32)]) -> u32 {
+    let ends = name.match_indices('/').map(|m| m.0).chain([name.len()]);
+    let share = |end: usize| shares.iter().rev().find(|s| name.get(..end) == Some(&*s.0)).map(|s| s.1);
+    let product = ends.filter_map(share).fold(1024u64, |t, s| t.saturating_mul(s.into()) / 1024);
+    product.min(1 << 15) as u32
 }
 
 /// The engine's tables.
@@ -263,6 +310,7 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
                 tickets: 1024,
                 credit: 0,
                 timer: u64::MAX,
+                more: Vec::new(),
                 in_flow: p.inputs,
                 out_flow: p.outputs,
             }
@@ -290,6 +338,7 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
         edges: edges.iter().map(|_| Count::default()).collect(),
     };
     let index = nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
+    let (counts, source) = (Arc::new(counts), source.to_string());
     let shut = vec![false; edges.len()];
-    Topology { nodes, edges, tasks, shut, counts: Arc::new(counts), index, flat, source: source.to_string(), names }
+    Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
 }

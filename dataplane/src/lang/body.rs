@@ -2,7 +2,7 @@
 //! and parameters, with nothing expanded yet.
 
 use super::place::Spot;
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 use hashbrown::{HashMap, HashSet};
 
 /// Index into the parser's list of classes.
@@ -13,7 +13,7 @@ pub(super) enum Class {
     Primitive(String),
     /// A class that does not exist: its elements are dropped without further errors.
     Unknown,
-    Compound(Body),
+    Compound(Box<Body>),
 }
 
 /// One end of a group or compound: packets that enter it leave at another.
@@ -74,6 +74,7 @@ pub(super) struct Body {
     pub(super) vars: HashSet<String>,
     pub(super) elements: Vec<Elem>,
     pub(super) names: HashMap<String, usize>,
+    runs: Runs,
     pub(super) conns: Vec<Conn>,
     pub(super) ports: [u32; 2],
     pub(super) overload: Option<ClassId>,
@@ -90,6 +91,7 @@ impl Body {
             vars: HashSet::new(),
             elements: Vec::new(),
             names: HashMap::new(),
+            runs: Runs::new(),
             conns: Vec::new(),
             ports: [0, 0],
             overload: None,
@@ -158,23 +160,30 @@ impl Body {
         if !core::mem::take(&mut self.elements[i].anonymous) {
             return;
         }
-        let name = free_name(&self.elements[i].name, &self.names);
+        let name = free_name(&self.elements[i].name, &self.names, &mut self.runs);
         self.names.insert(name.clone(), i);
         self.elements[i].name = name;
     }
 }
 
+/// Runs of made-up names known to be taken: by stem, the first number and the one after the last.
+pub(super) type Runs = HashMap<String, (u64, u64)>;
+
 /// The made-up name itself, or with the next higher number that is free.
-pub(super) fn free_name(name: &str, taken: &HashMap<String, usize>) -> String {
+pub(super) fn free_name(name: &str, taken: &HashMap<String, usize>, runs: &mut Runs) -> String {
     if !taken.contains_key(name) {
         return name.into();
     }
     let (stem, number) = name.rsplit_once('@').unwrap_or((name, "0"));
-    let mut n: u64 = number.parse().unwrap_or(0);
+    let first: u64 = number.parse().unwrap_or(0);
+    let known = runs.get(stem).filter(|(from, to)| (*from..*to).contains(&first));
+    let (start, mut n) = known.copied().unwrap_or((first, first + 1));
     loop {
-        n += 1;
         let name = format!("{stem}@{n}");
+        n += 1;
         if !taken.contains_key(&name) {
+            // The caller takes it now.
+            runs.insert(stem.into(), (start, n));
             return name;
         }
     }

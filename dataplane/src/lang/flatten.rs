@@ -7,12 +7,12 @@
 
 use super::{
     Diagnostic,
-    body::{Body, Class, ClassId, Conn, Part, What, free_name},
+    body::{Body, Class, ClassId, Conn, Part, Runs, What, free_name},
     place::Spot,
     sink::Sink,
 };
-use crate::args::{expand, split_args};
-use alloc::{format, string::String, vec, vec::Vec};
+use crate::args::{expand::expand_up_to, split_args};
+use alloc::{borrow::Cow, format, string::String, vec, vec::Vec};
 use hashbrown::HashMap;
 
 /// How many elements expansion may add.
@@ -63,6 +63,7 @@ pub(super) struct Flattener<'a> {
     pub(super) elements: Vec<FlatElem>,
     pub(super) conns: Vec<Conn>,
     names: HashMap<String, usize>,
+    runs: Runs,
     envs: Vec<Env>,
     /// Where Click says that no overload fits: the end of the file.
     end: Spot,
@@ -78,6 +79,7 @@ impl<'a> Flattener<'a> {
             elements: vec![],
             conns: vec![],
             names: HashMap::new(),
+            runs: Runs::new(),
             envs: vec![],
             end,
             text_left: MOST_TEXT,
@@ -145,7 +147,7 @@ impl<'a> Flattener<'a> {
     /// Makes name and arguments of an element final.
     fn settle(&mut self, i: usize, env: usize) {
         if core::mem::take(&mut self.elements[i].anonymous) {
-            let name = free_name(&self.elements[i].name, &self.names);
+            let name = free_name(&self.elements[i].name, &self.names, &mut self.runs);
             self.names.insert(name.clone(), i);
             self.elements[i].name = name;
         }
@@ -156,11 +158,6 @@ impl<'a> Flattener<'a> {
     }
 
     fn substitute(&mut self, text: &str, env: usize) -> String {
-        // A text can name a variable once per two bytes: bound the result before it is made.
-        let longest = self.longest_value(text, env);
-        if text.len().saturating_mul(longest.max(1)) > MOST_TEXT && !self.spend(MOST_TEXT) {
-            return String::new();
-        }
         let value = |name: &str| {
             let mut at = Some(env);
             while let Some(e) = at.and_then(|e| self.envs.get(e)) {
@@ -171,21 +168,9 @@ impl<'a> Flattener<'a> {
             }
             None
         };
-        let out = expand(text, &value).into_owned();
-        if self.spend(out.len()) { out } else { String::new() }
-    }
-
-    fn longest_value(&self, text: &str, env: usize) -> usize {
-        if text.len() < 1024 && self.text_left > MOST_TEXT / 2 {
-            return 1;
-        }
-        let mut longest = 1;
-        let mut at = Some(env);
-        while let Some(e) = at.and_then(|e| self.envs.get(e)) {
-            longest = e.vars.values().map(String::len).max().unwrap_or(0).max(longest);
-            at = e.parent;
-        }
-        longest
+        let out = expand_up_to(text, &value, self.text_left).map(Cow::into_owned);
+        let bytes = out.as_ref().map_or(usize::MAX, String::len);
+        if self.spend(bytes) { out.unwrap_or_default() } else { String::new() }
     }
 
     /// Takes bytes from the budget of text. Over budget is an error, said once.

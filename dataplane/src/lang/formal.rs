@@ -2,6 +2,7 @@
 
 use super::{
     body::{Body, Formal},
+    lexer::{Kind, Lexer},
     parser::Parser,
     place::Spot,
 };
@@ -9,8 +10,46 @@ use crate::args::{keyword_of, split_args};
 use alloc::{format, string::String, vec, vec::Vec};
 
 const REST: &str = "__REST__";
+/// How many parameters a compound may have; Click allows far fewer.
+const MOST: usize = 1000;
 
 impl Parser<'_> {
+    /// `$a, KEY $b, __REST__ $c |`
+    pub(super) fn formals(&mut self, lx: &mut Lexer<'_>) {
+        loop {
+            let mut t = lx.lex(&mut self.sink);
+            let mut keyword = "";
+            if t.kind == Kind::Ident {
+                let next = lx.lex(&mut self.sink);
+                if next.kind != Kind::Variable {
+                    if !self.body.formals.is_empty() {
+                        self.sink.error(t.at, "expected variable");
+                    }
+                    lx.unlex(next);
+                    return lx.unlex(t);
+                }
+                keyword = t.text;
+                t = next;
+            } else if t.is('|') {
+                return;
+            } else if t.kind != Kind::Variable {
+                if !self.body.formals.is_empty() {
+                    self.sink.error(t.at, "expected variable");
+                }
+                return lx.unlex(t);
+            }
+            self.formal(t.text, keyword, t.at);
+            let separator = lx.lex(&mut self.sink);
+            if separator.is('|') {
+                return;
+            }
+            if !separator.is(',') {
+                self.sink.error(separator.at, "expected ‘,’ or ‘|’");
+                return lx.unlex(separator);
+            }
+        }
+    }
+
     /// Notes a variable's name; reports it if that is the second time.
     pub(super) fn multiply_defined(&mut self, name: &str, at: Spot) -> bool {
         let new = self.body.vars.insert(name.into());
@@ -20,19 +59,21 @@ impl Parser<'_> {
         !new
     }
 
-    pub(super) fn formal(&mut self, name: &str, keyword: &str, at: Spot) {
+    fn formal(&mut self, name: &str, keyword: &str, at: Spot) {
+        if self.body.formals.len() == MOST {
+            return self.sink.error(at, "too many compound element parameters");
+        }
         if self.multiply_defined(name, at) {
             return;
         }
         if !keyword.is_empty() && self.body.formals.iter().any(|f| f.keyword == keyword) {
             self.sink.error(at, format!("repeated keyword parameter ‘{keyword}’ in compound element"));
         }
-        if let Some(last) = self.body.formals.last() {
-            if (keyword.is_empty() && !last.keyword.is_empty()) || last.keyword == REST {
-                let message = "compound element parameters out of order\n\
-                               (The correct order is ‘[positional], [keywords], [__REST__]’.)";
-                self.sink.error(at, message);
-            }
+        let last = self.body.formals.last().map_or("", |f| &f.keyword);
+        if (keyword.is_empty() && !last.is_empty()) || last == REST {
+            let message = "compound element parameters out of order\n\
+                           (The correct order is ‘[positional], [keywords], [__REST__]’.)";
+            self.sink.error(at, message);
         }
         self.body.formals.push(Formal { name: name.into(), keyword: keyword.into() });
     }

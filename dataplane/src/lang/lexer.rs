@@ -47,6 +47,8 @@ pub(super) struct Lexer<'s> {
     pushed: Vec<Token<'s>>,
     /// Where the last token ended.
     pub(super) last_end: Spot,
+    /// What the last configuration string left open, and where that began.
+    pub(super) unterminated: Option<(&'static str, Spot)>,
 }
 
 fn is_word(c: u8) -> bool {
@@ -56,7 +58,7 @@ fn is_word(c: u8) -> bool {
 impl<'s> Lexer<'s> {
     pub(super) fn new(text: &'s str, file: u32) -> Self {
         let spot = Spot { file, line: 1, column: 1 };
-        Lexer { text, pos: 0, spot, original: file, pushed: Vec::new(), last_end: spot }
+        Lexer { text, pos: 0, spot, original: file, pushed: Vec::new(), last_end: spot, unterminated: None }
     }
 
     pub(super) fn spot(&self) -> Spot {
@@ -186,6 +188,7 @@ impl<'s> Lexer<'s> {
     /// directives inside are obeyed and removed.
     pub(super) fn config(&mut self, sink: &mut Sink) -> String {
         let b = self.text.as_bytes();
+        self.unterminated = None;
         let mut out = String::new();
         let (mut copied, mut i, mut level) = (self.pos, self.pos, 1usize);
         while i < b.len() {
@@ -224,7 +227,7 @@ impl<'s> Lexer<'s> {
             };
             if let Some(what) = what {
                 self.advance(i);
-                sink.warning(self.spot, alloc::format!("unterminated {what}"));
+                self.unterminated = Some((what, self.spot));
             }
             i = end.min(b.len());
         }

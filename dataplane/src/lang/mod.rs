@@ -35,6 +35,7 @@
 mod body;
 mod connection;
 mod diag;
+mod directive;
 mod flatten;
 mod formal;
 mod lexer;

@@ -1,11 +1,11 @@
-//! Tokens to bodies: statements, classes and what a file requires.
+//! Tokens to bodies: blocks of statements, classes and groups.
 //!
 //! One pass, as in Click: an element must be declared before it is used, or where it is first
 //! used, and a class before its first element. After an error the parser skips to the end of the
 //! statement and goes on, so one reading finds every mistake.
 
 use super::{
-    Classes, Library, Loader, Requirement,
+    Classes, Loader, Requirement,
     body::{Body, Class, ClassId, Part, What},
     lexer::{Kind, Lexer, Token},
     place::Spot,
@@ -16,7 +16,7 @@ use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec, vec::Vec};
 use hashbrown::HashMap;
 
 /// Click's limit on compound elements and groups within each other.
-const DEEPEST: usize = 50;
+pub(super) const DEEPEST: usize = 50;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Block {
@@ -44,15 +44,15 @@ pub(super) struct Scope {
 pub(super) struct Parser<'a> {
     pub(super) sink: Sink,
     table: &'a dyn Classes,
-    loader: Option<&'a mut dyn Loader>,
+    pub(super) loader: Option<&'a mut dyn Loader>,
     pub(super) classes: Vec<Class>,
     primitives: HashMap<String, ClassId>,
     scopes: Vec<HashMap<String, ClassId>>,
     pub(super) body: Body,
     /// How many ports the file's port ranges may still expand to.
     pub(super) ports_left: u32,
-    nesting: usize,
-    loaded: Vec<String>,
+    pub(super) nesting: usize,
+    pub(super) loaded: Vec<String>,
     pub(super) requirements: Vec<Requirement>,
     pub(super) provides: Vec<String>,
     /// Where the text ended, which is where Click reports errors of compound elements.
@@ -98,7 +98,8 @@ impl<'a> Parser<'a> {
             return true;
         }
         lx.unlex(t);
-        let hint = opened.map(|s| format!("opened at line {}, column {}", s.line, s.column));
+        let open = lx.unterminated.take().or(opened.map(|s| ("parenthesis", s)));
+        let hint = open.map(|(what, s)| format!("unterminated {what} at line {}, column {}", s.line, s.column));
         self.sink.error_hint(before, format!("expected '{c}'"), hint);
         false
     }
@@ -107,7 +108,6 @@ impl<'a> Parser<'a> {
         let nested = block == Block::Group || self.body.depth > 0;
         let mut scope = Scope { nested, ends_output: true };
         loop {
-            let before = lx.last_end;
             let t = lx.lex(&mut self.sink);
             if self.sink.full() {
                 return Ended::Text;
@@ -133,7 +133,7 @@ impl<'a> Parser<'a> {
                 Kind::End => {
                     let closing = if block == Block::Group { ')' } else { '}' };
                     if block != Block::File {
-                        self.sink.error(before, format!("expected ‘{closing}’"));
+                        self.sink.error(t.at, format!("expected ‘{closing}’"));
                     }
                     return Ended::Text;
                 }
@@ -227,23 +227,22 @@ impl<'a> Parser<'a> {
     fn class_names(&self) -> Vec<&str> {
         let mut names = self.table.names();
         names.extend(self.scopes.iter().flat_map(|s| s.keys()).map(String::as_str));
-        names.sort_unstable();
         names
     }
 
-    pub(super) fn class_hint(&self, name: &str) -> Option<String> {
-        if self.sink.suggesting() { did_you_mean(name, self.class_names()) } else { None }
+    pub(super) fn class_hint(&mut self, name: &str) -> Option<String> {
+        let count = self.scopes.iter().map(HashMap::len).sum();
+        if self.sink.suggesting(count) { did_you_mean(name, self.class_names()) } else { None }
     }
 
     /// A hint for a name that is neither element nor class.
-    pub(super) fn name_hint(&self, name: &str) -> Option<String> {
-        if !self.sink.suggesting() {
+    pub(super) fn name_hint(&mut self, name: &str) -> Option<String> {
+        let count = self.body.names.len() + self.scopes.iter().map(HashMap::len).sum::<usize>();
+        if !self.sink.suggesting(count) {
             return None;
         }
-        let mut names: Vec<&str> = self.body.names.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names.extend(self.class_names());
-        did_you_mean(name, names)
+        let declared = self.body.names.keys().map(String::as_str);
+        did_you_mean(name, declared.chain(self.class_names()))
     }
 
     /// The class of this name; if there is none, that is an error, said once per name.
@@ -355,120 +354,7 @@ impl<'a> Parser<'a> {
             }
         }
         (0..body.elements.len()).for_each(|i| body.settle_name(i));
-        (self.new_class(Class::Compound(body)), ended)
-    }
-
-    /// `$a, KEY $b, __REST__ $c |`
-    fn formals(&mut self, lx: &mut Lexer<'_>) {
-        loop {
-            let mut t = lx.lex(&mut self.sink);
-            let mut keyword = "";
-            if t.kind == Kind::Ident {
-                let next = lx.lex(&mut self.sink);
-                if next.kind != Kind::Variable {
-                    if !self.body.formals.is_empty() {
-                        self.sink.error(t.at, "expected variable");
-                    }
-                    lx.unlex(next);
-                    return lx.unlex(t);
-                }
-                keyword = t.text;
-                t = next;
-            } else if t.is('|') {
-                return;
-            } else if t.kind != Kind::Variable {
-                if !self.body.formals.is_empty() {
-                    self.sink.error(t.at, "expected variable");
-                }
-                return lx.unlex(t);
-            }
-            self.formal(t.text, keyword, t.at);
-            let separator = lx.lex(&mut self.sink);
-            if separator.is('|') {
-                return;
-            }
-            if !separator.is(',') {
-                self.sink.error(separator.at, "expected ‘,’ or ‘|’");
-                return lx.unlex(separator);
-            }
-        }
-    }
-
-    /// `define($NAME value, ...)`
-    fn define(&mut self, lx: &mut Lexer<'_>) {
-        let Some((args, at)) = self.parenthesized(lx) else { return };
-        for arg in crate::args::split_args(&args) {
-            let (var, value) = crate::args::shift_word(&arg);
-            let name = var.strip_prefix('$').unwrap_or_default();
-            if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
-                if !arg.is_empty() {
-                    self.sink.error(at, "bad ‘define’ declaration: not a variable");
-                }
-            } else if !self.multiply_defined(name, at) {
-                self.body.defines.push((name.into(), value.into()));
-            }
-        }
-    }
-
-    fn parenthesized(&mut self, lx: &mut Lexer<'_>) -> Option<(String, Spot)> {
-        if !self.expect(lx, '(', None) {
-            return None;
-        }
-        let at = lx.last_end;
-        let text = lx.config(&mut self.sink);
-        self.expect(lx, ')', Some(at));
-        Some((text, at))
-    }
-
-    fn provide(&mut self, lx: &mut Lexer<'_>) {
-        if let Some((args, _)) = self.parenthesized(lx) {
-            let names = crate::args::split_args(&args);
-            self.provides.extend(names.iter().filter(|n| !n.is_empty()).map(|n| crate::args::unquote_text(n)));
-        }
-    }
-
-    /// `require(package x, library y, compact_config)`, or `require(x)` for a package.
-    fn require(&mut self, lx: &mut Lexer<'_>) {
-        let Some((args, at)) = self.parenthesized(lx) else { return };
-        for arg in crate::args::split_args(&args) {
-            let words = crate::args::split_words(&arg);
-            let words: Vec<String> = words.into_iter().map(crate::args::unquote_text).collect();
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            match words[..] {
-                [] => {}
-                ["compact_config"] => self.requirements.push(Requirement::new("compact_config", "")),
-                ["library", file] => self.library(file, at),
-                ["package", name] => self.requirements.push(Requirement::new("package", name)),
-                [name] if name != "package" && name != "library" && crate::args::is_word(name) => {
-                    self.requirements.push(Requirement::new("package", name));
-                }
-                _ => self.sink.error(at, "syntax error at requirement"),
-            }
-        }
-    }
-
-    fn library(&mut self, name: &str, at: Spot) {
-        if self.body.depth > 0 {
-            return self.sink.error(at, "‘require library’ must be used at file scope");
-        }
-        let Some(loader) = self.loader.as_deref_mut() else {
-            return self.sink.error(at, "‘require library’ may not be used in this driver");
-        };
-        let Library { path, text } = match loader.load(name, &self.sink.place(at).file) {
-            Ok(Some(library)) => library,
-            Ok(None) => return self.sink.error(at, format!("library ‘{name}’ not found in CLICKPATH/conf")),
-            Err(message) => return self.sink.error(at, message),
-        };
-        if self.loaded.contains(&path) {
-            return;
-        }
-        self.loaded.push(path.clone());
-        if self.nesting >= DEEPEST {
-            return self.sink.error(at, "libraries require each other too deeply");
-        }
-        self.nesting += 1;
-        self.file(&text, &path);
-        self.nesting -= 1;
+        (self.new_class(Class::Compound(Box::new(body))), ended)
     }
 
     /// `( ... )`: the inside up to and with the parenthesis. Returns the element that stands for
@@ -493,12 +379,16 @@ impl<'a> Parser<'a> {
             };
         }
         let mut ports = [0, 0];
+        if ended == Ended::Text {
+            // Cut short: what it lacks is not worth a word.
+            let nothing = self.no_class();
+            self.body.elements[outer].what = What::Class(nothing);
+            return (outer, ports);
+        }
         for (side, which, output) in [(0, input, false), (1, output, true)] {
             let (n, errors) = self.body.check_pseudo(which, output, "<anonymous group>");
             ports[side] = n;
-            if ended == Ended::Closed {
-                errors.into_iter().for_each(|e| self.sink.error(lx.last_end, e));
-            }
+            errors.into_iter().for_each(|e| self.sink.error(lx.last_end, e));
         }
         (outer, ports)
     }

@@ -117,7 +117,7 @@ impl Parser<'_> {
             if t.kind != Kind::Ident {
                 self.sink.error(t.at, "syntax error: expected port number");
                 lx.unlex(t);
-                return ports;
+                return Ports::default();
             }
             let first = self.port_number(t.text, t.at);
             let mut next = lx.lex(&mut self.sink);
@@ -151,7 +151,7 @@ impl Parser<'_> {
                 lx.unlex(next);
                 // Anything but a further number would only say the same again.
                 if next.kind != Kind::Ident {
-                    return ports;
+                    return Ports::default();
                 }
             }
         }

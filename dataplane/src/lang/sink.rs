@@ -9,11 +9,12 @@ use hashbrown::HashMap;
 
 /// After so many diagnostics reading stops: nobody reads on, and garbage makes millions.
 const MOST: usize = 1000;
-/// After so many diagnostics the search for similar names stops.
-const MOST_SUGGESTIONS: usize = 100;
+/// How many names may be compared with misspelt ones; beyond that no more hints.
+const MOST_COMPARED: usize = 1 << 20;
 
 #[derive(Default)]
 pub(super) struct Sink {
+    compared: usize,
     files: Vec<Arc<str>>,
     indices: HashMap<String, u32>,
     pub(super) found: Vec<Diagnostic>,
@@ -40,9 +41,10 @@ impl Sink {
         self.found.len() > MOST
     }
 
-    /// Whether it is still worth looking for similar names.
-    pub(super) fn suggesting(&self) -> bool {
-        self.found.len() < MOST_SUGGESTIONS
+    /// Whether it is still worth looking for similar names among about `count`.
+    pub(super) fn suggesting(&mut self, count: usize) -> bool {
+        self.compared = self.compared.saturating_add(count).saturating_add(256);
+        self.compared < MOST_COMPARED
     }
 
     pub(super) fn push(&mut self, d: Diagnostic) {

@@ -26,14 +26,15 @@ pub fn closest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
             continue;
         }
         if name.eq_ignore_ascii_case(word) {
-            return Some(name);
+            // Nothing is closer; of several the first in the alphabet, for a stable answer.
+            best = best.filter(|b| *b <= (0, name)).or(Some((0, name)));
+            continue;
         }
         if letters.len() > LONGEST || name.len().abs_diff(word.len()) > 4 * limit {
             continue;
         }
         let other: Vec<char> = name.chars().take(LONGEST + 1).collect();
         let d = distance(&letters, &other);
-        // The first of equally close names wins, the alphabetically smaller for a stable answer.
         if d <= limit && best.is_none_or(|(b, n)| (d, name) < (b, n)) {
             best = Some((d, name));
         }

@@ -9,6 +9,8 @@ use super::{
 use alloc::{format, string::String, vec, vec::Vec};
 use hashbrown::HashSet;
 
+/// How many connections may be added by going through marks.
+const MOST_ADDED: usize = 1 << 20;
 /// How many steps through marks all connections together may take.
 const MOST_STEPS: usize = 1 << 24;
 
@@ -85,7 +87,7 @@ impl Flattener<'_> {
                     todo.extend(leaving.iter().map(|c| (c.to, c.to_port)));
                 }
             }
-            if steps > MOST_STEPS {
+            if steps > MOST_STEPS || found.len() > self.conns.len() + MOST_ADDED {
                 self.overflow("too many connections");
                 break;
             }

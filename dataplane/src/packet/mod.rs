@@ -197,9 +197,10 @@ impl Packet {
     /// Appends bytes. False, and nothing changed, when there is no room for them.
     pub fn append(&mut self, bytes: &[u8]) -> bool {
         let at = self.len();
-        if !self.grow(bytes.len()) {
+        if bytes.len() > self.tailroom() || !(self.exclusive() || self.unshare()) {
             return false;
         }
+        self.set_len(at + bytes.len());
         self.data_mut().map(|d| d[at..].copy_from_slice(bytes)).is_some()
     }
 
@@ -307,10 +308,19 @@ impl Packet {
         Some(c)
     }
 
-    /// Copies bytes and annotations into the fresh packet `c`, headroom included.
+    /// Copies bytes and annotations into the fresh packet `c`. What was stripped off the start comes
+    /// along: it may be pushed back on (Unstrip), and must not be another packet's bytes then.
     fn copy_into(&self, mut c: Packet) -> Option<Packet> {
-        c.header().data_off.set(self.header().data_off.get());
-        let fits = c.set_data(self.data());
+        let h = self.header();
+        let off = h.data_off.get();
+        let start = off.min(pool::HEADROOM).min(h.mac_off.get());
+        // SAFETY: start <= data_off; otherwise as in `data`.
+        let bytes = unsafe {
+            let at = h.buf_addr.get().add(start as usize);
+            slice::from_raw_parts(at, (off - start) as usize + h.data_len.get() as usize)
+        };
+        c.header().data_off.set(start);
+        let fits = c.set_data(bytes) && c.strip((off - start) as usize);
         c.annotate_from(self);
         fits.then_some(c)
     }

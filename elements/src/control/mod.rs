@@ -1,1 +1,2 @@
 //! Scripts, the driver, control sockets, and names for addresses.
+pub mod script;

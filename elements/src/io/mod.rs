@@ -1,1 +1,7 @@
 //! Devices and files.
+mod backlog;
+pub mod files;
+pub mod from_device;
+pub mod kernel_tun;
+pub mod summary;
+pub mod to_device;

@@ -1,0 +1,159 @@
+//! `sluice run`: a configuration on real packets, until somebody ends it.
+use crate::driver::{BUFFERS, Driver, Source, complain, console, defines, stand};
+use crate::live::{Live, Watched};
+use crate::{report, signals, tap};
+use anyhow::{Context as _, anyhow};
+use sluice_dataplane::args::{FromArg as _, Interval, NameDb};
+use sluice_dataplane::clock::Clock;
+use sluice_dataplane::engine::{Engine, Options};
+use sluice_dataplane::io::open::Stand;
+use sluice_dataplane::lang::render_native;
+use sluice_dataplane::pool::Pool;
+use sluice_dataplane::time;
+use sluice_dataplane::worker::{Ended, Pace, Remote, Worker};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// Simulated time that packets still inside get after the last one came, nanoseconds.
+pub(crate) const AFTER: u64 = 10_000_000_000;
+
+/// Runs a configuration on real packets. Ctrl-C stops it; SIGHUP reads the file again and, if it
+/// is good, changes over without losing a packet.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The configuration; `-` is standard input.
+    file: PathBuf,
+    /// Parameters, NAME=VALUE.
+    parameters: Vec<String>,
+    /// Ends by itself after this time: 10s, 500ms, 2min.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    for_time: Option<Duration>,
+    /// Packets handled at once, 1 to 64.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u8).range(1..=64))]
+    burst: u8,
+    /// Capture files in place of an interface; time is then simulated, and the run ends with the files.
+    #[arg(long = "map", value_name = "NAME=IN.pcap[,OUT.pcap]", value_parser = stand)]
+    maps: Vec<(String, Stand)>,
+    /// Writes what leaves an output (or all drops) to a pcapng file, at most N packets of S bytes.
+    #[arg(long = "tap", value_name = "ELEMENT[PORT]|drops=FILE[,N[,S]]", value_parser = tap::parse)]
+    taps: Vec<tap::Wanted>,
+    /// Core that the worker stays on; the last one that is allowed, if not given.
+    #[arg(long)]
+    core: Option<usize>,
+    /// Never sleeps: a core is always busy.
+    #[arg(long)]
+    poll: bool,
+    /// Prints neither rates nor summary.
+    #[arg(short, long)]
+    quiet: bool,
+    /// Prints the rates as lines even when nobody watches on a terminal.
+    #[arg(long)]
+    rates: bool,
+}
+
+/// A time as configurations write it.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    Interval::from_arg(text, &NameDb::new()).map(|i| Duration::from_nanos(i.0))
+}
+
+pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
+    let source = Source::read(&args.file)?;
+    let mut driver = Driver::new(defines(&args.parameters)?);
+    let simulated = !args.maps.is_empty();
+    driver.opener.stands = args.maps.iter().cloned().collect();
+    (driver.opener.simulated, driver.builder.simulated) = (simulated, simulated);
+    let (plan, warnings) = match driver.prepare(&source) {
+        Ok(ready) => ready,
+        Err(errors) => {
+            complain(&errors);
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    eprint!("{}", render_native(&warnings));
+    let clock = if simulated { Clock::simulated() } else { Clock::real(time::now) };
+    let seed = if simulated { 1 } else { time::now() };
+    let options = Options { burst: args.burst.into(), clock, seed, console: Box::new(console) };
+    let mut engine = Engine::new(&Pool::new(BUFFERS), options);
+    drop(engine.swap(plan));
+    for wanted in &args.taps {
+        wanted.set(&mut engine)?;
+    }
+    let ended = if simulated { run_captures(engine) } else { run_live(engine, &args, &mut driver)? };
+    finish(ended, args.quiet)
+}
+
+/// Simulated time, with capture files in place of devices.
+fn run_captures(mut engine: Engine) -> Ended {
+    engine.run_to_end(AFTER);
+    engine.ports_mut().filter_map(|p| p.news()).for_each(|news| eprintln!("sluice: {news}"));
+    Ended { failures: engine.take_failures(), engine }
+}
+
+/// Real time, on a worker, until somebody ends it.
+fn run_live(engine: Engine, args: &Args, driver: &mut Driver) -> anyhow::Result<Ended> {
+    let end = signals::end_requested()?;
+    let reload = signals::reload_requested()?;
+    let watched = engine.ports().map(|p| Watched {
+        name: p.spec.device.name().to_string(),
+        direction: p.spec.direction,
+        counters: p.counters.clone(),
+    });
+    let mut live = Live::new(watched.collect(), args.quiet, args.rates);
+    let core = args.core.or_else(|| sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied());
+    let pace = Pace { core, busy_poll: args.poll, ..Pace::default() };
+    let worker = Worker::start(engine, pace, |news| eprintln!("sluice: {news}")).context("worker")?;
+    let started = time::now();
+    let mut ticked = started;
+    while !worker.is_finished() {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = time::now();
+        if end.load(Relaxed) || args.for_time.is_some_and(|t| now - started >= t.as_nanos() as u64) {
+            let _ = worker.remote().send(Box::new(|e| e.request_stop())); // gone: it has stopped
+            break;
+        }
+        if reload.swap(false, Relaxed) {
+            swap(&args.file, driver, &worker.remote());
+        }
+        if now - ticked >= 1_000_000_000 {
+            live.tick(Duration::from_nanos(now - ticked));
+            ticked = now;
+        }
+    }
+    live.end();
+    let ended = worker.join().ok_or_else(|| anyhow!("the worker panicked; please report this"))?;
+    if !args.quiet {
+        eprintln!("ran {:.1} s", (time::now() - started) as f64 / 1e9);
+    }
+    Ok(ended)
+}
+
+/// The report, and the exit status.
+fn finish(mut ended: Ended, quiet: bool) -> anyhow::Result<ExitCode> {
+    if !quiet {
+        eprintln!("{}", report::summary(&mut ended.engine));
+    }
+    ended.failures.iter().for_each(|f| eprintln!("sluice: {f}"));
+    Ok(if ended.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads the file again and changes over to it. What is wrong with it changes nothing.
+fn swap(file: &std::path::Path, driver: &mut Driver, remote: &Remote) {
+    let source = match Source::read(file) {
+        Ok(source) => source,
+        Err(e) => return eprintln!("sluice: {e:#}; the running graph goes on"),
+    };
+    match driver.prepare(&source) {
+        Ok((plan, warnings)) => {
+            eprint!("{}", render_native(&warnings));
+            if remote.run(|e| e.swap(plan)).is_ok() {
+                eprintln!("sluice: {} is running now", source.file);
+            }
+        }
+        Err(errors) => {
+            eprint!("{}", render_native(&errors));
+            eprintln!("sluice: the running graph goes on");
+        }
+    }
+}

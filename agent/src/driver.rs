@@ -1,0 +1,126 @@
+//! From a configuration file to a graph on a worker. Nothing is opened before the whole
+//! configuration was found good, and nothing runs before everything was opened.
+use anyhow::{Context as _, bail};
+use sluice_dataplane::context::Stream;
+use sluice_dataplane::graph::Plan;
+use sluice_dataplane::graph::plan::{Builder, Checked};
+use sluice_dataplane::io::open::{Opener, Stand};
+use sluice_dataplane::lang::{Diagnostic, Flat, Library, Loader, Reader, render_native};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Buffers of the pool. Memory is taken as packets are, so a large number costs nothing.
+pub(crate) const BUFFERS: usize = 65_536;
+
+/// A configuration's text and where it came from.
+pub(crate) struct Source {
+    pub(crate) text: String,
+    pub(crate) file: String,
+}
+
+impl Source {
+    /// Reads a file; `-` is standard input.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
+        let file = path.display().to_string();
+        let mut bytes = Vec::new();
+        if file == "-" {
+            std::io::stdin().read_to_end(&mut bytes).context("standard input")?;
+        } else {
+            bytes = std::fs::read(path).with_context(|| file.clone())?;
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Source { text, file: if file == "-" { "<stdin>".into() } else { file } })
+    }
+}
+
+/// Finds the files of `require(library NAME)`: beside the file that asks, then in these folders.
+struct Libraries<'a>(&'a str);
+
+impl Loader for Libraries<'_> {
+    fn load(&mut self, name: &str, from: &str) -> Result<Option<Library>, String> {
+        let beside = Path::new(from).parent().map(PathBuf::from).unwrap_or_default();
+        let folders = std::iter::once(beside).chain(self.0.split(':').filter(|f| !f.is_empty()).map(PathBuf::from));
+        for path in folders.flat_map(|f| [f.join(name), f.join(format!("{name}.click"))]) {
+            if path.is_file() {
+                let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+                return Ok(Some(Library { path: path.display().to_string(), text }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Builds graphs for one engine, and opens what they ask for.
+pub(crate) struct Driver {
+    pub(crate) builder: Builder,
+    pub(crate) opener: Opener,
+    pub(crate) defines: Vec<(String, String)>,
+    /// Folders with libraries, a colon between them.
+    pub(crate) clickpath: String,
+}
+
+impl Driver {
+    pub(crate) fn new(defines: Vec<(String, String)>) -> Driver {
+        let mut builder = Builder::new(sluice_elements::TABLE);
+        builder.names = sluice_dataplane::io::names::of_interfaces();
+        let clickpath = std::env::var("CLICKPATH").unwrap_or_default();
+        Driver { builder, opener: Opener::default(), defines, clickpath }
+    }
+
+    /// Reads a configuration and expands its compounds; arguments and ports are not looked at yet.
+    pub(crate) fn read(&self, source: &Source) -> Result<(Flat, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let mut libraries = Libraries(&self.clickpath);
+        let reader = Reader::new(&sluice_elements::TABLE).libraries(&mut libraries);
+        let reader = self.defines.iter().fold(reader, |r, (name, value)| r.define(name, value));
+        reader.read(&source.text, &source.file).into_result()
+    }
+
+    /// Checks a configuration; nothing is opened.
+    pub(crate) fn check(&mut self, source: &Source) -> Result<Checked, Vec<Diagnostic>> {
+        self.builder.load(&source.text, &source.file, &self.defines, Some(&mut Libraries(&self.clickpath)))
+    }
+
+    /// Checks a configuration and opens its ports and files.
+    pub(crate) fn prepare(&mut self, source: &Source) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let checked = self.check(source)?;
+        self.builder.prepare(checked, &mut |spec| self.opener.open(spec))
+    }
+}
+
+/// Says what was wrong, all of it, on standard error.
+pub(crate) fn complain(diagnostics: &[Diagnostic]) {
+    eprint!("{}", render_native(diagnostics));
+    let errors = diagnostics.iter().filter(|d| d.is_error()).count();
+    if errors > 0 {
+        eprintln!("{errors} error{}, nothing was started", if errors == 1 { "" } else { "s" });
+    }
+}
+
+/// `NAME=VALUE` arguments.
+pub(crate) fn defines(args: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+    let pair = |a: &String| match a.split_once('=') {
+        Some((n, v)) if !n.is_empty() => Ok((n.to_string(), v.to_string())),
+        _ => bail!("‘{a}’: give parameters as NAME=VALUE"),
+    };
+    args.iter().map(pair).collect()
+}
+
+/// `NAME=IN.pcap[,OUT.pcap]`: capture files in place of an interface.
+pub(crate) fn stand(text: &str) -> Result<(String, Stand), String> {
+    let (name, files) = text.split_once('=').ok_or("give it as NAME=IN.pcap,OUT.pcap")?;
+    let (input, output) = files.split_once(',').unwrap_or((files, ""));
+    let path = |p: &str| (!p.is_empty()).then(|| PathBuf::from(p));
+    Ok((name.into(), Stand { input: path(input), output: path(output) }))
+}
+
+/// Where text of elements goes, at once, so that both streams keep their order. A closed pipe is no
+/// reason to stop moving packets.
+pub(crate) fn console(stream: Stream, text: &str) {
+    let _ = match stream {
+        Stream::Out => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        }
+        Stream::Err => std::io::stderr().lock().write_all(text.as_bytes()),
+    };
+}

@@ -1,0 +1,80 @@
+//! Opens the ports that a graph asks for.
+use super::file::{FileRx, FileTx};
+use super::kernel::{KernelRx, KernelTx};
+use super::sys::tap::Tap;
+use super::tun::{self, TunRx, TunTx};
+use crate::port::{Device, Direction, PortObject, PortSpec, TunDevice};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+/// What stands in for a network interface.
+#[derive(Clone, Debug, Default)]
+pub struct Stand {
+    /// Frames come from this capture file; none come without it.
+    pub input: Option<PathBuf>,
+    /// Frames go into this capture file; nowhere without it.
+    pub output: Option<PathBuf>,
+}
+
+/// Opens ports, one process-wide.
+#[derive(Default)]
+pub struct Opener {
+    /// Interfaces that are not opened: capture files stand in for them.
+    pub stands: HashMap<String, Stand>,
+    /// Interfaces that have no stand-in are neither received from nor sent to.
+    pub no_devices: bool,
+    /// Time is simulated: devices would live in another time.
+    pub simulated: bool,
+    /// TAP and TUN interfaces that exist, for their second direction.
+    taps: HashMap<TunDevice, Weak<Tap>>,
+}
+
+impl Opener {
+    /// Opens one direction of a device.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub fn open(&mut self, spec: &PortSpec) -> Result<PortObject, String> {
+        let stand = self.stands.get(spec.device.name()).cloned();
+        if stand.is_some() || self.no_devices {
+            return open_stand(&stand.unwrap_or_default(), spec.direction);
+        }
+        if self.simulated {
+            return Err(format!("{}: a device cannot be used in simulated time", spec.device.name()));
+        }
+        let result = match (&spec.device, spec.direction) {
+            (Device::Kernel(name), Direction::Receive) => {
+                KernelRx::open(name, spec.promiscuous).map(|p| PortObject::Rx(Box::new(p)))
+            }
+            (Device::Kernel(name), Direction::Transmit) => KernelTx::open(name).map(|p| PortObject::Tx(Box::new(p))),
+            (Device::Tun(device), direction) => self.tap(device).map(|tap| match direction {
+                Direction::Receive => PortObject::Rx(Box::new(TunRx::new(tap))),
+                Direction::Transmit => PortObject::Tx(Box::new(TunTx::new(tap))),
+            }),
+        };
+        result.map_err(|e| e.to_string())
+    }
+
+    fn tap(&mut self, device: &TunDevice) -> std::io::Result<Arc<Tap>> {
+        if let Some(tap) = self.taps.get(device).and_then(Weak::upgrade) {
+            return Ok(tap);
+        }
+        let tap = tun::make(device)?;
+        self.taps.insert(device.clone(), Arc::downgrade(&tap));
+        Ok(tap)
+    }
+}
+
+fn open_stand(stand: &Stand, direction: Direction) -> Result<PortObject, String> {
+    Ok(match direction {
+        Direction::Receive => PortObject::Rx(Box::new(match &stand.input {
+            Some(path) => FileRx::open(path)?,
+            None => FileRx::empty(),
+        })),
+        Direction::Transmit => PortObject::Tx(Box::new(match &stand.output {
+            Some(path) => FileTx::create(path)?,
+            None => FileTx::sink(),
+        })),
+    })
+}
