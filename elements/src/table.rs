@@ -6,6 +6,10 @@ use sluice_dataplane::element::{Class, Table};
 pub const TABLE: Table = Table(CLASSES);
 
 const CLASSES: &[Class] = &[
+    Class::of::<arp::arp_print::ARPPrint>(),
+    Class::of::<arp::arp_querier::ARPQuerier>(),
+    Class::of::<arp::arp_responder::ARPResponder>(),
+    Class::of::<arp::arp_table::ARPTable>(),
     Class::of::<bytes::align::Align>(),
     Class::of::<monitoring::average_counter::AverageCounter>(),
     Class::of::<shaping::bandwidth_meter::BandwidthMeter>(),
@@ -13,6 +17,7 @@ const CLASSES: &[Class] = &[
     Class::of::<queues::bandwidth_rated_unqueue::BandwidthRatedUnqueue>(),
     Class::of::<shaping::bandwidth_shaper::BandwidthShaper>(),
     Class::of::<switching::block::Block>(),
+    Class::of::<arp::check_arp_header::CheckARPHeader>(),
     Class::of::<bytes::check_crc32::CheckCRC32>(),
     Class::of::<icmp::check_icmp_header::CheckICMPHeader>(),
     Class::of::<ip::check_ip_header::CheckIPHeader>(),
@@ -21,9 +26,11 @@ const CLASSES: &[Class] = &[
     Class::of::<paint::check_paint::CheckPaint>(),
     Class::of::<ip::check_tcp_header::CheckTCPHeader>(),
     Class::of::<ip::check_udp_header::CheckUDPHeader>(),
+    Class::of::<classify::classifier::Classifier>(),
     Class::of::<monitoring::counter::Counter>(),
     Class::of::<ip::dec_ip_ttl::DecIPTTL>(),
     Class::of::<queues::delay_unqueue::DelayUnqueue>(),
+    Class::of::<lookup::direct_ip_lookup::DirectIPLookup>(),
     Class::of::<switching::discard::Discard>(),
     Class::of::<control::script::DriverManager>(),
     Class::of::<ethernet::drop_broadcasts::DropBroadcasts>(),
@@ -35,6 +42,8 @@ const CLASSES: &[Class] = &[
     Class::of::<ip::fix_ip_src::FixIPSrc>(),
     #[cfg(feature = "std")]
     Class::of::<io::from_device::FromDevice>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::from_ip_summary_dump::FromIPSummaryDump>(),
     Class::of::<ip::get_ip_address::GetIPAddress>(),
     Class::of::<switching::hash_switch::HashSwitch>(),
     Class::of::<ethernet::host_ether_filter::HostEtherFilter>(),
@@ -42,7 +51,9 @@ const CLASSES: &[Class] = &[
     Class::of::<icmp::icmp_ping_encap::ICMPPingEncap>(),
     Class::of::<icmp::icmp_ping_responder::ICMPPingResponder>(),
     Class::of::<icmp::icmp_ping_source::ICMPPingSource>(),
+    Class::of::<classify::ip_classifier::IPClassifier>(),
     Class::of::<ip::ip_encap::IPEncap>(),
+    Class::of::<classify::ip_filter::IPFilter>(),
     Class::of::<ip::ip_fragmenter::IPFragmenter>(),
     Class::of::<ip::ip_gw_options::IPGWOptions>(),
     Class::of::<print::ip_print::IPPrint>(),
@@ -51,6 +62,7 @@ const CLASSES: &[Class] = &[
     Class::of::<sources::infinite_source::InfiniteSource>(),
     #[cfg(feature = "std")]
     Class::of::<io::kernel_tun::KernelTun>(),
+    Class::of::<lookup::linear_ip_lookup::LinearIPLookup>(),
     Class::of::<ethernet::listen_ether_switch::ListenEtherSwitch>(),
     Class::of::<ip::mark_ip_header::MarkIPHeader>(),
     Class::of::<shaping::meter::Meter>(),
@@ -66,7 +78,9 @@ const CLASSES: &[Class] = &[
     Class::of::<switching::pull_tee::PullTee>(),
     Class::of::<switching::push_null::PushNull>(),
     Class::of::<queues::queue::Queue>(),
+    Class::of::<lookup::radix_ip_lookup::RadixIPLookup>(),
     Class::of::<switching::random_sample::RandomSample>(),
+    Class::of::<lookup::range_ip_lookup::RangeIPLookup>(),
     Class::of::<sources::rated_source::RatedSource>(),
     Class::of::<shaping::rated_splitter::RatedSplitter>(),
     Class::of::<queues::rated_unqueue::RatedUnqueue>(),
@@ -87,6 +101,7 @@ const CLASSES: &[Class] = &[
     Class::of::<vlan::set_vlan_anno::SetVLANAnno>(),
     Class::of::<shaping::shaper::Shaper>(),
     Class::of::<queues::simple_queue::SimpleQueue>(),
+    Class::of::<lookup::static_ip_lookup::StaticIPLookup>(),
     Class::of::<switching::static_pull_switch::StaticPullSwitch>(),
     Class::of::<switching::static_switch::StaticSwitch>(),
     Class::of::<ip::store_ip_address::StoreIPAddress>(),
@@ -102,6 +117,8 @@ const CLASSES: &[Class] = &[
     Class::of::<queues::timed_unqueue::TimedUnqueue>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_device::ToDevice>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::to_ip_summary_dump::ToIPSummaryDump>(),
     Class::of::<bytes::truncate::Truncate>(),
     Class::of::<ip::udp_ip_encap::UDPIPEncap>(),
     Class::of::<queues::unqueue::Unqueue>(),
