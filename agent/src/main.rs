@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 mod cmd;
 mod driver;
+mod graph;
 mod listen;
 mod live;
 mod manual;
@@ -29,6 +30,7 @@ enum Command {
     Check(cmd::check::Args),
     Click(cmd::click::Args),
     Elements(cmd::elements::Args),
+    Graph(cmd::graph::Args),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Check(args) => cmd::check::main(args),
         Command::Click(args) => cmd::click::main(args),
         Command::Elements(args) => cmd::elements::main(args),
+        Command::Graph(args) => cmd::graph::main(args),
     };
     result.unwrap_or_else(|e| {
         eprintln!("sluice: {e:#}");

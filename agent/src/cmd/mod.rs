@@ -2,4 +2,5 @@
 pub(crate) mod check;
 pub(crate) mod click;
 pub(crate) mod elements;
+pub(crate) mod graph;
 pub(crate) mod run;
