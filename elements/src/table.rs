@@ -9,6 +9,8 @@ const CLASSES: &[Class] = &[
     Class::of::<monitoring::counter::Counter>(),
     Class::of::<switching::discard::Discard>(),
     #[cfg(feature = "std")]
+    Class::of::<io::from_dump::FromDump>(),
+    #[cfg(feature = "std")]
     Class::of::<io::from_ip_summary_dump::FromIPSummaryDump>(),
     Class::of::<print::ip_print::IPPrint>(),
     Class::of::<sources::infinite_source::InfiniteSource>(),
@@ -16,6 +18,8 @@ const CLASSES: &[Class] = &[
     Class::of::<print::print::Print>(),
     Class::of::<queues::queue::Queue>(),
     Class::of::<switching::tee::Tee>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::to_dump::ToDump>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_ip_summary_dump::ToIPSummaryDump>(),
     Class::of::<queues::unqueue::Unqueue>(),
