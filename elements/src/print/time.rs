@@ -10,11 +10,7 @@ pub struct Seconds(pub u64);
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, ns) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
-        if ns.is_multiple_of(1000) {
-            write!(f, "{seconds}.{:06}", ns / 1000)
-        } else {
-            write!(f, "{seconds}.{ns:09}")
-        }
+        if ns.is_multiple_of(1000) { write!(f, "{seconds}.{:06}", ns / 1000) } else { write!(f, "{seconds}.{ns:09}") }
     }
 }
 

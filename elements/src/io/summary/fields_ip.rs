@@ -244,4 +244,3 @@ fn put_port(b: &mut Build, at: usize, v: &Value<'_>) {
         b.set_transport(at, &(v.number() as u16).to_be_bytes());
     }
 }
-

@@ -7,9 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::net::Ipv4Addr;
-use sluice_dataplane::wire::ipv4::{
-    OPTION_LOOSE_ROUTE, OPTION_RECORD_ROUTE, OPTION_STRICT_ROUTE, OPTION_TIMESTAMP,
-};
+use sluice_dataplane::wire::ipv4::{OPTION_LOOSE_ROUTE, OPTION_RECORD_ROUTE, OPTION_STRICT_ROUTE, OPTION_TIMESTAMP};
 use sluice_dataplane::wire::options::{END, NOP};
 
 /// Timestamps beside addresses, and at addresses given beforehand (RFC 791 section 3.1).
@@ -210,7 +208,8 @@ fn parse_timestamps(t: &mut Text<'_>, mut flag: Option<u8>, out: &mut Vec<u8>) -
         if !t.at_digit() && !t.0.starts_with('!') {
             break;
         }
-        let guess = || if t.0.split([',', '}', '^']).next().is_some_and(|e| e.contains('.')) { WITH_ADDRESS } else { 0 };
+        let guess =
+            || if t.0.split([',', '}', '^']).next().is_some_and(|e| e.contains('.')) { WITH_ADDRESS } else { 0 };
         let kind = *flag.get_or_insert_with(guess);
         if matches!(kind, WITH_ADDRESS | AT_ADDRESS) {
             out.extend(t.address()?);

@@ -167,7 +167,8 @@ impl Field {
             Value::Number(0)
         });
         let n = value.number();
-        let pair = |fraction: u64| [((n / 1_000_000_000) as u32).to_be_bytes(), (fraction as u32).to_be_bytes()].concat();
+        let pair =
+            |fraction: u64| [((n / 1_000_000_000) as u32).to_be_bytes(), (fraction as u32).to_be_bytes()].concat();
         match self.width {
             Width::Number(bytes) => out.extend(n.to_be_bytes().iter().skip(8 - usize::from(bytes.min(8)))),
             Width::LowByte => out.push(n as u8),
