@@ -2,8 +2,13 @@
 mod backlog;
 pub mod files;
 pub mod from_device;
+pub mod dump_times;
+pub mod encap;
+pub mod files;
+pub mod from_dump;
 pub mod from_ip_summary_dump;
 pub mod kernel_tun;
 pub mod summary;
 pub mod to_device;
+pub mod to_dump;
 pub mod to_ip_summary_dump;
