@@ -135,7 +135,8 @@ impl ICMPError {
         }
         // RFC 1812 section 4.3.2.6: a source route that is itself the problem leads nowhere.
         let pointer = usize::from(p.icmp_pointer());
-        let route = route.filter(|r| (self.kind, self.code) != (PARAMETER_PROBLEM, CODE_POINTER) || !r.contains(pointer));
+        let route =
+            route.filter(|r| (self.kind, self.code) != (PARAMETER_PROBLEM, CODE_POINTER) || !r.contains(pointer));
         let (options, options_len) = route.map_or(([0; ipv4::MAX_LEN - ipv4::LEN], 0), |r| r.reversed());
 
         // Behind the total length there may be padding of the link. RFC 1812 section 4.3.2.3: as much as fits.
