@@ -356,6 +356,20 @@ impl Context<'_> {
         };
         nodes[self.id].ways.get(input).is_none_or(|ways| ways.iter().any(open))
     }
+    /// Whether packets pushed out of output 0 may find room: false when every queue downstream that
+    /// they could reach is full. Only for tasks; they run again when that changes.
+    pub fn downstream_room(&self) -> bool {
+        let nodes = &self.core.topo.nodes;
+        nodes[self.id].rooms.as_ref().is_none_or(|rooms| rooms.iter().any(|&n| !nodes[n].full))
+    }
+    /// A queue takes no more packets, or does again.
+    #[inline]
+    pub fn set_full(&mut self, full: bool) {
+        let was = core::mem::replace(&mut self.core.topo.nodes[self.id].full, full);
+        if was && !full {
+            self.core.wake_listeners(self.id);
+        }
+    }
     /// Opens or shuts the way through pull input `input`, of an element with `gates`. Tasks that could
     /// pull through it run again when it opens; they sleep when all their ways are shut or rest.
     pub fn gate_input(&mut self, input: usize, open: bool) {

@@ -189,6 +189,8 @@ pub struct Info {
     pub task: Task,
     /// It calls `wake` and `rest`; tasks that pull from it sleep while it rests.
     pub notifies: bool,
+    /// It says with `set_full` when it takes no more packets; sources upstream sleep then.
+    pub says_full: bool,
     /// It opens and shuts the ways through it with `gate_input` and `gate_output`; tasks that could
     /// pull through shut ones only sleep.
     pub gates: bool,
@@ -217,6 +219,7 @@ impl Info {
             state: State::None,
             task: Task::No,
             notifies: false,
+            says_full: false,
             gates: false,
             paths: Paths::All,
             live: false,

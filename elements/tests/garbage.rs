@@ -25,6 +25,14 @@ const CONFIGS: &[&str] = &[
     // vlan
     "in -> VLANDecap -> VLANEncap(ANNO) -> VLANDecap(ETHERTYPE 0x0800) -> out;",
     "in -> SetVLANAnno(5) -> VLANEncap(ANNO) -> t :: Tee -> VLANDecap -> out; t[1] -> VLANDecap -> Discard;",
+    // arp
+    "in -> ARPPrint(x, ETHER true) -> c :: CheckARPHeader(14, VERBOSE true) -> ARPPrint -> out; c[1] -> Discard;",
+    "in -> CheckARPHeader(DETAILS true) -> ARPPrint(ETHER true) -> out;",
+    "in -> r :: ARPResponder(0/0 1:1:1:1:1:2) -> out; r[1] -> Discard;",
+    "in -> q :: ARPQuerier(10.0.0.1, 2:2:2:2:2:2, CAPACITY 5, ENTRY_CAPACITY 2) -> out; in2 -> [1]q;",
+    "in -> q :: ARPQuerier(10.0.0.1/24, 2:2:2:2:2:2, TIMEOUT 0.01, TABLE t) -> out; t :: ARPTable(CAPACITY 3); \
+     q[1] -> ARPResponder(10.0.0.2 2:2:2:2:2:3) -> [1]q; in2 -> r :: ARPQuerier(10.0.0.2, 2:2:2:2:2:4, TABLE t) -> \
+     Discard; r[1] -> [1]r;",
 ];
 
 /// Packets as lines of `TestIn`.

@@ -1,7 +1,9 @@
 //! The tables that the engine runs: nodes, edges, and what the checks found out about them.
 //!
-//! Reading order: [`plan`] (from a configuration to a graph), [`flow`] (push, pull, agnostic).
+//! Reading order: [`plan`] (from a configuration to a graph), [`flow`] (push, pull, agnostic),
+//! `notify` (who wakes whom).
 pub mod flow;
+mod notify;
 pub mod plan;
 
 use crate::args::NameDb;
@@ -35,7 +37,11 @@ pub struct Node {
     pub out_flow: Vec<Flow>,
     /// Ways upstream of each pull input.
     pub(crate) ways: Vec<Vec<Way>>,
-    /// Tasks that this notifier wakes.
+    /// Queues downstream that say when they are full; `None` when packets may always find room.
+    pub(crate) rooms: Option<Vec<usize>>,
+    /// This queue is full.
+    pub(crate) full: bool,
+    /// Tasks that this notifier, gate or queue wakes.
     pub(crate) listeners: Vec<usize>,
     /// This notifier has packets.
     pub(crate) active: bool,

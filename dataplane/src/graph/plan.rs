@@ -1,13 +1,13 @@
 //! From a flat configuration to a graph that is ready to run. All that can fail happens here, aside
 //! from the running graph, and all errors are reported at once.
 use super::flow::{Ports, count_ports, resolve};
-use super::{Edge, GraphCounts, Node, Plan, Topology, Way};
+use super::{Edge, GraphCounts, Node, Plan, Topology, notify};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
 use crate::env::{Env, GraphWide, PortTable, Services, SetUp};
 use crate::handler::HandlerError;
-use crate::info::{Flow, Info, Paths};
+use crate::info::{Flow, Info};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
 use crate::port::{PortId, PortObject, PortSlot, PortSpec};
 use alloc::boxed::Box;
@@ -301,6 +301,8 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
                 outs: vec![u32::MAX; p.outputs.len()],
                 ins: vec![None; p.inputs.len()],
                 ways: Vec::new(),
+                rooms: None,
+                full: false,
                 listeners: Vec::new(),
                 active: true,
                 runnable: task,
@@ -327,18 +329,10 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
     for e in &mut edges {
         e.then = nodes[e.to as usize].outs.first().copied();
     }
-    find_ways(&mut nodes, &edges);
+    notify::find_ways(&mut nodes, &edges);
+    notify::find_rooms(&mut nodes, &edges);
     let tasks: Vec<usize> = (0..nodes.len()).filter(|&n| nodes[n].task).collect();
-    for &t in &tasks {
-        for way in nodes[t].ways.concat() {
-            let ends = |e: u32| [edges[e as usize].from as usize, edges[e as usize].to as usize];
-            for up in way.notifier.into_iter().chain(way.gates.into_iter().flat_map(ends)) {
-                if !nodes[up].listeners.contains(&t) {
-                    nodes[up].listeners.push(t);
-                }
-            }
-        }
-    }
+    notify::find_listeners(&mut nodes, &edges);
     let counts = GraphCounts {
         nodes: nodes.iter().map(|_| Counts::default()).collect(),
         edges: edges.iter().map(|_| Count::default()).collect(),
@@ -347,37 +341,4 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
     let (counts, source) = (Arc::new(counts), source.to_string());
     let shut = vec![false; edges.len()];
     Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
-}
-
-/// The ways to each pull input, from the nearest notifiers upstream on.
-fn find_ways(nodes: &mut [Node], edges: &[Edge]) {
-    let search = |first: u32| {
-        let (mut found, mut todo, mut seen) = (Vec::new(), vec![(first, Vec::new())], vec![false; edges.len()]);
-        while let Some((e, mut gates)) = todo.pop() {
-            if core::mem::replace(&mut seen[e as usize], true) {
-                continue;
-            }
-            let edge = &edges[e as usize];
-            let up = &nodes[edge.from as usize];
-            if up.class.info.gates || nodes[edge.to as usize].class.info.gates {
-                gates.push(e);
-            }
-            let behind: Vec<u32> = match up.class.info.paths {
-                Paths::All => up.ins.iter().flatten().copied().collect(),
-                Paths::Same => up.ins.get(edge.from_port as usize).copied().flatten().into_iter().collect(),
-                Paths::None => Vec::new(),
-            };
-            if up.class.info.notifies {
-                found.push(Way { notifier: Some(edge.from as usize), gates });
-            } else if behind.is_empty() {
-                found.push(Way { notifier: None, gates });
-            } else {
-                todo.extend(behind.into_iter().map(|e| (e, gates.clone())));
-            }
-        }
-        found
-    };
-    let all: Vec<Vec<Vec<Way>>> =
-        nodes.iter().map(|n| n.ins.iter().map(|e| e.map_or(Vec::new(), search)).collect()).collect();
-    nodes.iter_mut().zip(all).for_each(|(n, ways)| n.ways = ways);
 }

@@ -159,7 +159,9 @@ impl Bridge {
             let mut times: Vec<(u64, EtherAddr)> = self.table.iter().map(|(a, s)| (s.at, *a)).collect();
             times.sort_unstable();
             let surplus = times.len() - self.capacity;
-            times[..surplus].iter().for_each(|(_, a)| drop(self.table.remove(a)));
+            for (_, oldest) in times.iter().take(surplus) {
+                self.table.remove(oldest);
+            }
         }
         self.newest = old.newest;
     }

@@ -80,20 +80,33 @@ impl Request {
     }
 }
 
+/// The number after `sequence`: 0 is left out.
+fn following(sequence: u16) -> u16 {
+    sequence.checked_add(1).unwrap_or(1)
+}
+
 impl Element for ICMPPingEncap {
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         cx.check(batch, |p| {
             let request =
                 Request { src: self.src, dst: self.dst, ident: self.ident, sequence: self.sequence, ttl: 255 };
-            request.encap(p).err().or_else(|| {
-                self.sequence = self.sequence.checked_add(1).unwrap_or(1);
-                None
-            })
+            self.sequence = following(self.sequence);
+            request.encap(p).err()
         });
     }
     fn take_state(&mut self, _cx: &mut Context<'_>, old: &mut dyn Any) {
         if let Some(old) = old.downcast_ref::<Self>() {
             self.sequence = old.sequence;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_identification_is_0() {
+        assert_eq!((following(1), following(0xfffe), following(0xffff)), (2, 0xffff, 1));
     }
 }

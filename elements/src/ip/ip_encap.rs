@@ -169,3 +169,24 @@ impl Element for IPEncap {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_dataplane::pool::Pool;
+
+    #[test]
+    fn identifications_wrap_and_headers_need_room() {
+        let pool = Pool::new(4);
+        let header = Ipv4::new(Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED, 253, 0);
+        let mut e = IPEncap { header, dst: Destination::Annotation, id: 0xffff };
+        let mut p = pool.alloc().unwrap();
+        for id in [0xffff, 0, 1] {
+            assert_eq!(e.encap(&mut p), Ok(()));
+            assert_eq!(Ipv4::parse(p.data()).map(|(ip, _)| ip.ident()), Ok(id));
+        }
+        while p.push(1) {}
+        assert_eq!(e.encap(&mut p), Err(Reason::NoHeadroom));
+        assert_eq!(e.id, 2);
+    }
+}

@@ -241,6 +241,16 @@ impl Build {
         }
     }
 
+    /// Writes the wanted length into the IP and UDP headers of a complete packet; checksums stay as they are.
+    pub fn set_lengths(&mut self) {
+        let Some(net) = self.net.filter(|_| self.is_ip && self.network().len() >= ipv4::LEN) else { return };
+        let len = self.want_len.saturating_sub(net).min(0xffff);
+        self.set_ip(2, &(len as u16).to_be_bytes());
+        if self.ip_byte(9) == ip_proto::UDP && self.is_first_fragment() {
+            self.set_transport(4, &(len.saturating_sub(self.transport - net) as u16).to_be_bytes());
+        }
+    }
+
     fn fill_checksums(&mut self, net: usize) {
         let (protocol, transport) = (self.ip_byte(9), self.transport);
         let fragment = be16(self.network(), 6).unwrap_or(0) & (ipv4::OFFSET_MASK | ipv4::FLAG_MF) != 0;

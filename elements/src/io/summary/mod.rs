@@ -14,6 +14,7 @@ mod fields_tcp;
 mod fields_udp;
 mod ip_options;
 mod md5;
+pub mod reader;
 mod tcp_options;
 mod text;
 
