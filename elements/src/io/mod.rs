@@ -1,9 +1,9 @@
 //! Devices and files.
 mod backlog;
-pub mod files;
-pub mod from_device;
 pub mod dump_times;
 pub mod encap;
+pub mod files;
+pub mod from_device;
 pub mod from_dump;
 pub mod from_ip_summary_dump;
 pub mod kernel_tun;
