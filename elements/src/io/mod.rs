@@ -1,4 +1,5 @@
 //! Devices and files.
+pub mod dump_file;
 pub mod dump_times;
 pub mod encap;
 pub mod files;
