@@ -15,6 +15,7 @@ pub struct Env<'a> {
     pub(crate) ports: &'a mut PortTable,
     pub(crate) asked: &'a mut Vec<PortId>,
     pub(crate) bindings: &'a mut Vec<(String, Named)>,
+    pub(crate) warnings: &'a mut Vec<String>,
 }
 
 impl Env<'_> {
@@ -53,6 +54,10 @@ impl Env<'_> {
     /// compound and of the compounds inside it.
     pub fn bind(&mut self, name: &str, value: Named) {
         self.bindings.push((name.into(), value));
+    }
+    /// Tells the user what is allowed and yet suspicious.
+    pub fn warn(&mut self, message: impl Into<String>) {
+        self.warnings.push(message.into());
     }
 }
 

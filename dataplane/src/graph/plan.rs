@@ -129,7 +129,7 @@ impl Builder {
         order.sort_by_key(|&i| !classes[i].info.informs);
         for i in order {
             let e = &flat.elements[i];
-            let (mut wants, mut bindings) = (Vec::new(), Vec::new());
+            let (mut wants, mut bindings, mut warned) = (Vec::new(), Vec::new(), Vec::new());
             let mut env = Env {
                 name: &e.name,
                 inputs: &ports[i].inputs,
@@ -139,9 +139,15 @@ impl Builder {
                 ports: &mut self.ports,
                 asked: &mut wants,
                 bindings: &mut bindings,
+                warnings: &mut warned,
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wants.into_iter().map(|p| (p, i)));
+            errors.extend(
+                warned
+                    .into_iter()
+                    .map(|message| Diagnostic::warning(Some(e.at.clone()), message).configuring(&e.name, &e.class)),
+            );
             match made {
                 Ok(element) => elements[i] = Some(element),
                 Err(list) => errors.extend(list.into_iter().map(|(message, hint)| {
@@ -224,6 +230,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
     let (mut asked, mut bindings, mut ports) = (Vec::new(), Vec::new(), PortTable::default());
+    let mut warnings = Vec::new(); // nobody to tell: a handler's answer is yes or no
     let mut env = Env {
         name: &node.name,
         inputs: &node.in_flow,
@@ -233,6 +240,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         ports: &mut ports,
         asked: &mut asked,
         bindings: &mut bindings,
+        warnings: &mut warnings,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
     make(node.class, config, &topo.names.for_element(&node.name), &mut env).map_err(|e| HandlerError::Failed(lines(e)))
