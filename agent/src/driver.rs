@@ -5,7 +5,7 @@ use sluice_dataplane::context::Stream;
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::graph::plan::{Builder, Checked};
 use sluice_dataplane::io::open::{Opener, Stand};
-use sluice_dataplane::lang::{Diagnostic, Library, Loader, render_native};
+use sluice_dataplane::lang::{Diagnostic, Flat, Library, Loader, Reader, render_native};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -33,14 +33,13 @@ impl Source {
     }
 }
 
-/// Finds the files of `require(library NAME)`: beside the file that asks, then in `CLICKPATH`.
-struct Libraries;
+/// Finds the files of `require(library NAME)`: beside the file that asks, then in these folders.
+struct Libraries<'a>(&'a str);
 
-impl Loader for Libraries {
+impl Loader for Libraries<'_> {
     fn load(&mut self, name: &str, from: &str) -> Result<Option<Library>, String> {
         let beside = Path::new(from).parent().map(PathBuf::from).unwrap_or_default();
-        let path = std::env::var("CLICKPATH").unwrap_or_default();
-        let folders = std::iter::once(beside).chain(path.split(':').filter(|f| !f.is_empty()).map(PathBuf::from));
+        let folders = std::iter::once(beside).chain(self.0.split(':').filter(|f| !f.is_empty()).map(PathBuf::from));
         for path in folders.flat_map(|f| [f.join(name), f.join(format!("{name}.click"))]) {
             if path.is_file() {
                 let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -56,18 +55,29 @@ pub(crate) struct Driver {
     pub(crate) builder: Builder,
     pub(crate) opener: Opener,
     pub(crate) defines: Vec<(String, String)>,
+    /// Folders with libraries, a colon between them.
+    pub(crate) clickpath: String,
 }
 
 impl Driver {
     pub(crate) fn new(defines: Vec<(String, String)>) -> Driver {
         let mut builder = Builder::new(sluice_elements::TABLE);
         builder.names = sluice_dataplane::io::names::of_interfaces();
-        Driver { builder, opener: Opener::default(), defines }
+        let clickpath = std::env::var("CLICKPATH").unwrap_or_default();
+        Driver { builder, opener: Opener::default(), defines, clickpath }
+    }
+
+    /// Reads a configuration and expands its compounds; arguments and ports are not looked at yet.
+    pub(crate) fn read(&self, source: &Source) -> Result<(Flat, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let mut libraries = Libraries(&self.clickpath);
+        let reader = Reader::new(&sluice_elements::TABLE).libraries(&mut libraries);
+        let reader = self.defines.iter().fold(reader, |r, (name, value)| r.define(name, value));
+        reader.read(&source.text, &source.file).into_result()
     }
 
     /// Checks a configuration; nothing is opened.
     pub(crate) fn check(&mut self, source: &Source) -> Result<Checked, Vec<Diagnostic>> {
-        self.builder.load(&source.text, &source.file, &self.defines, Some(&mut Libraries))
+        self.builder.load(&source.text, &source.file, &self.defines, Some(&mut Libraries(&self.clickpath)))
     }
 
     /// Checks a configuration and opens its ports and files.
@@ -103,10 +113,14 @@ pub(crate) fn stand(text: &str) -> Result<(String, Stand), String> {
     Ok((name.into(), Stand { input: path(input), output: path(output) }))
 }
 
-/// Where text of elements goes. A closed pipe is no reason to stop moving packets.
+/// Where text of elements goes, at once, so that both streams keep their order. A closed pipe is no
+/// reason to stop moving packets.
 pub(crate) fn console(stream: Stream, text: &str) {
     let _ = match stream {
-        Stream::Out => std::io::stdout().lock().write_all(text.as_bytes()),
+        Stream::Out => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        }
         Stream::Err => std::io::stderr().lock().write_all(text.as_bytes()),
     };
 }

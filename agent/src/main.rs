@@ -5,7 +5,10 @@
 #![forbid(unsafe_code)]
 mod cmd;
 mod driver;
+mod graph;
+mod listen;
 mod live;
+mod manual;
 mod report;
 mod signals;
 mod tap;
@@ -25,12 +28,23 @@ struct Cli {
 enum Command {
     Run(cmd::run::Args),
     Check(cmd::check::Args),
+    Click(cmd::click::Args),
+    Elements(cmd::elements::Args),
+    Graph(cmd::graph::Args),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let mut arguments = std::env::args_os().skip(1);
+    let command = match arguments.next() {
+        Some(name) if name == "click" => Command::Click(cmd::click::Args::raw(arguments)),
+        _ => Cli::parse().command,
+    };
+    let result = match command {
         Command::Run(args) => cmd::run::main(args),
         Command::Check(args) => cmd::check::main(args),
+        Command::Click(args) => cmd::click::main(args),
+        Command::Elements(args) => cmd::elements::main(args),
+        Command::Graph(args) => cmd::graph::main(args),
     };
     result.unwrap_or_else(|e| {
         eprintln!("sluice: {e:#}");

@@ -2,6 +2,7 @@
 use crate::batch::{Batch, Fate};
 use crate::count::Counts;
 use crate::engine::{Core, Slot, pull};
+use crate::graph::Way;
 use crate::handler::{Call, HandlerError};
 use crate::info::{Access, Flow};
 use crate::packet::Packet;
@@ -75,11 +76,15 @@ impl Context<'_> {
         if self.output_connected(out) { self.emit(out, p) } else { self.drop(p, why) }
     }
     /// Keeps the packets that `judge` finds good (`None`); the others go to output 1 if that is
-    /// connected, else they are dropped for the reason it gave.
+    /// connected, else they are dropped for the reason it gave. Packets that could not be written
+    /// because no buffer was free are not bad: they are always dropped.
     #[inline]
     pub fn check(&mut self, batch: &mut Batch, mut judge: impl FnMut(&mut Packet) -> Option<Reason>) {
         let judge = |p: &mut Packet| judge(p).map_or(Fate::Keep, |why| Fate::Move(why as u16));
-        batch.retain_or_move(judge, |p, why| self.emit_or_drop(1, p, Reason::ALL[why as usize]));
+        batch.retain_or_move(judge, |p, why| match Reason::ALL[why as usize] {
+            Reason::NoBuffer => self.drop(p, Reason::NoBuffer),
+            why => self.emit_or_drop(1, p, why),
+        });
     }
     /// Ends a packet for `why`.
     #[cold]
@@ -161,7 +166,7 @@ impl Context<'_> {
     /// Offers a packet from outside to the tracer, which may mark it. Ports do this themselves.
     pub fn offer_trace(&mut self, p: &mut Packet) {
         if self.core.armed {
-            self.core.offer_trace(self.id, p);
+            self.core.offer_trace(self.id, None, p);
         }
     }
     /// A clone, counted as created; `None` when the pool is empty.
@@ -201,15 +206,12 @@ impl Context<'_> {
             counts.received.add(received);
         }
         if core.armed {
-            batch.iter_mut().skip(had).for_each(|p| self.core.offer_trace(self.id, p));
+            batch.iter_mut().skip(had).for_each(|p| self.core.offer_trace(self.id, Some(port), p));
         }
     }
     /// Whether a receiving port will never bring another frame.
     pub fn port_exhausted(&self, port: PortId) -> bool {
-        match self.core.rx.get(port.0 as usize) {
-            Some(Some(slot)) => matches!(&slot.object, PortObject::Rx(d) if d.exhausted()),
-            _ => false,
-        }
+        matches!(self.core.rx.get(port.0 as usize), Some(Some(slot)) if slot.is_exhausted())
     }
     /// Sends packets through a port. Those that it has no room for stay in `batch`; those that it
     /// refuses are counted drops.
@@ -345,11 +347,47 @@ impl Context<'_> {
 
     // --- tasks and notifiers ---
 
-    /// Whether any notifier upstream of pull input `input` has packets, or there is none to ask.
+    /// Whether packets may come through pull input `input` now: a notifier upstream has some, or a
+    /// source there never says, and no gate on the way is shut.
     pub fn upstream_active(&self, input: usize) -> bool {
         let nodes = &self.core.topo.nodes;
-        let notifiers = &nodes[self.id].notifiers;
-        notifiers.get(input).is_none_or(|n| n.is_empty() || n.iter().any(|&n| nodes[n].active))
+        let open = |way: &Way| {
+            way.notifier.is_none_or(|n| nodes[n].active) && way.gates.iter().all(|&e| !self.core.topo.shut[e as usize])
+        };
+        nodes[self.id].ways.get(input).is_none_or(|ways| ways.iter().any(open))
+    }
+    /// Whether packets pushed out of output 0 may find room: false when every queue downstream that
+    /// they could reach is full. Only for tasks; they run again when that changes.
+    pub fn downstream_room(&self) -> bool {
+        let nodes = &self.core.topo.nodes;
+        nodes[self.id].rooms.as_ref().is_none_or(|rooms| rooms.iter().any(|&n| !nodes[n].full))
+    }
+    /// A queue takes no more packets, or does again.
+    #[inline]
+    pub fn set_full(&mut self, full: bool) {
+        let was = core::mem::replace(&mut self.core.topo.nodes[self.id].full, full);
+        if was && !full {
+            self.core.wake_listeners(self.id);
+        }
+    }
+    /// Opens or shuts the way through pull input `input`, of an element with `gates`. Tasks that could
+    /// pull through it run again when it opens; they sleep when all their ways are shut or rest.
+    pub fn gate_input(&mut self, input: usize, open: bool) {
+        if let Some(&Some(edge)) = self.core.topo.nodes[self.id].ins.get(input) {
+            self.gate(edge, open);
+        }
+    }
+    /// As [`gate_input`](Self::gate_input), for the way through pull output `output`.
+    pub fn gate_output(&mut self, output: usize, open: bool) {
+        if let Some(&edge) = self.core.topo.nodes[self.id].outs.get(output) {
+            self.gate(edge, open);
+        }
+    }
+    fn gate(&mut self, edge: u32, open: bool) {
+        let shut = core::mem::replace(&mut self.core.topo.shut[edge as usize], !open);
+        if shut && open {
+            self.core.wake_listeners(self.id);
+        }
     }
     /// A notifier has packets: tasks downstream run again.
     #[inline]

@@ -1,9 +1,13 @@
 //! What an element may know and ask for while a graph is built aside.
 use crate::args::Named;
 use crate::info::Flow;
+use crate::lock::Lock;
 use crate::port::{PortId, PortSpec};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::any::Any;
+use hashbrown::HashMap;
 
 /// While an element is configured: its place in the graph, and what it needs from outside.
 pub struct Env<'a> {
@@ -22,9 +26,11 @@ pub struct Env<'a> {
 #[derive(Default)]
 pub(crate) struct GraphWide {
     /// What elements have claimed for themselves alone.
-    claims: Vec<String>,
+    pub(crate) claims: Vec<String>,
     /// Element or compound, and its share of the rounds in 1/1024.
-    pub(crate) shares: Vec<(String, u32)>,
+    pub(crate) rounds: Vec<(String, u32)>,
+    /// What elements share.
+    pub(crate) shared: Shares,
 }
 
 impl Env<'_> {
@@ -74,12 +80,42 @@ impl Env<'_> {
             Some((compound, _)) => alloc::format!("{compound}/{element}"),
             None => element.into(),
         };
-        self.graph.shares.push((full, share));
+        self.graph.rounds.push((full, share));
     }
     /// Gives a name to a value, for the elements configured after this one: those of the same
     /// compound and of the compounds inside it.
     pub fn bind(&mut self, name: &str, value: Named) {
         self.bindings.push((name.into(), value));
+    }
+    /// What this element shares with others, made on first use.
+    pub fn share<T: Default + Send + 'static>(&self) -> Arc<Lock<T>> {
+        self.graph.shared.get(self.name)
+    }
+    /// What the element called `element` shares, looked up from this element's compound outwards;
+    /// `None` if no element of that name is of class `class`. The order in which the two are configured
+    /// does not matter.
+    pub fn shared_of<T: Default + Send + 'static>(&self, element: &str, class: &str) -> Option<Arc<Lock<T>>> {
+        let name = crate::handler::scopes(self.name, element).find(|name| (self.class_of)(name).is_some())?;
+        ((self.class_of)(&name) == Some(class)).then(|| self.graph.shared.get(&name))
+    }
+}
+
+/// What the elements of one graph share, by the name of the element that it belongs to. The elements
+/// keep it alive; a later graph has values of its own, and [`take_state`](crate::element::Element::take_state)
+/// moves what is inside.
+#[derive(Clone, Default)]
+pub(crate) struct Shares(Arc<Lock<HashMap<String, Arc<dyn Any + Send + Sync>>>>);
+
+impl Shares {
+    fn get<T: Default + Send + 'static>(&self, element: &str) -> Arc<Lock<T>> {
+        self.0.with(|all| {
+            if let Some(known) = all.get(element).and_then(|v| v.clone().downcast::<Lock<T>>().ok()) {
+                return known;
+            }
+            let new = Arc::<Lock<T>>::default();
+            all.insert(element.into(), new.clone());
+            new
+        })
     }
 }
 

@@ -51,6 +51,18 @@ pub enum Task {
     IfPush,
 }
 
+/// Which outputs packets of an input may reach, inside the element (Click's flow code). Agnostic
+/// ports that are joined so agree on who moves the packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Paths {
+    /// Every output, from every input: `x/x`.
+    All,
+    /// The output of the same number: `#/#`.
+    Same,
+    /// None: `x/y`.
+    None,
+}
+
 /// How an argument is given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Given {
@@ -156,7 +168,7 @@ pub struct Info {
     /// One line: what it does.
     pub synopsis: &'static str,
     /// Click's port count code: `inputs/outputs`, each a number, `a-b`, `a-` or `-`; `=` for as
-    /// many outputs as inputs.
+    /// many outputs as inputs, `=+` for one more.
     pub ports: &'static str,
     /// Click's processing code: `h` push, `l` pull, `a` agnostic, one letter for each port, the
     /// last one for all further ports; `inputs/outputs`.
@@ -177,6 +189,13 @@ pub struct Info {
     pub task: Task,
     /// It calls `wake` and `rest`; tasks that pull from it sleep while it rests.
     pub notifies: bool,
+    /// It says with `set_full` when it takes no more packets; sources upstream sleep then.
+    pub says_full: bool,
+    /// It opens and shuts the ways through it with `gate_input` and `gate_output`; tasks that could
+    /// pull through shut ones only sleep.
+    pub gates: bool,
+    /// Which outputs packets of an input may reach.
+    pub paths: Paths,
     /// Its arguments can be changed while it runs, by writing `config`.
     pub live: bool,
     /// It gives names or defaults to others, so it is configured before them.
@@ -200,6 +219,9 @@ impl Info {
             state: State::None,
             task: Task::No,
             notifies: false,
+            says_full: false,
+            gates: false,
+            paths: Paths::All,
             live: false,
             informs: false,
         }
@@ -213,8 +235,8 @@ pub struct Count {
     pub min: usize,
     /// At most; `usize::MAX` when there is no limit.
     pub max: usize,
-    /// As many as on the input side.
-    pub same: bool,
+    /// As many as on the input side, and this many more; `None` if they do not depend on the inputs.
+    pub same: Option<usize>,
 }
 
 /// Reads one side of a port count code.
@@ -222,10 +244,10 @@ fn count(code: &str) -> Count {
     let number = |s: &str| s.parse().unwrap_or(0);
     match code.split_once('-') {
         Some((min, max)) => {
-            Count { min: number(min), max: if max.is_empty() { usize::MAX } else { number(max) }, same: false }
+            Count { min: number(min), max: if max.is_empty() { usize::MAX } else { number(max) }, same: None }
         }
-        None if code.starts_with('=') => Count { min: 0, max: usize::MAX, same: true },
-        None => Count { min: number(code), max: number(code), same: false },
+        None if code.starts_with('=') => Count { min: 0, max: usize::MAX, same: Some(code.len() - 1) },
+        None => Count { min: number(code), max: number(code), same: None },
     }
 }
 
@@ -266,7 +288,8 @@ mod tests {
         assert_eq!((i.min, i.max, o.min, o.max), (1, 2, 0, usize::MAX));
         assert_eq!((info.input_flow(0), info.input_flow(1), info.input_flow(7)), (Flow::Push, Flow::Pull, Flow::Pull));
         assert_eq!((info.output_flow(0), info.output_flow(3)), (Flow::Agnostic, Flow::Push));
-        assert!(Info { ports: "1/=", ..Info::new("X", "x", "") }.port_counts().1.same);
+        assert_eq!(Info { ports: "1/=", ..Info::new("X", "x", "") }.port_counts().1.same, Some(0));
+        assert_eq!(Info { ports: "-/=+", ..Info::new("X", "x", "") }.port_counts().1.same, Some(1));
         assert_eq!(Info { ports: "0/1", ..Info::new("X", "x", "") }.port_counts().0.max, 0);
     }
 }

@@ -26,6 +26,7 @@ pub mod info;
 #[cfg(feature = "std")]
 pub mod io;
 pub mod lang;
+pub mod lock;
 #[cfg(feature = "std")]
 pub mod os;
 pub mod packet;

@@ -4,14 +4,12 @@
 //! [`Packet`] (or, for a buffer whose owner was dropped first, by its sharers).
 //! [`Cache::live`] counts the latter: the engine's conservation check compares it with what the
 //! elements say they hold.
+use crate::lock::Lock;
 use crate::packet::{HEADER, Header, Packet};
 use alloc::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicBool;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Bytes from one header to the next: 37 cache lines. Odd, so that headers spread over all sets
 /// of the cache.
@@ -37,15 +35,15 @@ struct Shared {
 }
 
 pub(crate) struct Inner {
-    locked: AtomicBool,
-    shared: UnsafeCell<Shared>,
+    shared: Lock<Shared>,
     count: usize,
     block: *mut u8,
     mem: *mut u8,
     layout: Layout,
 }
 
-// SAFETY: `shared` is reached only with the lock held; the rest does not change.
+// SAFETY: the free headers in `shared` belong to nobody and are reached only with the lock held; the
+// rest does not change.
 unsafe impl Sync for Inner {}
 
 /// A process's pool. The memory stays until the last handle is gone and the last packet came back.
@@ -71,7 +69,7 @@ impl Pool {
         advise_huge(mem, layout.size());
         let block = mem.wrapping_add(mem.align_offset(64));
         let shared = Shared { free: Vec::with_capacity(count), carved: 0, handles: 1 };
-        let inner = Inner { locked: AtomicBool::new(false), shared: shared.into(), count, block, mem, layout };
+        let inner = Inner { shared: Lock::new(shared), count, block, mem, layout };
         Pool(NonNull::from(Box::leak(Box::new(inner))))
     }
 
@@ -82,7 +80,7 @@ impl Pool {
 
     /// A worker's own cache of free buffers.
     pub fn cache(&self) -> Cache {
-        self.inner().with(|s| s.handles += 1);
+        self.inner().shared.with(|s| s.handles += 1);
         Cache { pool: Pool(self.0), free: Vec::with_capacity(2 * CHUNK) }
     }
 
@@ -129,7 +127,7 @@ impl Cache {
     #[cold]
     fn refill(&mut self) -> Option<NonNull<Header>> {
         let inner = self.pool.inner();
-        inner.with(|s| {
+        inner.shared.with(|s| {
             let keep = s.free.len().saturating_sub(CHUNK);
             self.free.extend(s.free.drain(keep..));
             while self.free.len() < CHUNK
@@ -157,12 +155,12 @@ impl Cache {
     #[cold]
     fn spill(&mut self) {
         let to = self.free.len() - CHUNK;
-        self.pool.inner().with(|s| s.free.extend(self.free.drain(..to)));
+        self.pool.inner().shared.with(|s| s.free.extend(self.free.drain(..to)));
     }
 
     /// Packets that exist right now, as far as this cache can tell: those in other caches count.
     pub fn live(&self) -> usize {
-        self.pool.inner().with(|s| s.carved - s.free.len()) - self.free.len()
+        self.pool.inner().shared.with(|s| s.carved - s.free.len()) - self.free.len()
     }
 
     /// The pool behind the cache.
@@ -173,26 +171,11 @@ impl Cache {
 
 impl Drop for Cache {
     fn drop(&mut self) {
-        self.pool.inner().with(|s| s.free.append(&mut self.free));
+        self.pool.inner().shared.with(|s| s.free.append(&mut self.free));
     }
 }
 
 impl Inner {
-    /// Runs `f` with the lock held. Spins: what runs under it takes nanoseconds.
-    fn with<R>(&self, f: impl FnOnce(&mut Shared) -> R) -> R {
-        while self.locked.compare_exchange_weak(false, true, Acquire, Relaxed).is_err() {
-            #[cfg(feature = "std")]
-            std::thread::yield_now();
-            #[cfg(not(feature = "std"))]
-            core::hint::spin_loop();
-        }
-        // SAFETY: the lock is held; `f` gets no way to take it again (it would spin for ever, not
-        // alias).
-        let r = f(unsafe { &mut *self.shared.get() });
-        self.locked.store(false, Release);
-        r
-    }
-
     /// Gives the next untouched buffer its header.
     fn carve(&self, s: &mut Shared) -> Option<NonNull<Header>> {
         if s.carved == self.count {
@@ -206,7 +189,7 @@ impl Inner {
     }
 
     pub(crate) fn alloc(&self) -> Option<Packet> {
-        let h = self.with(|s| s.free.pop().or_else(|| self.carve(s)))?;
+        let h = self.shared.with(|s| s.free.pop().or_else(|| self.carve(s)))?;
         // SAFETY: the header came off the list, so it has no other owner.
         Some(unsafe { Packet::from_free(h, HEADROOM) })
     }
@@ -226,7 +209,7 @@ impl Inner {
         // SAFETY: the pool is live until the claim that `f` ends is gone. With no handle and no
         // packet left nobody can reach it again, and just one caller sees that state first.
         unsafe {
-            let last = (*pool).with(|s| {
+            let last = (*pool).shared.with(|s| {
                 f(s, (*pool).count);
                 s.handles == 0 && s.free.len() == s.carved
             });

@@ -259,6 +259,24 @@ impl PortSlot {
         PortSlot { spec, object, counters, blocked: false }
     }
 
+    /// Looks after the device, brings the counters up to date, and gives what there is to report.
+    pub fn news(&mut self) -> Option<String> {
+        let (up, news) = match &mut self.object {
+            PortObject::Rx(d) => {
+                self.counters.kernel_drops.add(d.kernel_drops());
+                d.maintain()
+            }
+            PortObject::Tx(d) => d.maintain(),
+        };
+        self.counters.up.set(up.into());
+        news
+    }
+
+    /// Whether it receives, and will never bring another frame.
+    pub fn is_exhausted(&self) -> bool {
+        matches!(&self.object, PortObject::Rx(d) if d.exhausted())
+    }
+
     /// Whether the last transmit found no room.
     pub fn is_blocked(&self) -> bool {
         self.blocked

@@ -64,7 +64,7 @@ pub struct Step {
 /// A traced packet's whole way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Traced {
-    /// Element through which it came.
+    /// The port through which it came, or the element if that is no port.
     pub source: String,
     /// When it came, nanoseconds since the epoch.
     pub time: u64,
@@ -156,9 +156,10 @@ impl Tracer {
     }
 
     /// Marks a packet that has come in, if it is wanted.
-    pub(crate) fn offer(&mut self, source: &str, now: u64, p: &mut Packet) {
+    pub(crate) fn offer(&mut self, element: &str, port: Option<&str>, now: u64, p: &mut Packet) {
+        let source = port.unwrap_or(element);
         let wanted = self.left > 0
-            && self.source.as_deref().is_none_or(|s| s == source)
+            && self.source.as_deref().is_none_or(|s| s == source || s == element)
             && self.filter.as_ref().is_none_or(|f| f(p));
         if wanted {
             self.left -= 1;

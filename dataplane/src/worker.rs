@@ -116,6 +116,7 @@ impl Worker {
             }
             let mut state = Loop { engine, commands, waiter, pace, report, idle_since: None, maintained: 0 };
             while state.turn() {}
+            state.maintain(); // the last counters and news
             shared.gone.store(true, Release);
             while state.commands.pop().is_ok() {}
             Ended { failures: state.engine.take_failures(), engine: state.engine }
@@ -214,18 +215,8 @@ impl<R: FnMut(&str)> Loop<R> {
     }
 
     fn maintain(&mut self) {
-        for slot in self.engine.ports_mut() {
-            let (up, news) = match &mut slot.object {
-                PortObject::Rx(d) => d.maintain(),
-                PortObject::Tx(d) => d.maintain(),
-            };
-            if let PortObject::Rx(d) = &mut slot.object {
-                slot.counters.kernel_drops.add(d.kernel_drops());
-            }
-            slot.counters.up.set(up.into());
-            if let Some(news) = news {
-                (self.report)(&news);
-            }
+        for news in self.engine.ports_mut().filter_map(|p| p.news()) {
+            (self.report)(&news);
         }
     }
 }

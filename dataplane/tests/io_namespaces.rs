@@ -116,7 +116,7 @@ fn receive(ring: &mut RxRing, count: usize) -> Vec<Kept> {
             });
         });
         if got.unwrap() == 0 {
-            waiter.wait(&[ring.fd()], Some(Duration::from_millis(10))).unwrap();
+            waiter.wait(&[ring.fd()], &[], Some(Duration::from_millis(10))).unwrap();
             rounds += 1;
         }
     }
@@ -265,7 +265,7 @@ fn a_deleted_interface_is_an_error_not_a_panic() {
         let mut frames = 0;
         let error = loop {
             match ring.receive(32, |_| ()) {
-                Ok(0) => drop(waiter.wait(&[ring.fd()], Some(Duration::from_millis(100))).unwrap()),
+                Ok(0) => drop(waiter.wait(&[ring.fd()], &[], Some(Duration::from_millis(100))).unwrap()),
                 Ok(count) => frames += count,
                 Err(error) => break error,
             }
@@ -465,7 +465,7 @@ fn a_tun_device_speaks_with_the_kernel() {
     let len = loop {
         match tun.read(&mut packet).unwrap() {
             Some(len) => break len,
-            None => assert_eq!(waiter.wait(&[tun.fd()], Some(Duration::from_secs(5))).unwrap().ready, 1),
+            None => assert_eq!(waiter.wait(&[tun.fd()], &[], Some(Duration::from_secs(5))).unwrap().ready, 1),
         }
     };
     assert_eq!(len, 528);

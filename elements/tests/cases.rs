@@ -130,7 +130,8 @@ fn expect(b: &mut Bench, s: &Section<'_>, burst: usize) {
             let got: Vec<String> = b.engine.drops().iter().map(|(r, n)| format!("{} {n}", r.name())).collect();
             let mut want: Vec<&str> = s.lines().collect();
             let mut got: Vec<&str> = got.iter().map(String::as_str).collect();
-            (want.sort_unstable(), got.sort_unstable());
+            want.sort_unstable();
+            got.sort_unstable();
             assert_eq!(got, want, "drops (burst {burst})");
         }
         _ => {}

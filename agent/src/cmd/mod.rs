@@ -1,3 +1,6 @@
 //! One file for each command.
 pub(crate) mod check;
+pub(crate) mod click;
+pub(crate) mod elements;
+pub(crate) mod graph;
 pub(crate) mod run;

@@ -10,11 +10,14 @@ use sluice_dataplane::io::open::Stand;
 use sluice_dataplane::lang::render_native;
 use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
-use sluice_dataplane::worker::{Pace, Remote, Worker};
+use sluice_dataplane::worker::{Ended, Pace, Remote, Worker};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+
+/// Simulated time that packets still inside get after the last one came, nanoseconds.
+pub(crate) const AFTER: u64 = 10_000_000_000;
 
 /// Runs a configuration on real packets. Ctrl-C stops it; SIGHUP reads the file again and, if it
 /// is good, changes over without losing a packet.
@@ -56,8 +59,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
-    let end = signals::end_requested()?;
-    let reload = signals::reload_requested()?;
     let source = Source::read(&args.file)?;
     let mut driver = Driver::new(defines(&args.parameters)?);
     let simulated = !args.maps.is_empty();
@@ -79,12 +80,27 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     for wanted in &args.taps {
         wanted.set(&mut engine)?;
     }
+    let ended = if simulated { run_captures(engine) } else { run_live(engine, &args, &mut driver)? };
+    finish(ended, args.quiet)
+}
+
+/// Simulated time, with capture files in place of devices.
+fn run_captures(mut engine: Engine) -> Ended {
+    engine.run_to_end(AFTER);
+    engine.ports_mut().filter_map(|p| p.news()).for_each(|news| eprintln!("sluice: {news}"));
+    Ended { failures: engine.take_failures(), engine }
+}
+
+/// Real time, on a worker, until somebody ends it.
+fn run_live(engine: Engine, args: &Args, driver: &mut Driver) -> anyhow::Result<Ended> {
+    let end = signals::end_requested()?;
+    let reload = signals::reload_requested()?;
     let watched = engine.ports().map(|p| Watched {
         name: p.spec.device.name().to_string(),
         direction: p.spec.direction,
         counters: p.counters.clone(),
     });
-    let mut live = Live::new(watched.collect(), args.quiet || simulated, args.rates);
+    let mut live = Live::new(watched.collect(), args.quiet, args.rates);
     let core = args.core.or_else(|| sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied());
     let pace = Pace { core, busy_poll: args.poll, ..Pace::default() };
     let worker = Worker::start(engine, pace, |news| eprintln!("sluice: {news}")).context("worker")?;
@@ -98,7 +114,7 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
             break;
         }
         if reload.swap(false, Relaxed) {
-            swap(&args.file, &mut driver, &worker.remote());
+            swap(&args.file, driver, &worker.remote());
         }
         if now - ticked >= 1_000_000_000 {
             live.tick(Duration::from_nanos(now - ticked));
@@ -106,10 +122,17 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     live.end();
-    let mut ended = worker.join().ok_or_else(|| anyhow!("the worker panicked; please report this"))?;
+    let ended = worker.join().ok_or_else(|| anyhow!("the worker panicked; please report this"))?;
     if !args.quiet {
-        let seconds = (time::now() - started) as f64 / 1e9;
-        eprintln!("ran {seconds:.1} s\n{}", report::summary(&mut ended.engine));
+        eprintln!("ran {:.1} s", (time::now() - started) as f64 / 1e9);
+    }
+    Ok(ended)
+}
+
+/// The report, and the exit status.
+fn finish(mut ended: Ended, quiet: bool) -> anyhow::Result<ExitCode> {
+    if !quiet {
+        eprintln!("{}", report::summary(&mut ended.engine));
     }
     ended.failures.iter().for_each(|f| eprintln!("sluice: {f}"));
     Ok(if ended.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -44,7 +44,7 @@ pub use keyword::keyword_of;
 pub use names::{NameDb, Named};
 pub use port::{IpProto, TcpPort, UdpPort};
 pub use quote::{is_word, quote, unquote, unquote_text};
-pub use real::Fraction;
+pub use real::{Fraction, unparse_real2};
 pub use reference::{ANNO_SIZE, ANNOTATIONS, AnnoRef, ElementRef, HandlerRef, candidates, is_element_name};
 pub use split::{shift_word, split_args, split_words, uncomment};
 pub use text::{Bytes, Raw, Word};

@@ -78,9 +78,48 @@ impl Fraction {
         self.0
     }
 
+    /// What is missing to all.
+    pub fn complement(self) -> Fraction {
+        Fraction(Self::ONE.0 - self.0)
+    }
+
     /// As a number from 0 to 1.
     pub fn to_f64(self) -> f64 {
         f64::from(self.0) / f64::from(Self::ONE.0)
+    }
+}
+
+/// Writes a binary fixed-point number with the fewest decimal digits that read back as the same:
+/// `value` / 2^`bits`, `bits` at most 32. (Knuth, "A simple program whose proof isn't", 1989.)
+///
+/// ```
+/// assert_eq!(sluice_dataplane::args::unparse_real2(1536, 10), "1.5");
+/// assert_eq!(sluice_dataplane::args::unparse_real2(103, 10), "0.101");
+/// ```
+pub fn unparse_real2(value: u64, bits: u32) -> String {
+    let one = 1u64 << bits;
+    let mut text = alloc::format!("{}", value >> bits);
+    if value & (one - 1) == 0 {
+        return text;
+    }
+    text.push('.');
+    let (mut rest, mut slack) = (10 * (value & (one - 1)) + 5, 10);
+    loop {
+        if slack > one {
+            rest = rest + one / 2 - slack / 2; // the last digit: to the nearest
+        }
+        text.push(char::from(b'0' + (rest / one).min(9) as u8));
+        rest = 10 * (rest % one);
+        slack *= 10;
+        if rest <= slack {
+            return text;
+        }
+    }
+}
+
+impl core::fmt::Display for Fraction {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&unparse_real2(self.0.into(), Self::BITS))
     }
 }
 

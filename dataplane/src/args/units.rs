@@ -70,3 +70,50 @@ impl FromArg for Bandwidth {
         Bandwidth(0)
     }
 }
+
+/// Click's form of an interval: `500ms`, `20us`, `1.000000s`, with nine digits where six are not enough.
+impl core::fmt::Display for Interval {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (s, ns) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        match (s, ns) {
+            (0, _) if ns % 1_000_000 == 0 => write!(f, "{}ms", ns / 1_000_000),
+            (0, _) if ns % 1_000 == 0 => write!(f, "{}us", ns / 1_000),
+            (0, _) => write!(f, "{ns}ns"),
+            _ if ns % 1_000 == 0 => write!(f, "{s}.{:06}s", ns / 1_000),
+            _ => write!(f, "{s}.{ns:09}s"),
+        }
+    }
+}
+
+/// Click's form of a bandwidth: `1.6kbps`, or `MBps` from 2^29 bytes a second on.
+impl core::fmt::Display for Bandwidth {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (value, digits, unit) =
+            if self.0 >= 1 << 29 { (self.0, 1_000_000, "MBps") } else { (self.0 * 8, 1_000, "kbps") };
+        write!(f, "{}", value / digits)?;
+        if value % digits != 0 {
+            let width = if digits == 1_000 { 3 } else { 6 };
+            write!(f, ".{}", alloc::format!("{:0width$}", value % digits).trim_end_matches('0'))?;
+        }
+        f.write_str(unit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_printed_as_they_are_read() {
+        for (ns, text) in
+            [(0, "0ms"), (500_000_000, "500ms"), (20_000, "20us"), (15, "15ns"), (1_000_002_000, "1.000002s")]
+        {
+            assert_eq!(Interval(ns).to_string(), text);
+            assert_eq!(Interval::from_arg(text, &NameDb::default()), Ok(Interval(ns)));
+        }
+        for (bytes, text) in [(200, "1.6kbps"), (125_000, "1000kbps"), (600_000_500, "600.0005MBps")] {
+            assert_eq!(Bandwidth(bytes).to_string(), text);
+            assert_eq!(Bandwidth::from_arg(text, &NameDb::default()), Ok(Bandwidth(bytes)));
+        }
+    }
+}

@@ -181,13 +181,23 @@ impl Core {
         }
     }
 
-    /// Replaces the arguments of one element while it runs: a new one is made aside and takes over
-    /// the state of the old one.
+    /// Replaces the arguments of one element while it runs: a new one is made aside, takes over the
+    /// state of the old one, and starts as after a swap: its task awake, its timer its own.
     fn reconfigure(&mut self, slots: &mut [Slot], id: usize, config: &str) -> Reply {
         let mut new = crate::graph::plan::rebuild(&self.topo, id, config)?;
         let Some(old) = &mut slots[id] else { return Err("element is busy".into()) };
         new.take_state(&mut Context { core: self, id }, &mut **old);
         let mut old = core::mem::replace(old, new);
+        if let Some(new) = &mut slots[id] {
+            self.topo.nodes[id].timer = u64::MAX;
+            self.topo.nodes[id].runnable = self.topo.nodes[id].task;
+            self.topo.nodes[id].active = true;
+            new.start(&mut Context { core: self, id });
+            self.wake_listeners(id);
+            if self.dirty {
+                self.collect(id, 0);
+            }
+        }
         while let Some(p) = old.release() {
             Context { core: self, id }.drop(p, crate::reason::Reason::SwapOverflow);
         }

@@ -3,6 +3,7 @@ use super::{Core, Engine, Slot};
 use crate::batch::Batch;
 use crate::context::Context;
 use crate::packet::Packet;
+use crate::port::PortId;
 use crate::reason::Reason;
 use crate::trace::{End, Filter, Frame, Tap, TapAt, Traced};
 use alloc::string::String;
@@ -73,9 +74,10 @@ impl Core {
 
     /// A packet has come in through element `id`.
     #[cold]
-    pub(crate) fn offer_trace(&mut self, id: usize, p: &mut Packet) {
-        let now = self.clock.peek();
-        self.tracer.offer(&self.topo.nodes[id].name, now, p);
+    pub(crate) fn offer_trace(&mut self, id: usize, port: Option<PortId>, p: &mut Packet) {
+        let now = self.clock.now();
+        let slot = port.and_then(|id| self.rx.get(id.0 as usize)?.as_ref());
+        self.tracer.offer(&self.topo.nodes[id].name, slot.map(|s| s.spec.device.name()), now, p);
     }
 
     fn rearm(&mut self) {
@@ -85,7 +87,7 @@ impl Core {
 
 impl Engine {
     /// Traces the next `count` packets (at most [`MAX_TRACED`](crate::trace::MAX_TRACED)) that come
-    /// in through the element `source` (any, if `None`) and pass `filter`. Ends a trace that is on.
+    /// in through the port or element `source` (any, if `None`) and pass `filter`. Ends a trace that is on.
     pub fn start_trace(&mut self, count: usize, source: Option<String>, filter: Option<Filter>) {
         self.core.tracer.start(count, source, filter);
         self.core.rearm();

@@ -1,5 +1,6 @@
 //! Timers and simulated time: one heap, run between rounds.
 use super::{Core, Engine, Load};
+use crate::port::PortSlot;
 use core::cmp::Reverse;
 
 impl Core {
@@ -57,6 +58,25 @@ impl Engine {
     /// Whether time is simulated.
     pub fn is_simulated(&self) -> bool {
         self.core.clock.is_simulated()
+    }
+
+    /// Simulated time: runs until somebody stops the driver or nothing can ever happen again; once
+    /// every receiving port is exhausted, for `after` nanoseconds at most.
+    pub fn run_to_end(&mut self, after: u64) {
+        let mut end = None;
+        loop {
+            let load = self.round();
+            let exhausted = || self.core.rx.iter().flatten().all(PortSlot::is_exhausted);
+            if end.is_none() && load != Load::Busy && exhausted() {
+                end = Some(self.core.clock.peek() + after);
+            }
+            let over = end.is_some_and(|end| self.core.clock.peek() >= end);
+            // Without input, nothing but a timer changes what a waiting task finds.
+            let resting = load == Load::Idle || load == Load::Waiting && end.is_some();
+            if self.stopping() || over || resting && !self.jump_to_timer() {
+                return;
+            }
+        }
     }
 
     /// Simulated time: rounds until somebody stops the driver, nothing can ever happen again, or

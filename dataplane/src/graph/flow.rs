@@ -1,6 +1,6 @@
 //! Ports: how many each element has, and who moves the packets through each. Pure; reports all
 //! errors, in Click's words.
-use crate::info::{Count, Flow, Info};
+use crate::info::{Count, Flow, Info, Paths};
 use crate::lang::{Diagnostic, Flat};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -27,14 +27,17 @@ pub fn count_ports(flat: &Flat, infos: &[&Info], errors: &mut Vec<Diagnostic>) -
         let (into, to) = (&mut used[c.to].0, c.to_port + 1);
         *into = to.max(*into);
     }
-    let fit = |n: usize, c: Count, inputs: usize| if c.same { inputs } else { n.clamp(c.min, c.max.max(c.min)) };
+    let fit = |n: usize, c: Count, inputs: usize| match c.same {
+        Some(more) => inputs + more,
+        None => n.clamp(c.min, c.max.max(c.min)),
+    };
     let counts: Vec<(usize, usize)> = used
         .iter()
         .zip(infos)
         .map(|(&(i, o), info)| {
             let (ci, co) = info.port_counts();
             // `-/=`: as many outputs as inputs; either side may be the one that says how many.
-            let inputs = if co.same { fit(i.max(o), ci, 0) } else { fit(i, ci, 0) };
+            let inputs = fit(co.same.map_or(i, |more| i.max(o.saturating_sub(more))), ci, 0);
             (inputs, fit(o, co, inputs))
         })
         .collect();
@@ -70,7 +73,7 @@ pub fn resolve(flat: &Flat, infos: &[&Info], counts: &[(usize, usize)], errors: 
         .collect();
     let valid: Vec<_> =
         flat.connections.iter().filter(|c| c.from_port < counts[c.from].1 && c.to_port < counts[c.to].0).collect();
-    spread(&mut ports, &valid);
+    spread(&mut ports, infos, &valid);
     for c in &valid {
         let (f, t) = (ports[c.from].outputs[c.from_port], ports[c.to].inputs[c.to_port]);
         if f != t && f != Flow::Agnostic && t != Flow::Agnostic {
@@ -104,7 +107,7 @@ pub fn resolve(flat: &Flat, infos: &[&Info], counts: &[(usize, usize)], errors: 
 }
 
 /// Agnostic ports take the flow of the other end, and pass it on through their element.
-fn spread(ports: &mut [Ports], connections: &[&crate::lang::Connection]) {
+fn spread(ports: &mut [Ports], infos: &[&Info], connections: &[&crate::lang::Connection]) {
     let agnostic: Vec<(Vec<usize>, Vec<usize>)> = ports
         .iter()
         .map(|p| {
@@ -122,19 +125,24 @@ fn spread(ports: &mut [Ports], connections: &[&crate::lang::Connection]) {
     while let Some(i) = todo.pop() {
         let c = connections[i];
         let (f, t) = (ports[c.from].outputs[c.from_port], ports[c.to].inputs[c.to_port]);
-        let (id, flow) = match (f, t) {
+        let (id, flow, output, port) = match (f, t) {
             (Flow::Agnostic, Flow::Agnostic) => continue,
-            (Flow::Agnostic, known) => (c.from, known),
-            (known, Flow::Agnostic) => (c.to, known),
+            (Flow::Agnostic, known) => (c.from, known, true, c.from_port),
+            (known, Flow::Agnostic) => (c.to, known, false, c.to_port),
             _ => continue,
         };
+        let joined = |side: bool, p: usize| match infos[id].paths {
+            Paths::All => true,
+            Paths::Same => p == port,
+            Paths::None => side == output && p == port,
+        };
         for &p in &agnostic[id].0 {
-            if ports[id].inputs[p] == Flow::Agnostic {
+            if ports[id].inputs[p] == Flow::Agnostic && joined(false, p) {
                 ports[id].inputs[p] = flow;
             }
         }
         for &p in &agnostic[id].1 {
-            if ports[id].outputs[p] == Flow::Agnostic {
+            if ports[id].outputs[p] == Flow::Agnostic && joined(true, p) {
                 ports[id].outputs[p] = flow;
             }
         }
@@ -144,13 +152,18 @@ fn spread(ports: &mut [Ports], connections: &[&crate::lang::Connection]) {
 
 /// An element whose agnostic ports ended up with different flows.
 fn mixed(flat: &Flat, id: usize, p: &Ports, info: &Info, errors: &mut Vec<Diagnostic>) {
+    if info.paths == Paths::None {
+        return;
+    }
     let first = |flows: &[Flow], declared: &dyn Fn(usize) -> Flow, flow| {
         (0..flows.len()).find(|&i| declared(i) == Flow::Agnostic && flows[i] == flow)
     };
     for (a, b) in [(Flow::Push, Flow::Pull), (Flow::Pull, Flow::Push)] {
         let input = first(&p.inputs, &|i| info.input_flow(i), a);
         let output = first(&p.outputs, &|i| info.output_flow(i), b);
-        if let (Some(i), Some(o)) = (input, output) {
+        if let (Some(i), Some(o)) = (input, output)
+            && (info.paths == Paths::All || i == o)
+        {
             let e = &flat.elements[id];
             let message =
                 format!("agnostic ‘{}’ in mixed context: {} input {i}, {} output {o}", e.name, a.name(), b.name());

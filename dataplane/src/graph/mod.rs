@@ -1,13 +1,15 @@
 //! The tables that the engine runs: nodes, edges, and what the checks found out about them.
 //!
-//! Reading order: [`plan`] (from a configuration to a graph), [`flow`] (push, pull, agnostic).
+//! Reading order: [`plan`] (from a configuration to a graph), [`flow`] (push, pull, agnostic),
+//! `notify` (who wakes whom).
 pub mod flow;
+mod notify;
 pub mod plan;
 
 use crate::args::NameDb;
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element};
-use crate::env::Services;
+use crate::env::{Services, Shares};
 use crate::info::{Access, Flow, Task};
 use crate::lang::Flat;
 use crate::port::{PortId, PortSlot};
@@ -33,9 +35,13 @@ pub struct Node {
     pub in_flow: Vec<Flow>,
     /// Resolved flow of each output.
     pub out_flow: Vec<Flow>,
-    /// Notifiers upstream of each pull input.
-    pub(crate) notifiers: Vec<Vec<usize>>,
-    /// Tasks that this notifier wakes.
+    /// Ways upstream of each pull input.
+    pub(crate) ways: Vec<Vec<Way>>,
+    /// Queues downstream that say when they are full; `None` when packets may always find room.
+    pub(crate) rooms: Option<Vec<usize>>,
+    /// This queue is full.
+    pub(crate) full: bool,
+    /// Tasks that this notifier, gate or queue wakes.
     pub(crate) listeners: Vec<usize>,
     /// This notifier has packets.
     pub(crate) active: bool,
@@ -61,6 +67,15 @@ impl Node {
             Task::IfPush => out_flow.first() == Some(&Flow::Push),
         }
     }
+}
+
+/// How packets may come to a pull input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The notifier at its start; `None`: a source that may have packets at any time.
+    pub(crate) notifier: Option<usize>,
+    /// Edges on it that elements open and shut.
+    pub(crate) gates: Vec<u32>,
 }
 
 /// A connection.
@@ -95,6 +110,8 @@ pub struct Topology {
     /// Connections.
     pub edges: Vec<Edge>,
     pub(crate) tasks: Vec<usize>,
+    /// Edges that are shut just now.
+    pub(crate) shut: Vec<bool>,
     /// Counters.
     pub counts: Arc<GraphCounts>,
     pub(crate) index: HashMap<String, usize>,
@@ -104,6 +121,8 @@ pub struct Topology {
     pub source: String,
     /// Names of addresses and ports, for arguments that change later.
     pub(crate) names: NameDb,
+    /// What its elements share, for arguments that change later.
+    pub(crate) shares: Shares,
 }
 
 impl Topology {

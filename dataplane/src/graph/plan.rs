@@ -1,7 +1,7 @@
 //! From a flat configuration to a graph that is ready to run. All that can fail happens here, aside
 //! from the running graph, and all errors are reported at once.
 use super::flow::{Ports, count_ports, resolve};
-use super::{Edge, GraphCounts, Node, Plan, Topology};
+use super::{Edge, GraphCounts, Node, Plan, Topology, notify};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
@@ -47,6 +47,11 @@ impl Checked {
     pub fn topology(&self) -> &Topology {
         &self.plan.topo
     }
+
+    /// The ports that it asks for, in the order of the elements; some may come twice.
+    pub fn ports(&self) -> impl Iterator<Item = PortId> {
+        self.asked.iter().map(|a| a.0)
+    }
 }
 
 impl Builder {
@@ -61,6 +66,11 @@ impl Builder {
             signals: false,
             names: NameDb::new(),
         }
+    }
+
+    /// What was asked for under a port's number.
+    pub fn port(&self, id: PortId) -> &PortSpec {
+        self.ports.spec(id)
     }
 
     /// Reads a configuration, expands its compounds, and checks it: [`Reader`] and
@@ -108,8 +118,9 @@ impl Builder {
         let mut topo = wire_up(flat, &classes, ports, source, names);
         for (node, slot) in topo.nodes.iter_mut().zip(&elements) {
             node.more = slot.as_ref().map_or(Vec::new(), |e| e.more_handlers());
-            node.tickets = tickets(&node.name, &wide.shares);
+            node.tickets = tickets(&node.name, &wide.rounds);
         }
+        topo.shares = wide.shared;
         let mut used: Vec<PortId> = asked.iter().map(|a| a.0).collect();
         used.sort_unstable();
         used.dedup();
@@ -252,7 +263,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
     let (mut asked, mut bindings, mut ports) = (Vec::new(), Vec::new(), PortTable::default());
-    let mut wide = GraphWide::default();
+    let mut wide = GraphWide { shared: topo.shares.clone(), ..GraphWide::default() };
     let mut env = Env {
         name: &node.name,
         inputs: &node.in_flow,
@@ -292,7 +303,9 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
                 config: e.config.clone(),
                 outs: vec![u32::MAX; p.outputs.len()],
                 ins: vec![None; p.inputs.len()],
-                notifiers: Vec::new(),
+                ways: Vec::new(),
+                rooms: None,
+                full: false,
                 listeners: Vec::new(),
                 active: true,
                 runnable: task,
@@ -319,44 +332,16 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
     for e in &mut edges {
         e.then = nodes[e.to as usize].outs.first().copied();
     }
-    find_notifiers(&mut nodes, &edges);
+    notify::find_ways(&mut nodes, &edges);
+    notify::find_rooms(&mut nodes, &edges);
     let tasks: Vec<usize> = (0..nodes.len()).filter(|&n| nodes[n].task).collect();
-    for &t in &tasks {
-        for up in nodes[t].notifiers.concat() {
-            nodes[up].listeners.push(t);
-        }
-    }
+    notify::find_listeners(&mut nodes, &edges);
     let counts = GraphCounts {
         nodes: nodes.iter().map(|_| Counts::default()).collect(),
         edges: edges.iter().map(|_| Count::default()).collect(),
     };
     let index = nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
-    Topology { nodes, edges, tasks, counts: Arc::new(counts), index, flat, source: source.to_string(), names }
-}
-
-/// The nearest notifiers upstream of each pull input.
-fn find_notifiers(nodes: &mut [Node], edges: &[Edge]) {
-    for n in 0..nodes.len() {
-        let search = |input: usize| {
-            // A source that is no notifier may have packets at any time: then nobody may sleep.
-            let (mut found, mut todo, mut always) = (Vec::new(), vec![nodes[n].ins[input]], false);
-            let mut seen = vec![false; nodes.len()];
-            while let Some(next) = todo.pop() {
-                let Some(e) = next else { continue };
-                let up = edges[e as usize].from as usize;
-                if core::mem::replace(&mut seen[up], true) {
-                    continue;
-                }
-                if nodes[up].class.info.notifies {
-                    found.push(up);
-                } else {
-                    always |= nodes[up].ins.iter().all(Option::is_none);
-                    todo.extend(&nodes[up].ins);
-                }
-            }
-            if always { Vec::new() } else { found }
-        };
-        let found = (0..nodes[n].ins.len()).map(search).collect();
-        nodes[n].notifiers = found;
-    }
+    let (counts, source) = (Arc::new(counts), source.to_string());
+    let shut = vec![false; edges.len()];
+    Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
 }

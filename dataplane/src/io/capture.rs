@@ -123,6 +123,14 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Bytes from the start of the file to what will be read next.
+    pub fn position(&self) -> u64 {
+        match self {
+            Self::Pcap(reader) => reader.position(),
+            Self::PcapNg(reader) => reader.position(),
+        }
+    }
+
     /// The next record, `None` at the end of the file.
     ///
     /// # Errors
@@ -191,6 +199,11 @@ impl<R: Read> Source<R> {
     pub(super) fn begin(&mut self) -> bool {
         self.record = self.at;
         !self.ended
+    }
+
+    /// Bytes read so far.
+    pub(super) fn position(&self) -> u64 {
+        self.at
     }
 
     /// Fills `bytes`; `false` at a clean end: there is not a single byte more and a record begins here.

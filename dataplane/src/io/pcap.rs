@@ -48,6 +48,10 @@ impl<R: Read> Reader<R> {
         self.snap_len
     }
 
+    pub(super) fn position(&self) -> u64 {
+        self.source.position()
+    }
+
     /// The next record, `None` at the end of the file.
     ///
     /// # Errors

@@ -60,6 +60,10 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
+    pub(super) fn position(&self) -> u64 {
+        self.source.position()
+    }
+
     /// The next record, `None` at the end of the file. Blocks that hold no packet are passed over.
     ///
     /// # Errors

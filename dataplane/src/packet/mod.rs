@@ -308,10 +308,19 @@ impl Packet {
         Some(c)
     }
 
-    /// Copies bytes and annotations into the fresh packet `c`, headroom included.
+    /// Copies bytes and annotations into the fresh packet `c`. What was stripped off the start comes
+    /// along: it may be pushed back on (Unstrip), and must not be another packet's bytes then.
     fn copy_into(&self, mut c: Packet) -> Option<Packet> {
-        c.header().data_off.set(self.header().data_off.get());
-        let fits = c.set_data(self.data());
+        let h = self.header();
+        let off = h.data_off.get();
+        let start = off.min(pool::HEADROOM).min(h.mac_off.get());
+        // SAFETY: start <= data_off; otherwise as in `data`.
+        let bytes = unsafe {
+            let at = h.buf_addr.get().add(start as usize);
+            slice::from_raw_parts(at, (off - start) as usize + h.data_len.get() as usize)
+        };
+        c.header().data_off.set(start);
+        let fits = c.set_data(bytes) && c.strip((off - start) as usize);
         c.annotate_from(self);
         fits.then_some(c)
     }

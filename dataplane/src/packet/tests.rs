@@ -54,6 +54,19 @@ fn long_clones_share_and_copy_on_write() {
 }
 
 #[test]
+fn stripped_bytes_come_back_in_a_copy_too() {
+    let pool = Pool::new(8);
+    for len in [20, COPY_LIMIT + 20] {
+        let mut a = packet(&pool, &[7; MAX_FRAME][..len]);
+        assert!(a.strip(14));
+        let mut b = a.try_clone(|| pool.alloc()).expect("clone");
+        assert!(b.data_mut().is_some() && b.push(14));
+        assert_eq!(b.data(), &[7; MAX_FRAME][..len]);
+        assert_eq!((a.len(), b.headroom()), (len - 14, HEADROOM as usize));
+    }
+}
+
+#[test]
 fn a_shared_buffer_outlives_its_owner_and_goes_home_once() {
     let pool = Pool::new(3);
     let mut cache = pool.cache();

@@ -1,2 +1,3 @@
 //! Counting and measuring.
+pub mod average_counter;
 pub mod counter;

@@ -1,1 +1,4 @@
-//! Schedulers: one pull output, several pull inputs.
+//! Choosing which input to pull from.
+pub mod prio_sched;
+pub mod round_robin_sched;
+pub mod stride_sched;

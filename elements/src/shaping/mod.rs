@@ -1,1 +1,13 @@
-//! Rates: shapers, splitters, meters.
+//! Limiting and measuring rates.
+pub mod bandwidth_meter;
+pub mod bandwidth_rated_splitter;
+pub mod bandwidth_shaper;
+mod bucket;
+mod ewma;
+mod gap;
+pub(crate) mod limit;
+pub mod meter;
+pub mod rated_splitter;
+pub mod shaper;
+
+pub(crate) use bucket::TokenBucket;

@@ -28,7 +28,7 @@ pub fn parse(line: &str) -> Line {
 
 pub fn hex(text: &str) -> Vec<u8> {
     let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != ':').collect();
-    assert!(digits.len() % 2 == 0, "odd number of digits: {text}");
+    assert!(digits.len().is_multiple_of(2), "odd number of digits: {text}");
     (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(&digits[i..i + 2], 16).expect("hex digits")).collect()
 }
 
@@ -121,7 +121,7 @@ fn ip(w: &Words<'_>, inner: &[&str]) -> Vec<u8> {
     let address = |t: &str| t.parse::<Ipv4Addr>().expect("address").octets();
     let (src, dst) = (address(w.at(1)), address(w.at(2)));
     let options = w.option("opts").map_or(Vec::new(), hex);
-    assert!(options.len() % 4 == 0, "options: a multiple of 4 bytes");
+    assert!(options.len().is_multiple_of(4), "options: a multiple of 4 bytes");
     let (proto, payload) = match inner.first().map(|l| Words(l.split_whitespace().collect())) {
         Some(t) if t.at(0) == "udp" => (17, udp(&t, src, dst, &inner[1..])),
         Some(t) if t.at(0) == "tcp" => (6, tcp(&t, src, dst, &inner[1..])),
@@ -130,7 +130,7 @@ fn ip(w: &Words<'_>, inner: &[&str]) -> Vec<u8> {
         _ => (253, build(inner)),
     };
     let len = w.number("len", (20 + options.len() + payload.len()) as u32) as u16;
-    let fragment = u32::from(w.flag("df")) << 14 | u32::from(w.flag("mf")) << 13 | w.number("off", 0) / 8;
+    let fragment = u32::from(w.flag("df")) << 14 | u32::from(w.flag("mf")) << 13 | (w.number("off", 0) / 8);
     let mut b = vec![0x40 | (5 + options.len() / 4) as u8, w.number("tos", 0) as u8];
     b.extend(len.to_be_bytes());
     b.extend((w.number("id", 0) as u16).to_be_bytes());

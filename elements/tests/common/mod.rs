@@ -1,5 +1,5 @@
 //! Graphs in tests: built from text, run in simulated time.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
 pub mod ends;
 pub mod frames;
 

@@ -1,0 +1,73 @@
+# The commands of the project. Each says what it needs; `make run` and `make test` install it.
+CARGO ?= cargo
+SUDO  := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+# Tools that `run` and `test` use, by the program that shows whether they are there.
+TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc
+SLUICE = target/release/sluice
+
+.PHONY: run test check bench build tools clean no-std miri
+
+build:
+	$(CARGO) build --release --quiet
+	@echo "built $(SLUICE)"
+
+# Two network namespaces joined by Sluice as an IPv4 router with a packet filter; real ping and iperf3
+# through it. ARGS="--for 10s" ends by itself.
+run:
+	@agent/demo/run.sh --announce $(ARGS)
+	@$(MAKE) --no-print-directory tools NEED="ip ping iperf3"
+	@echo "building (about a minute the first time) ..."
+	@$(CARGO) build --release
+	@agent/demo/run.sh $(ARGS)
+
+# Everything that must pass.
+test: tools
+	$(CARGO) build --quiet
+	$(CARGO) test --quiet --workspace
+	@$(MAKE) --no-print-directory no-std
+	@$(MAKE) --no-print-directory miri
+
+# Format, lints, documentation, dependencies, bare metal.
+check: no-std
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps
+	@command -v cargo-deny >/dev/null || $(CARGO) install --quiet --locked cargo-deny
+	$(CARGO) deny --log-level error check bans licenses sources
+	@$(CARGO) deny --log-level error check advisories || { \
+		[ -d "$${CARGO_HOME:-$$HOME/.cargo}/advisory-dbs" ] && exit 1; \
+		echo "skipped: advisories (their database cannot be reached)"; }
+
+# The core and the elements build without the standard library.
+no-std:
+	@if rustup target add x86_64-unknown-none >/dev/null 2>&1; then \
+		echo "no_std: building for x86_64-unknown-none"; \
+		$(CARGO) check --quiet -p sluice-elements --no-default-features --target x86_64-unknown-none --target-dir target/none; \
+	else \
+		echo "no_std: target x86_64-unknown-none cannot be had; building the same features for the host"; \
+		$(CARGO) check --quiet -p sluice-elements --no-default-features --target-dir target/none; \
+	fi
+
+# Undefined behaviour in the unsafe code of packets and the pool.
+miri:
+	@if rustup component add miri rust-src --toolchain nightly >/dev/null 2>&1; then \
+		MIRIFLAGS="-Zmiri-disable-isolation" $(CARGO) +nightly miri test --quiet -p sluice-dataplane --lib \
+			--target-dir target/miri -- packet:: pool:: batch::; \
+	else echo "skipped: miri (no nightly toolchain)"; fi
+
+bench: tools
+	$(CARGO) bench --quiet --workspace
+
+# Installs what is missing, by name. NEED limits it to some programs.
+tools:
+	@missing=""; for t in $(TOOLS); do \
+		p=$${t%%:*}; case " $(or $(NEED),$(foreach t,$(TOOLS),$(firstword $(subst :, ,$(t))))) " in *" $$p "*) ;; *) continue;; esac; \
+		PATH="$$PATH:/usr/sbin:/sbin" command -v $$p >/dev/null || missing="$$missing $${t#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing$$missing"; \
+		if [ "$$(id -u)" != 0 ] && [ -z "$(SUDO)" ]; then echo "skipped: needs root to install$$missing"; exit 0; fi; \
+		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,110 @@
+//! Where the headers of a packet are, and its words.
+use super::expr::Base;
+use sluice_dataplane::packet::Packet;
+
+/// Where the network header is looked for when no element has set the annotation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Start {
+    /// Nowhere: tests of such a packet's headers are false, as in Click's elements.
+    #[default]
+    Annotation,
+    /// The packet starts with an Ethernet header; VLAN tags may follow.
+    Ethernet,
+    /// The packet starts with its IP header.
+    Ip,
+    /// Ethernet if its type field says IPv4 or VLAN, else IP if the first byte can begin an IPv4
+    /// header.
+    Guess,
+}
+
+/// No header.
+const NONE: usize = usize::MAX;
+/// VLAN tags that are skipped, at most.
+const MAX_TAGS: usize = 4;
+
+/// A packet's bytes and the places of its headers.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    data: &'a [u8],
+    /// Offsets by [`Base`].
+    at: [usize; 4],
+}
+
+impl<'a> View<'a> {
+    /// The headers as the annotations say. Without a transport annotation, the transport header
+    /// follows the network header.
+    #[inline]
+    pub fn new(p: &'a Packet, start: Start) -> View<'a> {
+        let data = p.data();
+        let network = p.net_off().unwrap_or(NONE);
+        let transport = p.transport_off().unwrap_or(NONE);
+        let link = p.mac_off().unwrap_or(NONE);
+        let mut view = View { data, at: [0, link, network, transport] };
+        if network == NONE && start != Start::Annotation {
+            view.search(start);
+        }
+        if transport == NONE && view.at[2] != NONE {
+            view.at[3] = view.at[2].saturating_add(ip_header_length(data, view.at[2]));
+        }
+        view
+    }
+
+    /// Bytes with headers at the given places.
+    #[cfg(test)]
+    pub fn of_bytes(data: &'a [u8], link: Option<usize>, network: Option<usize>) -> View<'a> {
+        let network = network.unwrap_or(NONE);
+        let transport = if network == NONE { NONE } else { network + ip_header_length(data, network) };
+        View { data, at: [0, link.unwrap_or(NONE), network, transport] }
+    }
+
+    #[cold]
+    fn search(&mut self, start: Start) {
+        let ethernet = |data: &[u8]| {
+            let mut at = 12;
+            for _ in 0..=MAX_TAGS {
+                match data.get(at..at + 2)? {
+                    [0x08, 0x00] => return Some(at + 2),
+                    // IEEE 802.1Q clause 9: customer, service and the older double tags.
+                    [0x81, 0x00] | [0x88, 0xa8] | [0x91, 0x00] => at += 4,
+                    _ => return None,
+                }
+            }
+            None
+        };
+        let found = if start == Start::Ip { None } else { ethernet(self.data) };
+        if start == Start::Ethernet || found.is_some() {
+            self.at[2] = found.unwrap_or(NONE);
+            if self.at[1] == NONE {
+                self.at[1] = 0;
+            }
+        } else if start == Start::Ip || self.data.first().is_some_and(|b| b >> 4 == 4 && b & 15 >= 5) {
+            self.at[2] = 0;
+        }
+    }
+
+    /// The word at `offset`, padded with zeros behind the packet's end; `None` when the packet does
+    /// not have its first `end` bytes.
+    #[inline]
+    pub fn word(&self, base: Base, offset: u16, end: u8) -> Option<u32> {
+        let at = self.at[base as usize];
+        if at == NONE {
+            return None;
+        }
+        let rest = self.data.get(at.wrapping_add(offset as usize)..)?;
+        if let Some(word) = rest.first_chunk() {
+            return Some(u32::from_be_bytes(*word));
+        }
+        if rest.len() < end as usize {
+            return None;
+        }
+        let mut word = [0; 4];
+        word.iter_mut().zip(rest).for_each(|(w, b)| *w = *b);
+        Some(u32::from_be_bytes(word))
+    }
+}
+
+/// RFC 791 section 3.1: the low four bits of the first byte, in units of four bytes.
+#[inline]
+fn ip_header_length(data: &[u8], at: usize) -> usize {
+    data.get(at).map_or(20, |b| usize::from(b & 15) * 4).max(20)
+}

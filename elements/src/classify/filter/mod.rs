@@ -1,0 +1,207 @@
+//! Patterns and rules over packets: Click's filter language (manual page of IPFilter), compiled.
+//!
+//! `words` and `parse` read the text, `primitive` gives it meaning, `expr` is that meaning as a
+//! boolean expression over tests of 32-bit words, `compile` and `program` make it fast. The
+//! classifying elements share [`Rules`]; [`Filter`] is one pattern alone, for traces and taps.
+mod compare;
+mod compile;
+mod directives;
+mod expr;
+mod look;
+mod parse;
+mod primitive;
+mod program;
+mod sets;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use expr::{Base, Expr, Test};
+pub use look::{Start, View};
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use primitive::Notes;
+use program::Program;
+use sluice_dataplane::args::{NameDb, unquote_text};
+use sluice_dataplane::packet::Packet;
+
+/// Most rules of one element.
+pub const MAX_RULES: usize = 65_536;
+/// Most words of one pattern.
+pub const MAX_WORDS: usize = 65_536;
+/// Most expressions inside each other.
+pub const MAX_DEPTH: usize = 100;
+/// Most different fields that the rules of one element look at.
+pub const MAX_FIELDS: usize = 256;
+/// Most memory that the compiled rules of one element take, bytes.
+pub const MAX_MEMORY: usize = 64 << 20;
+
+/// One pattern that packets match or do not.
+#[derive(Debug)]
+pub struct Filter {
+    rules: Rules,
+    start: Start,
+}
+
+/// Reads a pattern of the filter language, such as `src net 10/8 and tcp dst port 80`.
+///
+/// # Errors
+/// All mistakes, in Click's words, separated by `; `; or the limit that the pattern exceeds.
+pub fn parse_filter(text: &str, names: &NameDb) -> Result<Filter, String> {
+    let mut notes = Notes::default();
+    let expr = parse::parse_text(text, names, &mut notes);
+    if !notes.errors.is_empty() {
+        return Err(notes.errors.join("; "));
+    }
+    Ok(Filter { rules: Rules::new(alloc::vec![expr])?, start: Start::Annotation })
+}
+
+impl Filter {
+    /// The same filter, looking for the network header where `start` says when a packet has no
+    /// annotation that tells.
+    pub fn starting(self, start: Start) -> Filter {
+        Filter { start, ..self }
+    }
+
+    /// Whether the packet matches.
+    #[inline]
+    pub fn matches(&self, p: &Packet) -> bool {
+        self.rules.classify(&View::new(p, self.start)) == 0
+    }
+}
+
+/// Rules of which the first that matches a packet counts.
+#[derive(Debug)]
+pub struct Rules {
+    exprs: Vec<Expr>,
+    program: Program,
+}
+
+impl Default for Rules {
+    /// No rule.
+    fn default() -> Self {
+        Rules { exprs: Vec::new(), program: Program::new(Vec::new(), 0) }
+    }
+}
+
+impl Rules {
+    /// Compiles rules.
+    ///
+    /// # Errors
+    /// They exceed a limit; the message names it.
+    pub fn new(exprs: Vec<Expr>) -> Result<Rules, String> {
+        let program = compile::compile(&exprs)?;
+        Ok(Rules { exprs, program })
+    }
+
+    /// Number of rules.
+    #[allow(clippy::len_without_is_empty)] // a number of rules, not a container
+    pub fn len(&self) -> usize {
+        self.exprs.len()
+    }
+
+    /// The first rule that matches, or [`len`](Self::len) when none does.
+    #[inline]
+    pub fn classify(&self, view: &View<'_>) -> usize {
+        self.program.classify(view)
+    }
+
+    /// The same by the plain interpreter: slow, and right by definition.
+    pub fn classify_plainly(&self, view: &View<'_>) -> usize {
+        self.exprs.iter().position(|e| e.eval(view)).unwrap_or(self.exprs.len())
+    }
+
+    /// Whether some packet may reach the rule: false if its pattern contradicts itself or an
+    /// earlier rule takes every packet that it matches. A rule that several earlier ones cover
+    /// together may go unnoticed.
+    pub fn reaches(&self, rule: usize) -> bool {
+        self.program.reaches(rule)
+    }
+
+    /// Memory of the compiled form, bytes, and the number of fields that a packet is looked up in.
+    pub fn size(&self) -> (usize, usize) {
+        (self.program.bytes(), self.program.fields())
+    }
+
+    /// The rules as steps in Click's notation; `output` gives the output of a rule, `None` for a
+    /// drop.
+    pub fn steps(&self, output: impl Fn(usize) -> Option<usize>) -> String {
+        steps::steps(&self.exprs, output)
+    }
+}
+
+/// A rule of [`IPFilter`](super::ip_filter::IPFilter): what to do, and with which packets.
+#[derive(Debug)]
+pub struct Rule {
+    /// The output; `None` drops.
+    pub output: Option<usize>,
+    /// The action as written.
+    pub action: String,
+    /// The pattern as written.
+    pub pattern: String,
+}
+
+/// What was wrong, or only strange, with the rules of an element.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Mistakes.
+    pub errors: Vec<String>,
+    /// What is allowed and yet suspicious.
+    pub warnings: Vec<String>,
+}
+
+/// Reads the rules `ACTION PATTERN` of an element with so many outputs. Mistakes go to `report`.
+pub fn parse_rules(texts: &[String], outputs: usize, names: &NameDb, report: &mut Report) -> (Vec<Rule>, Vec<Expr>) {
+    let (mut rules, mut exprs) = (Vec::new(), Vec::new());
+    for (i, text) in texts.iter().enumerate() {
+        let text = unquote_text(text);
+        let words = words::split(&text);
+        let Some((&action, pattern)) = words.split_first() else {
+            report.errors.push(alloc::format!("empty pattern {i}"));
+            continue;
+        };
+        let mut notes = Notes::default();
+        let output = output_of(action, outputs, &mut notes);
+        let expr = parse::parse(pattern, names, &mut notes);
+        let prefixed = |list: Vec<String>| list.into_iter().map(move |m| alloc::format!("pattern {i}: {m}"));
+        report.errors.extend(prefixed(notes.errors));
+        report.warnings.extend(prefixed(notes.warnings));
+        let after = text.trim_start().strip_prefix(action).unwrap_or_default();
+        rules.push(Rule { output, action: action.into(), pattern: after.trim().into() });
+        exprs.push(expr);
+    }
+    (rules, exprs)
+}
+
+fn output_of(action: &str, outputs: usize, notes: &mut Notes) -> Option<usize> {
+    match action {
+        "allow" => {
+            if outputs == 0 {
+                notes.error("‘allow’ is meaningless, element has zero outputs");
+            }
+            Some(0)
+        }
+        "drop" => None,
+        "deny" => {
+            if outputs > 1 {
+                notes.warnings.push("meaning of ‘deny’ has changed (now it means ‘drop’)".into());
+            }
+            None
+        }
+        _ => match sluice_dataplane::args::parse_int::<i32>(action) {
+            Ok(n) => {
+                let slot = usize::try_from(n).ok().filter(|n| *n < outputs);
+                if slot.is_none() {
+                    notes.error(alloc::format!("slot ‘{n}’ out of range"));
+                }
+                slot
+            }
+            Err(_) => {
+                notes.error(alloc::format!("unknown slot ID ‘{action}’"));
+                None
+            }
+        },
+    }
+}

@@ -1,0 +1,132 @@
+//! What Classifier, IPClassifier and IPFilter share: rules that send packets to outputs, with a
+//! count for each.
+use super::filter::{Expr, Report, Rule, Rules, Start, View};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt::Write;
+use hashbrown::HashMap;
+use sluice_dataplane::args::Args;
+use sluice_dataplane::batch::{Batch, Fate};
+use sluice_dataplane::context::Context;
+use sluice_dataplane::handler::{Call, HandlerError, Op, Outcome};
+use sluice_dataplane::info::Access;
+use sluice_dataplane::reason::Reason;
+
+/// Beyond all outputs: dropped by a rule, dropped because no rule matched.
+const DENIED: u16 = u16::MAX;
+const UNMATCHED: u16 = u16::MAX - 1;
+
+/// Compiled rules with their outputs and counts.
+pub(super) struct Sorter {
+    rules: Rules,
+    list: Vec<Rule>,
+    /// The arguments as written.
+    texts: Vec<String>,
+    /// By rule; the last one is for packets that no rule matches.
+    fates: Vec<u16>,
+    packets: Vec<u64>,
+    /// Told when the configuration is started.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Sorter {
+    /// From rules and the arguments that they were read from. Mistakes go to `args`.
+    pub(super) fn new(
+        list: Vec<Rule>,
+        exprs: Vec<Expr>,
+        texts: Vec<String>,
+        report: Report,
+        args: &mut Args<'_>,
+    ) -> Sorter {
+        let bad = !report.errors.is_empty();
+        report.errors.into_iter().for_each(|e| args.error(e));
+        let rules = Rules::new(if bad { Vec::new() } else { exprs });
+        let rules = rules.map_err(|e| args.error(e)).unwrap_or_default();
+        let fate = |r: &Rule| r.output.map_or(DENIED, |o| u16::try_from(o).unwrap_or(DENIED).min(UNMATCHED - 1));
+        let fates = list.iter().map(fate).chain([UNMATCHED]).collect();
+        let packets = vec![0; list.len() + 1];
+        Sorter { rules, list, texts, fates, packets, warnings: report.warnings }
+    }
+
+    /// Notes outputs that no packet can reach.
+    pub(super) fn warn_unused(&mut self) {
+        for i in (0..self.list.len()).filter(|i| !self.rules.reaches(*i)) {
+            self.warnings.push(format!("output {i} matches no packets"));
+        }
+    }
+
+    /// Sends every packet where the first rule that matches says.
+    #[inline]
+    pub(super) fn sort(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
+        let Sorter { rules, fates, packets, .. } = self;
+        batch.retain_or_move(
+            |p| {
+                let rule = rules.classify(&View::new(p, Start::Annotation));
+                if let Some(n) = packets.get_mut(rule) {
+                    *n += 1;
+                }
+                match fates.get(rule).copied().unwrap_or(UNMATCHED) {
+                    0 => Fate::Keep,
+                    fate => Fate::Move(fate),
+                }
+            },
+            |p, fate| match fate {
+                DENIED => cx.drop(p, Reason::Filtered),
+                UNMATCHED => cx.drop(p, Reason::Unmatched),
+                out => cx.emit(out.into(), p),
+            },
+        );
+    }
+
+    /// Takes the counts of rules that are written as before.
+    pub(super) fn take_counts(&mut self, old: &Sorter) {
+        let mut known: HashMap<&str, Vec<u64>> = HashMap::new();
+        for (text, n) in old.texts.iter().zip(&old.packets).rev() {
+            known.entry(text).or_default().push(*n);
+        }
+        for (text, n) in self.texts.iter().zip(&mut self.packets) {
+            *n = known.get_mut(text.as_str()).and_then(Vec::pop).unwrap_or(0);
+        }
+        if let (Some(n), Some(was)) = (self.packets.last_mut(), old.packets.last()) {
+            *n = *was;
+        }
+    }
+
+    /// The handlers `pattern0`, `pattern1` ...
+    pub(super) fn pattern_handlers(&self) -> Vec<(String, Access)> {
+        (0..self.texts.len()).map(|i| (format!("pattern{i}"), Access::ReadWrite)).collect()
+    }
+
+    /// Reads or writes the handlers of all three classes. A new pattern is a new configuration: the
+    /// engine builds it aside, so that a wrong one changes nothing.
+    pub(super) fn call(&mut self, cx: &Context<'_>, handler: &str, op: &Op) -> Outcome {
+        let pattern =
+            handler.strip_prefix("pattern").and_then(|n| n.parse::<usize>().ok()).filter(|n| *n < self.texts.len());
+        Outcome::Done(match (handler, pattern, op) {
+            ("program", _, Op::Read(_)) => Ok(self.rules.steps(|r| self.list.get(r).and_then(|r| r.output))),
+            ("rules", _, Op::Read(_)) => Ok(self.report()),
+            ("unmatched", _, Op::Read(_)) => Ok(format!("{}", self.packets.last().unwrap_or(&0))),
+            ("reset_counts", _, Op::Write(_)) => {
+                self.packets.fill(0);
+                Ok(String::new())
+            }
+            (_, Some(i), Op::Read(_)) => Ok(self.texts[i].clone()),
+            (_, Some(i), Op::Write(value)) => {
+                let mut texts = self.texts.clone();
+                texts[i] = value.trim().into();
+                return Outcome::Yield(Call::write(format!("{}.config", cx.name()), texts.join(", ")));
+            }
+            _ => Err(HandlerError::NoHandler(handler.into())),
+        })
+    }
+
+    fn report(&self) -> String {
+        let mut out = String::new();
+        for (i, (rule, n)) in self.list.iter().zip(&self.packets).enumerate() {
+            let _ = writeln!(out, "{i}\t{n}\t{}\t{}", rule.action, rule.pattern);
+        }
+        out
+    }
+}

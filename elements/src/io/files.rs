@@ -1,0 +1,120 @@
+//! Files that elements write: opened while a graph is built, emptied when it starts to run.
+//!
+//! A graph that replaces another one may write the same file. So nothing is cut off before it is known that the new
+//! element does not continue what the old one wrote.
+use alloc::format;
+use alloc::string::{String, ToString};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+
+/// What the system says of an error, without its number.
+pub fn reason(e: &io::Error) -> String {
+    let text = e.to_string();
+    match text.find(" (os error") {
+        Some(at) => text[..at].to_string(),
+        None => text,
+    }
+}
+
+/// Opens a file to be read.
+///
+/// # Errors
+/// `name: reason`.
+pub fn open(name: &str) -> Result<File, String> {
+    File::open(name).map_err(|e| format!("{name}: {}", reason(&e)))
+}
+
+enum Sink {
+    /// Not opened yet.
+    Closed,
+    File(BufWriter<File>),
+    Stdout(BufWriter<io::Stdout>),
+}
+
+/// A file, or with the name `-` standard output, that an element writes.
+pub struct OutFile {
+    name: String,
+    sink: Sink,
+    /// The old element's file: it is continued.
+    continued: bool,
+    failed: bool,
+}
+
+impl OutFile {
+    /// Nothing is opened yet.
+    pub fn new(name: String) -> Self {
+        OutFile { name, sink: Sink::Closed, continued: false, failed: false }
+    }
+    /// The name as users know it.
+    pub fn name(&self) -> &str {
+        if self.is_stdout() { "<stdout>" } else { &self.name }
+    }
+    /// Whether this is standard output.
+    pub fn is_stdout(&self) -> bool {
+        self.name == "-"
+    }
+    /// Creates the file, or opens it as it is.
+    ///
+    /// # Errors
+    /// `name: reason`.
+    pub fn open(&mut self) -> Result<(), String> {
+        self.sink = if self.is_stdout() {
+            Sink::Stdout(BufWriter::new(io::stdout()))
+        } else {
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&self.name);
+            Sink::File(BufWriter::new(file.map_err(|e| format!("{}: {}", self.name, reason(&e)))?))
+        };
+        Ok(())
+    }
+    /// Goes on where an old element of the same file is.
+    pub fn take(&mut self, old: &mut OutFile) {
+        if self.name == old.name && !matches!(old.sink, Sink::Closed) {
+            self.sink = core::mem::replace(&mut old.sink, Sink::Closed);
+            (self.continued, self.failed) = (true, old.failed);
+        }
+    }
+    /// Empties the file, unless it is continued. True: it is empty now.
+    pub fn begin(&mut self) -> bool {
+        if let Sink::File(f) = &self.sink
+            && !self.continued
+        {
+            // Pipes and devices cannot be emptied, and need not be.
+            let _ = f.get_ref().set_len(0);
+        }
+        !self.continued
+    }
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// For the first failure what to tell the user, afterwards `None`: nothing is written any more.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Option<String>> {
+        if self.failed {
+            return Err(None);
+        }
+        let done = match &mut self.sink {
+            Sink::Closed => Err(io::Error::other("not open")),
+            Sink::File(f) => f.write_all(bytes),
+            Sink::Stdout(f) => f.write_all(bytes),
+        };
+        done.map_err(|e| self.fail(&e))
+    }
+    /// Hands everything written so far to the system.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn flush(&mut self) -> Result<(), Option<String>> {
+        let done = match &mut self.sink {
+            Sink::Closed => Ok(()),
+            Sink::File(f) => f.flush(),
+            Sink::Stdout(f) => f.flush(),
+        };
+        done.map_err(|e| self.fail(&e))
+    }
+    fn fail(&mut self, e: &io::Error) -> Option<String> {
+        // What is buffered cannot be written either: let go of it, or dropping the buffer tries again.
+        if let Sink::File(f) = core::mem::replace(&mut self.sink, Sink::Closed) {
+            let _ = f.into_parts();
+        }
+        (!core::mem::replace(&mut self.failed, true)).then(|| format!("{}: {}", self.name(), reason(e)))
+    }
+}

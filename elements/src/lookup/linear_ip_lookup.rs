@@ -1,0 +1,53 @@
+//! Looks up routes.
+use super::router::{ARGS, DOC, HANDLERS, Router};
+use alloc::string::String;
+use core::any::Any;
+use sluice_dataplane::args::Args;
+use sluice_dataplane::batch::Batch;
+use sluice_dataplane::context::Context;
+use sluice_dataplane::element::{Configure, Element};
+use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::handler::{HandlerError, Reply};
+use sluice_dataplane::info::{Info, State};
+
+/// Looks up routes.
+pub struct LinearIPLookup(Router);
+
+impl Configure for LinearIPLookup {
+    const INFO: &'static Info = &Info {
+        ports: "1/-",
+        flow: "h/h",
+        live: true,
+        state: State::Shared,
+        args: ARGS,
+        handlers: HANDLERS,
+        doc: DOC,
+        example: "InfiniteSource(LIMIT 5) -> r :: LinearIPLookup(10.0.0.0/8 0, 0.0.0.0/0 10.0.0.1 1) -> Discard; r[1] -> Discard;",
+        see: &["DirectIPLookup", "RadixIPLookup", "RangeIPLookup", "StaticIPLookup"],
+        ..Info::new("LinearIPLookup", "lookup", "looks up routes")
+    };
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
+        LinearIPLookup(Router::configure(args, env, true))
+    }
+}
+
+impl Element for LinearIPLookup {
+    fn set_up(&mut self, cx: &mut SetUp<'_>) -> Result<(), String> {
+        cx.warnings.append(&mut self.0.warnings);
+        Ok(())
+    }
+    fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
+        self.0.route(cx, batch);
+    }
+    fn take_state(&mut self, cx: &mut Context<'_>, old: &mut dyn Any) {
+        if let Some(old) = old.downcast_mut::<LinearIPLookup>() {
+            self.0.take_table(cx, &mut old.0);
+        }
+    }
+    fn read(&mut self, _cx: &mut Context<'_>, handler: &str, parameter: &str) -> Reply {
+        self.0.read(handler, parameter)
+    }
+    fn write(&mut self, cx: &mut Context<'_>, handler: &str, text: &str) -> Result<(), HandlerError> {
+        self.0.write(cx, handler, text)
+    }
+}
