@@ -9,6 +9,12 @@ fn number(b: &mut Bench, path: &str) -> u64 {
     text.trim().parse().unwrap_or_else(|_| panic!("{path}: {text}"))
 }
 
+fn rounds(b: &mut Bench, n: usize) {
+    for _ in 0..n {
+        b.engine.round();
+    }
+}
+
 /// An annotation of each packet that a TestOut has seen.
 fn seen(b: &mut Bench, out: &str, annotation: &str) -> Vec<u64> {
     let text = b.read(&format!("{out}.seen")).expect("seen");
@@ -48,6 +54,49 @@ fn packets_add_up_with_tee_queue_and_cycle() {
             assert_eq!(b.engine.drops(), [(Reason::QueueFull, lost)]);
             assert_eq!(number(&mut b, "c.count"), 1000);
         }
+    }
+}
+
+#[test]
+fn packets_add_up_when_icmp_errors_go_round() {
+    for burst in [1, 3, 32, 64] {
+        for (ttl, payload) in [(1, 20), (9, 20), (1, 1000), (9, 1000)] {
+            let packets = vec![format!("ip 10.0.0.2 10.0.0.1 ttl={ttl} / udp 1 2 / zeros {payload}"); 100].join(", ");
+            let config = format!(
+                "TestIn({packets}) -> tee :: Tee -> q :: Queue(20) -> Unqueue -> look :: CheckIPHeader -> dec :: DecIPTTL
+                     -> out :: Discard;
+                 dec[1] -> ICMPError(10.0.0.9, timeexceeded) -> errors :: Counter -> look;
+                 tee[1] -> side :: Discard;"
+            );
+            let mut b = Bench::empty(burst, 400);
+            b.load(&config);
+            for _ in 0..200 {
+                b.engine.round();
+                b.engine.check(0).expect("adds up");
+            }
+            let t = b.engine.check(0).expect("adds up");
+            let errors = number(&mut b, "errors.count");
+            assert_eq!(t.created, 100 + errors, "a copy each, and the errors");
+            assert_eq!(errors > 0, ttl == 1);
+            assert_eq!((t.received, t.held, number(&mut b, "side.count")), (100, 0, 100));
+            assert_eq!(number(&mut b, "out.count"), 100 - number(&mut b, "q.drops"));
+        }
+    }
+}
+
+#[test]
+fn a_tee_copies_before_somebody_writes() {
+    for payload in [20, 1000] {
+        let packet = format!("ip 10.0.0.2 10.0.0.1 ttl=9 / udp 1 2 / zeros {payload}");
+        let config = format!(
+            "TestIn({packet}) -> CheckIPHeader -> t :: Tee(3) -> DecIPTTL -> DecIPTTL -> a :: TestOut; t[1] -> b :: TestOut;
+             t[2] -> DecIPTTL -> c :: TestOut;"
+        );
+        let mut b = Bench::new(&config, 32);
+        b.engine.run_simulated(99);
+        b.engine.check(0).expect("adds up");
+        let ttl = |out: &str, b: &mut Bench| b.read(&format!("{out}.seen")).expect("seen")[16..18].to_string();
+        assert_eq!([ttl("a", &mut b), ttl("b", &mut b), ttl("c", &mut b)], ["07", "09", "08"]);
     }
 }
 
@@ -185,10 +234,10 @@ fn timers_wake_a_sleeping_pull_path() {
 fn tickets_are_shares_of_the_turns() {
     let mut b = Bench::new("a :: InfiniteSource -> da :: Discard; b :: InfiniteSource -> db :: Discard;", 32);
     b.write("a.tickets", "2048").expect("write");
-    (0..100).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 100);
     assert_eq!((number(&mut b, "da.count"), number(&mut b, "db.count")), (200, 100));
     b.write("b.tickets", "512").expect("write");
-    (0..100).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 100);
     assert_eq!((number(&mut b, "da.count"), number(&mut b, "db.count")), (400, 150));
 }
 
@@ -196,7 +245,7 @@ fn tickets_are_shares_of_the_turns() {
 fn a_swap_to_a_broken_configuration_changes_nothing() {
     let good = "s :: InfiniteSource -> q :: Queue(10) -> u :: Unqueue(2) -> c :: Counter -> Discard;";
     let mut b = Bench::new(good, 4);
-    (0..10).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 10);
     let state = |b: &mut Bench| {
         ["config", "c.count", "q.length", "s.count", "q.config"].map(|path| b.read(path).expect("reads"))
     };
@@ -210,7 +259,7 @@ fn a_swap_to_a_broken_configuration_changes_nothing() {
         assert!(b.plan(bad).is_err(), "{bad}");
     }
     assert_eq!(state(&mut b), before);
-    (0..10).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 10);
     assert_ne!(state(&mut b), before, "it runs on");
     b.engine.check(0).expect("adds up");
 }
@@ -228,7 +277,7 @@ fn a_hundred_swaps_under_load_lose_no_packet_and_reorder_none() {
         b.write("s.tickets", "7168").expect("seven turns a round");
         let mut order = Vec::new();
         for n in 0..100 {
-            (0..3).for_each(|_| drop(b.engine.round()));
+            rounds(&mut b, 3);
             order.extend(seen(&mut b, "r", "timestamp"));
             b.load(&graph(if n % 2 == 0 { "Null -> c :: Counter ->" } else { "Paint(3) ->" }));
             b.engine.check(0).expect("adds up");
@@ -249,7 +298,7 @@ fn an_element_with_new_arguments_starts_again() {
          InfiniteSource(LIMIT 3) -> Queue -> p :: PullSwitch(-1) -> u :: Unqueue -> e :: Discard;",
         32,
     );
-    (0..10).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 10);
     assert_eq!((number(&mut b, "e.count"), b.read("u.scheduled")), (0, Ok("false".into())));
     b.write("t.config", "1ms, LIMIT 4").expect("config");
     b.write("p.config", "0").expect("config");

@@ -98,8 +98,8 @@ pub(super) fn layout(shapes: &[Shape], lines: &[Line]) -> Picture {
         let end = (x[l.to] + port_at(shapes[l.to].width, l.input, shapes[l.to].inputs), y(l.to));
         curve(start, end, chains[i].iter().map(|&v| (x[v], y(v))), back[i])
     });
-    let height = grid.rows.len().max(1) as f64 * HEIGHT + 2.0 * MARGIN;
-    let height = top.get(grid.rows.len().wrapping_sub(1)).map_or(height, |t| t + HEIGHT + MARGIN + GAP / 2.0);
+    let last = grid.rows.len().checked_sub(1).map_or(0.0, |r| top[r]);
+    let height = last + HEIGHT + MARGIN + if back.contains(&true) { GAP / 2.0 } else { 0.0 };
     Picture {
         curves: curves.collect(),
         boxes: shapes.iter().enumerate().map(|(i, s)| (x[i] - s.width / 2.0, y(i))).collect(),

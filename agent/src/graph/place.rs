@@ -9,8 +9,13 @@ const BOX_GAP: f64 = 22.0;
 const LINE_GAP: f64 = 12.0;
 /// More, where a group ends.
 const GROUP_GAP: f64 = 16.0;
-/// Passes over all rows.
-const PASSES: usize = 40;
+/// Passes that make chains straight; the last one goes down.
+const STRAIGHTEN: usize = 9;
+
+/// Passes over all rows: long straight lines need many, large graphs cannot have them.
+fn passes(vertices: usize) -> usize {
+    (1_000_000 / vertices.max(1)).clamp(20, 600)
+}
 
 /// The middle of each vertex, from left to right.
 pub(super) fn columns(g: &Grid) -> Vec<f64> {
@@ -24,13 +29,20 @@ pub(super) fn columns(g: &Grid) -> Vec<f64> {
         links[l.lower].push(i);
         links[l.upper].push(i);
     }
-    for pass in 0..PASSES {
+    let mut sweep = |down: bool, wish: &dyn Fn(&[f64], usize) -> (f64, f64)| {
         for r in 0..g.rows.len() {
-            let row = if pass % 2 == 0 { r } else { g.rows.len() - 1 - r };
-            let row = &g.rows[row];
-            let wanted: Vec<(f64, f64)> = row.iter().map(|&v| wish(g, &links[v], &x, v)).collect();
+            let row = &g.rows[if down { r } else { g.rows.len() - 1 - r }];
+            let wanted: Vec<(f64, f64)> = row.iter().map(|&v| wish(&x, v)).collect();
             settle(&offsets(g, row), &wanted).into_iter().zip(row).for_each(|(at, &v)| x[v] = at);
         }
+    };
+    // First all near to each other, then chains straight, which means alone do not give.
+    for pass in 0..passes(g.vertices.len()) {
+        sweep(pass % 2 == 0, &|x, v| mean(g, &links[v], x, v));
+    }
+    for pass in 0..STRAIGHTEN {
+        let down = pass % 2 == 0;
+        sweep(down, &|x, v| median(g, &links[v], x, v, down));
     }
     x
 }
@@ -51,22 +63,33 @@ fn offsets(g: &Grid, row: &[usize]) -> Vec<f64> {
     out
 }
 
-/// Where a vertex wants to be, and how much: straight long lines count most.
-fn wish(g: &Grid, links: &[usize], x: &[f64], v: usize) -> (f64, f64) {
-    let (mut sum, mut weight) = (0.0, 0.0);
-    let mut pull = |at: f64, w: f64| {
-        sum += at * w;
-        weight += w;
-    };
-    for &i in links {
-        let Link { upper, upper_at, lower, lower_at } = g.links[i];
-        let straight = [upper, lower].iter().filter(|&&e| !g.vertices[e].is_box).count();
-        let w = [1.0, 2.0, 8.0][straight];
-        let at = if lower == v { x[upper] + upper_at - lower_at } else { x[lower] + lower_at - upper_at };
-        pull(at, w);
-    }
-    g.beside[v].iter().for_each(|&b| pull(x[b], 0.5));
+/// Where a link would have vertex `v`, and how much it matters: straight long lines most.
+fn wish(g: &Grid, link: usize, x: &[f64], v: usize) -> (f64, f64) {
+    let Link { upper, upper_at, lower, lower_at } = g.links[link];
+    let passing = [upper, lower].iter().filter(|&&e| !g.vertices[e].is_box).count();
+    let at = if lower == v { x[upper] + upper_at - lower_at } else { x[lower] + lower_at - upper_at };
+    (at, [1.0, 2.0, 8.0][passing])
+}
+
+/// The mean of what all links want.
+fn mean(g: &Grid, links: &[usize], x: &[f64], v: usize) -> (f64, f64) {
+    let wishes = links.iter().map(|&l| wish(g, l, x, v));
+    let beside = g.beside[v].iter().map(|&b| (x[b], 0.5));
+    let (sum, weight) = wishes.chain(beside).fold((0.0, 0.0), |s, (at, w)| (s.0 + at * w, s.1 + w));
     if weight > 0.0 { (sum / weight, weight) } else { (x[v], 0.01) }
+}
+
+/// The median of what the links from the row before want.
+fn median(g: &Grid, links: &[usize], x: &[f64], v: usize, down: bool) -> (f64, f64) {
+    let from_before = |l: &&usize| (g.links[**l].lower == v) == down;
+    let mut wishes: Vec<(f64, f64)> = links.iter().filter(from_before).map(|&l| wish(g, l, x, v)).collect();
+    wishes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let weight = wishes.iter().map(|w| w.1).fold(0.0, f64::max);
+    match wishes.len() {
+        0 => (x[v], 1.0),
+        n if n % 2 == 1 => (wishes[n / 2].0, weight),
+        n => ((wishes[n / 2 - 1].0 + wishes[n / 2].0) / 2.0, weight),
+    }
 }
 
 /// The positions nearest to the wishes that keep the distances.
