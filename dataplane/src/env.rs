@@ -155,6 +155,8 @@ pub struct SetUp<'a> {
     pub(crate) handler_exists: &'a dyn Fn(&str) -> bool,
     pub(crate) signals: bool,
     pub(crate) services: &'a mut Services,
+    #[cfg_attr(not(feature = "std"), allow(dead_code))] // for control sockets only
+    pub(crate) open_sockets: &'a mut OpenSockets,
     /// Text that is a warning, not an error.
     pub warnings: Vec<String>,
 }
@@ -164,7 +166,20 @@ pub struct SetUp<'a> {
 pub struct Services {
     /// Handlers to be written, with an empty value, when the process gets a signal.
     pub signals: Vec<(i32, String)>,
+    /// Control sockets, for [`Servers::update`](crate::control::Servers::update).
+    #[cfg(feature = "std")]
+    pub sockets: Vec<crate::control::Request>,
 }
+
+/// The control sockets that graphs have opened, and that may be open still.
+#[cfg(feature = "std")]
+#[derive(Default)]
+pub(crate) struct OpenSockets(Vec<alloc::sync::Weak<crate::control::Socket>>);
+
+/// The control sockets that graphs have opened: none without an operating system.
+#[cfg(not(feature = "std"))]
+#[derive(Default)]
+pub(crate) struct OpenSockets;
 
 impl SetUp<'_> {
     /// Asks that the element's `handler` be written each time the process gets signal `number`.
@@ -177,6 +192,39 @@ impl SetUp<'_> {
         }
         self.services.signals.push((number, alloc::format!("{}.{handler}", self.name)));
         Ok(())
+    }
+    /// Asks for a control socket. One that an earlier graph has opened there, and that is open
+    /// still, is taken over. A taken address is tried again later if the options say so.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    #[cfg(feature = "std")]
+    pub fn control_socket(
+        &mut self,
+        address: crate::control::Address,
+        options: crate::control::Options,
+    ) -> Result<alloc::sync::Arc<crate::control::Socket>, String> {
+        use crate::control::{Request, Socket};
+        self.open_sockets.0.retain(|s| s.strong_count() > 0);
+        let taken =
+            |s: &alloc::sync::Arc<Socket>| self.services.sockets.iter().any(|r| alloc::sync::Arc::ptr_eq(&r.socket, s));
+        let found = self.open_sockets.0.iter().filter_map(|s| s.upgrade());
+        let open = found.into_iter().find(|s| *s.address() == address && !taken(s));
+        let socket = open.unwrap_or_else(|| alloc::sync::Arc::new(Socket::new(address)));
+        if let Err(why) = socket.bind() {
+            if options.retries == 0 {
+                return Err(why);
+            }
+            if options.retry_warnings {
+                self.warnings.push(crate::control::server::tries_left(&why, options.retries));
+            }
+        }
+        let weak = alloc::sync::Arc::downgrade(&socket);
+        if !self.open_sockets.0.iter().any(|s| s.ptr_eq(&weak)) {
+            self.open_sockets.0.push(weak);
+        }
+        self.services.sockets.push(Request { socket: socket.clone(), options });
+        Ok(socket)
     }
     /// The element's name.
     pub fn name(&self) -> &str {

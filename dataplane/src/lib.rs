@@ -14,6 +14,8 @@ pub mod args;
 pub mod batch;
 pub mod clock;
 pub mod context;
+#[cfg(feature = "std")]
+pub mod control;
 pub mod count;
 pub mod element;
 pub mod engine;

@@ -31,7 +31,7 @@ pub fn number(text: &str) -> Option<i32> {
 pub fn send(pid: i32, number: i32) -> std::io::Result<()> {
     use rustix::process::{Pid, Signal, kill_process, test_kill_process};
     let invalid = || std::io::Error::from(rustix::io::Errno::INVAL);
-    let pid = Pid::from_raw(pid).filter(|_| pid > 0).ok_or_else(invalid)?;
+    let pid = Some(pid).filter(|p| *p > 0).and_then(Pid::from_raw).ok_or_else(invalid)?;
     match number {
         0 => test_kill_process(pid)?,
         n => kill_process(pid, Signal::from_named_raw(n).ok_or_else(invalid)?)?,

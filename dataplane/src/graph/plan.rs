@@ -5,7 +5,7 @@ use super::{Edge, GraphCounts, Node, Plan, Topology, notify};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element, Table};
-use crate::env::{Env, GraphWide, PortTable, Services, SetUp};
+use crate::env::{Env, GraphWide, OpenSockets, PortTable, Services, SetUp};
 use crate::handler::HandlerError;
 use crate::info::{Flow, Info};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
@@ -25,6 +25,7 @@ pub struct Builder {
     table: Table,
     ports: PortTable,
     open: Vec<PortId>,
+    open_sockets: OpenSockets,
     /// Time will be simulated.
     pub simulated: bool,
     /// The driver delivers signals to the elements that ask for them.
@@ -60,6 +61,7 @@ impl Builder {
             table,
             ports: PortTable::default(),
             open: Vec::new(),
+            open_sockets: OpenSockets::default(),
             simulated: false,
             signals: false,
             names: NameDb::new(),
@@ -223,6 +225,7 @@ impl Builder {
                 handler_exists: &handler_exists,
                 signals: self.signals,
                 services: &mut plan.services,
+                open_sockets: &mut self.open_sockets,
                 warnings: Vec::new(),
             };
             if let Err(why) = element.set_up(&mut cx) {

@@ -2,7 +2,7 @@
 //! when the driver stops.
 //!
 //! Reading order: this file (arguments and handlers), `parse` (instructions), `run` (frames, and
-//! how instructions are done), `calls` (what a script asks others), `expand` (substitution),
+//! how instructions are done), `start` (what starts them), `calls` (what a script asks others), `expand` (substitution),
 //! `functions` and `format` (what scripts compute with), `files`.
 mod calls;
 mod expand;
@@ -11,6 +11,7 @@ mod format;
 mod functions;
 mod parse;
 mod run;
+mod start;
 
 use alloc::string::String;
 use alloc::vec::Vec;

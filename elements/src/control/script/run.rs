@@ -9,7 +9,7 @@ use super::parse::{End, Insn, Program, Redirect, Target, Text};
 use super::{Kind, files};
 use alloc::collections::VecDeque;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use sluice_dataplane::args::{FromArg, Interval, NameDb, parse_int, unquote_text};
@@ -89,25 +89,26 @@ enum Flow {
 /// The state of a script.
 pub(super) struct Runner {
     pub(super) program: Arc<Program>,
-    kind: Kind,
+    pub(super) kind: Kind,
     pub(super) vars: Vec<(String, String)>,
     /// Where it goes on.
-    pos: usize,
+    pub(super) pos: usize,
     /// Steps that each `pause` has seen.
     pub(super) waits: Vec<u32>,
     /// The first step is still to be taken.
-    fresh: bool,
+    pub(super) fresh: bool,
     pub(super) status: i32,
     pub(super) frames: Vec<Frame>,
     /// The driver's request to stop stands.
-    stops: bool,
+    pub(super) stops: bool,
     /// Packets whose turn has not come, by input.
-    waiting: VecDeque<(usize, Packet)>,
+    pub(super) waiting: VecDeque<(usize, Packet)>,
     /// Packets for a pull output.
-    ready: VecDeque<Packet>,
+    pub(super) ready: VecDeque<Packet>,
 }
 
-fn frame(cause: Cause) -> Frame {
+/// A frame at the start of the script.
+pub(super) fn frame(cause: Cause) -> Frame {
     Frame {
         cause,
         pos: 0,
@@ -146,135 +147,8 @@ impl Runner {
         }
     }
 
-    // --- what starts a script ---
-
-    pub(super) fn start(&mut self, cx: &mut Context<'_>) {
-        self.begin(cx, frame(Cause::Init));
-    }
-
-    /// After the variables have their first values.
-    fn launch(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.kind, Kind::Active | Kind::Driver) {
-            return;
-        }
-        match self.program.insns.first() {
-            Some(Insn::Initial) => {
-                self.fresh = true;
-                let now = cx.recent();
-                cx.timer_at(now);
-            }
-            Some(Insn::WaitTime(_)) => self.begin(cx, frame(Cause::Timer)),
-            _ => {}
-        }
-    }
-
-    pub(super) fn timer(&mut self, cx: &mut Context<'_>) {
-        if matches!(self.program.insns.get(self.pos), Some(Insn::Initial | Insn::WaitTime(_))) {
-            self.begin(cx, Frame { pos: self.pos, left: 1, ..frame(Cause::Timer) });
-        }
-    }
-
-    /// Whether the driver goes on.
-    pub(super) fn driver_stops(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.kind != Kind::Driver {
-            return false;
-        }
-        self.stops = false;
-        self.begin(cx, Frame { pos: self.pos, left: 1, ..frame(Cause::Driver) });
-        !self.stops
-    }
-
-    /// The `run` handler, and any handler of a PROXY script.
-    pub(super) fn run(&mut self, cx: &mut Context<'_>, handler: &str, args: &str, write: bool) -> Outcome {
-        let (handler, args) = (handler.to_string(), args.to_string());
-        if self.frames.is_empty() {
-            cx.clear_timer();
-        }
-        self.go(cx, Frame { args, handler, write, ..frame(Cause::Handler) })
-    }
-
-    /// The `step` handler.
-    pub(super) fn step(&mut self, cx: &mut Context<'_>, text: &str) -> Outcome {
-        let steps = match text.trim() {
-            "" | "router" => 1,
-            n => match parse_int::<u32>(n) {
-                Ok(n) => n,
-                Err(_) => return Outcome::Done(Err("syntax error".into())),
-            },
-        };
-        match self.frames.last_mut() {
-            // It runs: the steps are taken as soon as it waits.
-            Some(f) => f.left = f.left.saturating_add(steps.into()),
-            None => {
-                let (pos, left) = (self.pos, steps.into());
-                return self.go(cx, Frame { pos, left, handler: "step".into(), write: true, ..frame(Cause::Handler) });
-            }
-        }
-        Outcome::Done(Ok(String::new()))
-    }
-
-    /// The `goto` handler.
-    pub(super) fn goto(&mut self, cx: &mut Context<'_>, label: &str) -> Outcome {
-        let Some(Target::At(to)) = self.program.find_label(label.trim()) else {
-            return Outcome::Done(Err("jump to nonexistent label".into()));
-        };
-        self.waits.iter_mut().skip(to).for_each(|w| *w = 0);
-        match self.frames.last_mut() {
-            Some(f) => (f.pos, f.moved) = (to, true),
-            None => {
-                cx.clear_timer();
-                return self.go(cx, Frame { pos: to, handler: "goto".into(), write: true, ..frame(Cause::Handler) });
-            }
-        }
-        Outcome::Done(Ok(String::new()))
-    }
-
-    /// Packets came in through `input`.
-    pub(super) fn packet(&mut self, cx: &mut Context<'_>, input: usize, p: Packet) {
-        self.waiting.push_back((input, p));
-        self.next_packet(cx);
-    }
-
-    fn next_packet(&mut self, cx: &mut Context<'_>) {
-        if self.frames.is_empty()
-            && let Some(f) = self.packet_frame()
-        {
-            self.begin(cx, f);
-        }
-    }
-
-    fn packet_frame(&mut self) -> Option<Frame> {
-        let input = self.waiting.front()?.0;
-        self.set_variable("input", input.to_string());
-        Some(frame(Cause::Packet))
-    }
-
-    /// A packet for the pull output.
-    pub(super) fn ready(&mut self) -> Option<Packet> {
-        self.ready.pop_front()
-    }
-
-    /// Whether a packet's script waits for an answer.
-    pub(super) fn is_busy(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
-    pub(super) fn held(&self) -> usize {
-        self.waiting.len() + self.ready.len()
-    }
-
-    pub(super) fn take_packets(&mut self, old: &mut Runner) {
-        self.ready.append(&mut old.ready);
-    }
-
-    pub(super) fn release(&mut self) -> Option<Packet> {
-        self.ready.pop_front().or_else(|| self.waiting.pop_front().map(|p| p.1))
-    }
-
-    // --- running ---
-
     /// Runs a frame that nobody waits for.
-    fn begin(&mut self, cx: &mut Context<'_>, f: Frame) {
+    pub(super) fn begin(&mut self, cx: &mut Context<'_>, f: Frame) {
         if let Outcome::Yield(call) = self.go(cx, f) {
             cx.call(call);
         }
@@ -304,7 +178,7 @@ impl Runner {
         self.go(cx, f)
     }
 
-    fn go(&mut self, cx: &mut Context<'_>, mut f: Frame) -> Outcome {
+    pub(super) fn go(&mut self, cx: &mut Context<'_>, mut f: Frame) -> Outcome {
         let program = self.program.clone();
         loop {
             if f.jumps >= MAX_JUMPS {

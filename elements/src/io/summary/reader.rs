@@ -84,7 +84,8 @@ impl Reader {
             };
             self.line += 1;
             let text = core::mem::take(&mut self.text);
-            let packet = if textual { self.take_line(&String::from_utf8_lossy(&text)) } else { self.take_record(&text) };
+            let packet =
+                if textual { self.take_line(&String::from_utf8_lossy(&text)) } else { self.take_record(&text) };
             self.text = text;
             if packet {
                 self.build.finish(checksums);

@@ -1,0 +1,97 @@
+//! Opens a control socket for other programs.
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use sluice_dataplane::args::{Args, Raw, TcpPort};
+use sluice_dataplane::context::Context;
+use sluice_dataplane::control::{Address, Options, Socket};
+use sluice_dataplane::element::{Configure, Element};
+use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::handler::{HandlerError, Reply};
+use sluice_dataplane::info::{Arg, Handler, Info, State};
+
+/// Longest name that a Unix-domain socket may have, bytes (`sockaddr_un` of Linux).
+const LONGEST_NAME: usize = 107;
+
+/// Opens a control socket for other programs.
+pub struct ControlSocket {
+    address: Address,
+    options: Options,
+    socket: Option<Arc<Socket>>,
+}
+
+impl Configure for ControlSocket {
+    const INFO: &'static Info = &Info {
+        ports: "0/0",
+        state: State::Single,
+        args: &[
+            Arg::required("TYPE", "tcp, unix", "kind of socket"),
+            Arg::required("PORT, FILENAME", "TCP port, file", "where it listens; port 0 lets the system choose"),
+            Arg::keyword("READONLY", "boolean", "false", "handlers cannot be written"),
+            Arg::keyword("VERBOSE", "boolean", "false", "says when connections come and go"),
+            Arg::keyword("LOCALHOST", "boolean", "true", "TCP on 127.0.0.1 only; Click's default is false"),
+            Arg::keyword("RETRIES", "number", "0", "tries again so often, once a second, if the address is taken"),
+            Arg::keyword("RETRY_WARNINGS", "boolean", "true", "says so each time"),
+        ],
+        handlers: &[
+            Handler::read("port", "TCP port that it listens on"),
+            Handler::read("filename", "name of the Unix-domain socket"),
+        ],
+        doc: "Lets other programs read and write handlers, over Click's ControlSocket protocol 1.3. A socket that the next \
+              configuration asks for too stays open, with its connections. Unlike Click's it listens on 127.0.0.1 alone if \
+              nothing else is said. The argument PROXY is refused.",
+        example: "ControlSocket(tcp, 7777, READONLY true);",
+        see: &["Script"],
+        ..Info::new("ControlSocket", "control", "opens a control socket for other programs")
+    };
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
+        let kind: String = args.required("TYPE");
+        let read_only = args.keyword("READONLY", false);
+        let verbose = args.keyword("VERBOSE", false);
+        let local = args.keyword("LOCALHOST", true);
+        let retries = args.keyword("RETRIES", 0i32);
+        let retry_warnings = args.keyword("RETRY_WARNINGS", true);
+        if args.keyword_some::<Raw>("PROXY").is_some() {
+            args.error_in("PROXY", "there are no proxies here");
+        }
+        let address = match &*kind.to_ascii_uppercase() {
+            "TCP" => Address::Tcp { port: args.required::<TcpPort>("PORT").0, local },
+            "UNIX" => {
+                let name: String = args.required("FILENAME");
+                if name.len() > LONGEST_NAME {
+                    args.error("filename too long");
+                }
+                Address::Unix(name)
+            }
+            other => {
+                if !other.is_empty() {
+                    args.error(format!("unknown socket type ‘{other}’"));
+                }
+                args.rest_strings();
+                Address::Unix(String::new())
+            }
+        };
+        let name = format!("{} :: ControlSocket", env.name());
+        let retries = u32::try_from(retries).unwrap_or(0);
+        let options = Options { name, read_only, verbose, retries, retry_warnings };
+        ControlSocket { address, options, socket: None }
+    }
+}
+
+impl Element for ControlSocket {
+    fn set_up(&mut self, cx: &mut SetUp<'_>) -> Result<(), String> {
+        self.socket = Some(cx.control_socket(self.address.clone(), self.options.clone())?);
+        Ok(())
+    }
+    fn read(&mut self, _cx: &mut Context<'_>, handler: &str, _parameter: &str) -> Reply {
+        match (handler, &self.address) {
+            ("port", Address::Tcp { .. }) => {
+                let port = self.socket.as_ref().and_then(|s| s.port());
+                Ok(port.map_or(String::new(), |p| format!("{p}")))
+            }
+            ("filename", Address::Unix(name)) => Ok(name.clone()),
+            ("port" | "filename", _) => Ok(String::new()),
+            _ => Err(HandlerError::NoHandler(handler.into())),
+        }
+    }
+}
