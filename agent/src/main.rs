@@ -31,6 +31,7 @@ enum Command {
     Click(cmd::click::Args),
     Elements(cmd::elements::Args),
     Graph(cmd::graph::Args),
+    Trace(cmd::trace::Args),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Click(args) => cmd::click::main(args),
         Command::Elements(args) => cmd::elements::main(args),
         Command::Graph(args) => cmd::graph::main(args),
+        Command::Trace(args) => cmd::trace::main(args),
     };
     result.unwrap_or_else(|e| {
         eprintln!("sluice: {e:#}");

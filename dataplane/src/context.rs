@@ -214,21 +214,23 @@ impl Context<'_> {
         matches!(self.core.rx.get(port.0 as usize), Some(Some(slot)) if slot.is_exhausted())
     }
     /// Sends packets through a port. Those that it has no room for stay in `batch`; those that it
-    /// refuses are counted drops.
-    pub fn transmit(&mut self, port: PortId, batch: &mut Batch) {
+    /// refuses are counted drops. Says how many were sent.
+    pub fn transmit(&mut self, port: PortId, batch: &mut Batch) -> usize {
         let core = &mut *self.core;
         let Some(Some(slot)) = core.tx.get_mut(port.0 as usize) else {
-            return self.drop_all(batch, Reason::PortDown);
+            self.drop_all(batch, Reason::PortDown);
+            return 0;
         };
-        let PortObject::Tx(device) = &mut slot.object else { return };
+        let PortObject::Tx(device) = &mut slot.object else { return 0 };
         let counts = &core.topo.counts.nodes[self.id];
-        let (packets, mut done) = (batch.as_slice(), 0);
+        let (packets, mut done, mut gone) = (batch.as_slice(), 0, 0);
         slot.blocked = false;
         while done < packets.len() {
             match device.transmit(&packets[done..]) {
                 Sent::Some(n) => {
                     let sent = &packets[done..(done + n.max(1)).min(packets.len())];
                     done += sent.len();
+                    gone += sent.len();
                     counts.transmitted.add(sent.len() as u64);
                     slot.counters.packets.add(sent.len() as u64);
                     slot.counters.bytes.add(sent.iter().map(|p| p.len() as u64).sum());
@@ -256,6 +258,7 @@ impl Context<'_> {
         } else {
             batch.drain_first(done).for_each(|p| core.cache.free(p));
         }
+        gone
     }
     /// Drops a whole batch for one reason.
     #[cold]

@@ -27,7 +27,6 @@ pub mod shaping;
 pub mod sources;
 pub mod switching;
 mod table;
-mod timestamp;
 pub mod vlan;
 
 pub use table::TABLE;

@@ -49,6 +49,8 @@ const CLASSES: &[Class] = &[
     #[cfg(feature = "std")]
     Class::of::<io::from_device::FromDevice>(),
     #[cfg(feature = "std")]
+    Class::of::<io::from_dump::FromDump>(),
+    #[cfg(feature = "std")]
     Class::of::<io::from_ip_summary_dump::FromIPSummaryDump>(),
     Class::of::<ip::get_ip_address::GetIPAddress>(),
     Class::of::<switching::hash_switch::HashSwitch>(),
@@ -128,6 +130,8 @@ const CLASSES: &[Class] = &[
     Class::of::<queues::timed_unqueue::TimedUnqueue>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_device::ToDevice>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::to_dump::ToDump>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_ip_summary_dump::ToIPSummaryDump>(),
     Class::of::<bytes::truncate::Truncate>(),

@@ -6,6 +6,7 @@
 //! - `-- in NAME`: packets (see `common/frames.rs`) that the element `NAME` sends, a line each;
 //! - `-- out NAME`: packets that must arrive at the element `NAME`, in order; annotations are
 //!   compared only where a line names them;
+//! - `-- receive DEVICE`, `-- transmit DEVICE`: the same for devices, which are ports in memory;
 //! - `-- stdout`, `-- stderr`: what must be printed, exactly;
 //! - `-- read`: `element.handler = value` (`\n` for line ends) after the run;
 //! - `-- write`: `element.handler value`, before the run;
@@ -53,11 +54,14 @@ fn run(file: &Path, text: &str) {
     let all = sections(text);
     let has = |kind: &str| all.iter().any(|s| s.kind == kind);
     for s in &all {
-        let known = ["config", "in", "out", "stdout", "stderr", "read", "write", "drops", "error", "burst"];
+        let known = [
+            "config", "in", "out", "receive", "transmit", "stdout", "stderr", "read", "write", "drops", "error",
+            "burst",
+        ];
         assert!(known.contains(&s.kind), "unknown section `-- {}`", s.kind);
     }
     assert!(
-        ["out", "stdout", "stderr", "read", "drops", "error"].iter().any(|k| has(k)),
+        ["out", "transmit", "stdout", "stderr", "read", "drops", "error"].iter().any(|k| has(k)),
         "{}: a case must expect something",
         file.display()
     );
@@ -82,7 +86,11 @@ fn run(file: &Path, text: &str) {
     }
     let fixed = all.iter().find(|s| s.kind == "burst").map(|s| s.name.parse().expect("a burst"));
     for burst in fixed.map_or(vec![1, 32], |b| vec![b]) {
-        let mut b = Bench::new(&config, burst);
+        let mut b = Bench::empty(burst, 4096);
+        for s in all.iter().filter(|s| s.kind == "receive") {
+            b.arriving.insert(s.name.into(), s.lines().map(|l| frames::parse(l).bytes).collect());
+        }
+        b.load(&config);
         for line in all.iter().filter(|s| s.kind == "write").flat_map(Section::lines) {
             let (path, value) = line.split_once(' ').unwrap_or((line, ""));
             b.write(path, value).unwrap_or_else(|e| panic!("write {line}: {e}"));
@@ -116,6 +124,11 @@ fn expect(b: &mut Bench, s: &Section<'_>, burst: usize) {
                 }
             }
             assert_eq!(seen.len(), want.len(), "{}: more packets than expected (burst {burst}): {seen:#?}", s.name);
+        }
+        "transmit" => {
+            let sent = b.sent.get(s.name).unwrap_or_else(|| panic!("nothing sends through {}", s.name));
+            let want: Vec<Vec<u8>> = s.lines().map(|l| frames::parse(l).bytes).collect();
+            assert_eq!(*sent.lock().expect("frames"), want, "{} (burst {burst})", s.name);
         }
         "stdout" => assert_eq!(b.printed(Stream::Out), s.body, "standard output (burst {burst})"),
         "stderr" => assert_eq!(b.printed(Stream::Err), s.body, "standard error (burst {burst})"),

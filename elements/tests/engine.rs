@@ -9,6 +9,12 @@ fn number(b: &mut Bench, path: &str) -> u64 {
     text.trim().parse().unwrap_or_else(|_| panic!("{path}: {text}"))
 }
 
+fn rounds(b: &mut Bench, n: usize) {
+    for _ in 0..n {
+        b.engine.round();
+    }
+}
+
 /// An annotation of each packet that a TestOut has seen.
 fn seen(b: &mut Bench, out: &str, annotation: &str) -> Vec<u64> {
     let text = b.read(&format!("{out}.seen")).expect("seen");
@@ -185,10 +191,10 @@ fn timers_wake_a_sleeping_pull_path() {
 fn tickets_are_shares_of_the_turns() {
     let mut b = Bench::new("a :: InfiniteSource -> da :: Discard; b :: InfiniteSource -> db :: Discard;", 32);
     b.write("a.tickets", "2048").expect("write");
-    (0..100).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 100);
     assert_eq!((number(&mut b, "da.count"), number(&mut b, "db.count")), (200, 100));
     b.write("b.tickets", "512").expect("write");
-    (0..100).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 100);
     assert_eq!((number(&mut b, "da.count"), number(&mut b, "db.count")), (400, 150));
 }
 
@@ -196,7 +202,7 @@ fn tickets_are_shares_of_the_turns() {
 fn a_swap_to_a_broken_configuration_changes_nothing() {
     let good = "s :: InfiniteSource -> q :: Queue(10) -> u :: Unqueue(2) -> c :: Counter -> Discard;";
     let mut b = Bench::new(good, 4);
-    (0..10).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 10);
     let state = |b: &mut Bench| {
         ["config", "c.count", "q.length", "s.count", "q.config"].map(|path| b.read(path).expect("reads"))
     };
@@ -210,7 +216,7 @@ fn a_swap_to_a_broken_configuration_changes_nothing() {
         assert!(b.plan(bad).is_err(), "{bad}");
     }
     assert_eq!(state(&mut b), before);
-    (0..10).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 10);
     assert_ne!(state(&mut b), before, "it runs on");
     b.engine.check(0).expect("adds up");
 }
@@ -228,7 +234,7 @@ fn a_hundred_swaps_under_load_lose_no_packet_and_reorder_none() {
         b.write("s.tickets", "7168").expect("seven turns a round");
         let mut order = Vec::new();
         for n in 0..100 {
-            (0..3).for_each(|_| drop(b.engine.round()));
+            rounds(&mut b, 3);
             order.extend(seen(&mut b, "r", "timestamp"));
             b.load(&graph(if n % 2 == 0 { "Null -> c :: Counter ->" } else { "Paint(3) ->" }));
             b.engine.check(0).expect("adds up");
@@ -249,7 +255,7 @@ fn an_element_with_new_arguments_starts_again() {
          InfiniteSource(LIMIT 3) -> Queue -> p :: PullSwitch(-1) -> u :: Unqueue -> e :: Discard;",
         32,
     );
-    (0..10).for_each(|_| drop(b.engine.round()));
+    rounds(&mut b, 10);
     assert_eq!((number(&mut b, "e.count"), b.read("u.scheduled")), (0, Ok("false".into())));
     b.write("t.config", "1ms, LIMIT 4").expect("config");
     b.write("p.config", "0").expect("config");

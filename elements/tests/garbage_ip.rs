@@ -104,7 +104,7 @@ prop_compose! {
 fn line(p: &Packet) -> String {
     let hex: String = p.bytes.iter().map(|b| format!("{b:02x}")).collect();
     let net = p.net.map_or(String::new(), |n| format!(" net={n}"));
-    format!("hex {hex} | icmp_pointer={} fix_ip_src={}{net}", p.pointer, p.pointer % 2 == 0)
+    format!("hex {hex} | icmp_pointer={} fix_ip_src={}{net}", p.pointer, p.pointer.is_multiple_of(2))
 }
 
 /// Runs one row; time-outs of fragments are reached, endless graphs are not.

@@ -4,3 +4,4 @@ pub(crate) mod click;
 pub(crate) mod elements;
 pub(crate) mod graph;
 pub(crate) mod run;
+pub(crate) mod trace;

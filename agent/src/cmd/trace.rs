@@ -72,6 +72,7 @@ fn is_parameter(text: &str) -> bool {
 
 fn parse_filter(text: &str) -> anyhow::Result<Filter> {
     let compiled = filter::parse_filter(text, &NameDb::new()).map_err(|e| anyhow!("--filter: {e}"))?;
+    let compiled = compiled.starting(filter::Start::Ethernet);
     Ok(Box::new(move |p| compiled.matches(p)))
 }
 
@@ -165,7 +166,8 @@ fn page(number: usize, t: &Traced) -> String {
     );
     let width = t.steps.iter().map(|s| s.element.len() + s.class.len() + 4).max().unwrap_or(0).min(48);
     for s in &t.steps {
-        let name = if s.element.starts_with(s.class) { s.element.clone() } else { format!("{} :: {}", s.element, s.class) };
+        let name =
+            if s.element.starts_with(s.class) { s.element.clone() } else { format!("{} :: {}", s.element, s.class) };
         let input = s.input.map_or("      ".to_string(), |i| format!("in [{i}]"));
         out += &format!("  {name:<width$}  {input}  {:<24}{}\n", ending(s), changes(s));
     }

@@ -138,6 +138,14 @@ impl<'a> Args<'a> {
         texts.iter().filter_map(|t| self.read(name, t)).collect()
     }
 
+    /// Forgets the arguments that are taken, so that the others count as if those had not been there:
+    /// positional arguments may then follow keywords (`TABLE t, 10.0.0.1`). For elements that Click
+    /// lets read their keywords first.
+    pub fn consume(&mut self) {
+        self.args.retain(Arg::free);
+        self.first_free = 0;
+    }
+
     /// Accepts a keyword and throws its value away.
     pub fn ignore(&mut self, name: &'static str) {
         self.asked.push((name, Asked::Keyword));

@@ -8,7 +8,7 @@ const UDP: u8 = 2;
 const BOTH: u8 = TCP | UDP;
 
 /// Common services, by name (IANA Service Name and Transport Protocol Port Number Registry).
-static SERVICES: [(&str, u16, u8); 62] = [
+static SERVICES: [(&str, u16, u8); 65] = [
     ("auth", 113, TCP),
     ("bgp", 179, TCP),
     ("bootpc", 68, UDP),
@@ -16,6 +16,7 @@ static SERVICES: [(&str, u16, u8); 62] = [
     ("chargen", 19, BOTH),
     ("daytime", 13, BOTH),
     ("discard", 9, BOTH),
+    ("dns", 53, BOTH),
     ("domain", 53, BOTH),
     ("echo", 7, BOTH),
     ("finger", 79, TCP),
@@ -30,6 +31,7 @@ static SERVICES: [(&str, u16, u8); 62] = [
     ("https", 443, BOTH),
     ("imap", 143, TCP),
     ("imap2", 143, TCP),
+    ("imap3", 220, BOTH),
     ("imaps", 993, TCP),
     ("ipsec-nat-t", 4500, UDP),
     ("irc", 194, TCP),
@@ -55,6 +57,7 @@ static SERVICES: [(&str, u16, u8); 62] = [
     ("radius", 1812, UDP),
     ("radius-acct", 1813, UDP),
     ("rip", 520, UDP),
+    ("route", 520, UDP),
     ("rtsp", 554, BOTH),
     ("sip", 5060, BOTH),
     ("sip-tls", 5061, TCP),

@@ -335,3 +335,13 @@ proptest! {
         prop_assert!(get::<Interval>(&digits).is_ok());
     }
 }
+
+#[test]
+fn positions_may_follow_keywords_that_were_consumed() {
+    let names = NameDb::new();
+    let mut args = Args::new("TABLE t, 5, LIMIT 3, 6", &names);
+    assert_eq!((args.keyword("LIMIT", 0u32), args.keyword("TABLE", Word::default()).0.as_str()), (3, "t"));
+    args.consume();
+    assert_eq!((args.left(), args.required::<u32>("A"), args.required::<u32>("B")), (2, 5, 6));
+    assert_eq!(args.finish(), Ok(()));
+}

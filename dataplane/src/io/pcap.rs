@@ -48,7 +48,8 @@ impl<R: Read> Reader<R> {
         self.snap_len
     }
 
-    pub(super) fn position(&self) -> u64 {
+    /// Bytes from the start of the file to what will be read next.
+    pub fn position(&self) -> u64 {
         self.source.position()
     }
 

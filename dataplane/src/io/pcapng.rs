@@ -60,7 +60,8 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
-    pub(super) fn position(&self) -> u64 {
+    /// Bytes from the start of the file to what will be read next.
+    pub fn position(&self) -> u64 {
         self.source.position()
     }
 

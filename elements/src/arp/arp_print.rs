@@ -1,5 +1,5 @@
 //! Prints ARP messages as tcpdump does.
-use crate::timestamp::Seconds;
+use crate::print::time::Seconds;
 use alloc::format;
 use alloc::string::String;
 use sluice_dataplane::args::{Args, FromArg};

@@ -93,6 +93,7 @@ impl Configure for ARPQuerier {
         let poll = args.keyword("POLL_TIMEOUT", Interval(60_000_000_000)).0.div_ceil(1_000_000);
         let broadcast = args.keyword_some("BROADCAST");
         let broadcast_poll = args.keyword("BROADCAST_POLL", false);
+        args.consume();
         let (ip, ether) = addresses(args);
         let table = name.as_ref().and_then(|name| {
             let shared = env.shared_of(&name.0, "ARPTable");

@@ -3,7 +3,7 @@
 //! Invariants: `ages` holds each entry once, under the entry's `age`, oldest first; `packets` is the
 //! number of packets in all entries. Times are milliseconds since the epoch, the resolution at which
 //! Click orders entries.
-use crate::timestamp::Seconds;
+use crate::print::time::Seconds;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;

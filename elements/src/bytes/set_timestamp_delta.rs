@@ -1,5 +1,5 @@
 //! Makes timestamps relative.
-use crate::timestamp::Seconds;
+use crate::print::time::Seconds;
 use alloc::format;
 use core::any::Any;
 use sluice_dataplane::args::Args;

@@ -1,5 +1,5 @@
 //! Notes the first and the last timestamp.
-use crate::timestamp::Seconds;
+use crate::print::time::Seconds;
 use alloc::format;
 use core::any::Any;
 use sluice_dataplane::args::Args;

@@ -66,23 +66,22 @@ impl Configure for PokeHandlers {
 impl PokeHandlers {
     /// Goes on to the next wait, or the next answer.
     fn go(&mut self, cx: &mut Context<'_>) {
-        while let Some(step) = self.steps.get(self.pos) {
-            self.pos += 1;
-            match step {
-                Step::Wait(t) => {
-                    let at = cx.recent().saturating_add(*t);
-                    return cx.timer_at(at);
-                }
-                Step::Write(call) => return cx.call(call.clone()),
-                Step::Quit => {
-                    self.pos = self.steps.len();
-                    return cx.stop_driver();
-                }
-                Step::Loop => {
-                    self.pos = 0;
-                    let at = cx.recent().saturating_add(LEAST);
-                    return cx.timer_at(at);
-                }
+        let Some(step) = self.steps.get(self.pos) else { return };
+        self.pos += 1;
+        match step {
+            Step::Wait(t) => {
+                let at = cx.recent().saturating_add(*t);
+                cx.timer_at(at);
+            }
+            Step::Write(call) => cx.call(call.clone()),
+            Step::Quit => {
+                self.pos = self.steps.len();
+                cx.stop_driver();
+            }
+            Step::Loop => {
+                self.pos = 0;
+                let at = cx.recent().saturating_add(LEAST);
+                cx.timer_at(at);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Sends echo requests and measures the replies, as ping does (RFC 792).
 use super::icmp_ping_encap::Request;
+use super::replies::{Replies, milliseconds, seconds};
 use crate::ip::header;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::net::Ipv4Addr;
@@ -38,79 +38,6 @@ pub struct ICMPPingSource {
     due: Option<u64>,
     /// There with an input alone.
     replies: Option<Replies>,
-}
-
-/// What is known about the replies.
-struct Replies {
-    /// When each sequence number was sent last, nanoseconds since the epoch; 0: never.
-    sent: Vec<u64>,
-    /// Which of them were answered.
-    answered: Vec<bool>,
-    received: u64,
-    duplicates: u64,
-    /// Round trips, microseconds.
-    min: u64,
-    max: u64,
-    sum: u64,
-    squares: u128,
-}
-
-impl Replies {
-    fn new() -> Replies {
-        let (sent, answered) = (vec![0; 1 << 16], vec![false; 1 << 16]);
-        Replies { sent, answered, received: 0, duplicates: 0, min: 0, max: 0, sum: 0, squares: 0 }
-    }
-
-    /// Notes a reply that came at `now`; the round trip in microseconds, unless nothing was sent under that number.
-    fn note(&mut self, sequence: u16, now: u64) -> Option<u64> {
-        let at = usize::from(sequence);
-        let sent = *self.sent.get(at).filter(|&&t| t != 0)?;
-        let trip = now.saturating_sub(sent) / 1000;
-        if let Some(answered) = self.answered.get_mut(at) {
-            self.duplicates += u64::from(*answered);
-            *answered = true;
-        }
-        self.min = if self.received == 0 { trip } else { self.min.min(trip) };
-        self.max = self.max.max(trip);
-        self.sum = self.sum.saturating_add(trip);
-        self.squares = self.squares.saturating_add(u128::from(trip) * u128::from(trip));
-        self.received += 1;
-        Some(trip)
-    }
-
-    /// Microseconds.
-    fn average(&self) -> u64 {
-        self.sum / self.received.max(1)
-    }
-
-    fn summary(&self, count: u64) -> String {
-        let answered = self.received - self.duplicates;
-        let mut text = format!("{count} packets transmitted, {answered} received");
-        if self.duplicates > 0 {
-            text += &format!(", +{} duplicates", self.duplicates);
-        }
-        if count > 0 {
-            text += &format!(", {}% packet loss\n", count.saturating_sub(answered) * 100 / count);
-        }
-        if self.received > 0 {
-            let average = self.average();
-            let variance = (self.squares / u128::from(self.received)).saturating_sub(u128::from(average).pow(2));
-            let all = [self.min, average, self.max, variance.isqrt() as u64].map(milliseconds);
-            text += &format!("rtt min/avg/max/mdev = {}\n", all.join("/"));
-        }
-        text
-    }
-}
-
-/// Microseconds as milliseconds with three decimals.
-fn milliseconds(us: u64) -> String {
-    format!("{}.{:03}", us / 1000, us % 1000)
-}
-
-/// Microseconds as seconds, without zeros at the end.
-fn seconds(us: u64) -> String {
-    let text = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
-    text.trim_end_matches('0').trim_end_matches('.').into()
 }
 
 impl Configure for ICMPPingSource {
@@ -182,8 +109,7 @@ impl ICMPPingSource {
         p.set_timestamp(now);
         self.count += 1;
         if let Some(replies) = &mut self.replies {
-            replies.sent[usize::from(sequence)] = now;
-            replies.answered[usize::from(sequence)] = false;
+            replies.sent(sequence, now);
         }
         Some(p)
     }

@@ -4,4 +4,5 @@ pub mod icmp_error;
 pub mod icmp_ping_encap;
 pub mod icmp_ping_responder;
 pub mod icmp_ping_source;
+mod replies;
 mod source_route;

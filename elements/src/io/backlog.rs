@@ -20,9 +20,7 @@ impl Backlog {
     }
 
     fn send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
-        let had = batch.len();
-        cx.transmit(self.port, batch);
-        self.sent += (had - batch.len()) as u64;
+        self.sent += cx.transmit(self.port, batch) as u64;
     }
 
     /// Pushed packets: what the port does not take at once is dropped, as a wire would.

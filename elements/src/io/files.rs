@@ -87,28 +87,18 @@ impl OutFile {
     ///
     /// # Errors
     /// For the first failure what to tell the user, afterwards `None`: nothing is written any more.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Option<String>> {
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), Option<String>> {
         if self.failed {
             return Err(None);
         }
-        let done = match &mut self.sink {
-            Sink::Closed => Err(io::Error::other("not open")),
-            Sink::File(f) => f.write_all(bytes),
-            Sink::Stdout(f) => f.write_all(bytes),
-        };
-        done.map_err(|e| self.fail(&e))
+        self.write_all(bytes).map_err(|e| self.fail(&e))
     }
     /// Hands everything written so far to the system.
     ///
     /// # Errors
-    /// As for [`write`](Self::write).
-    pub fn flush(&mut self) -> Result<(), Option<String>> {
-        let done = match &mut self.sink {
-            Sink::Closed => Ok(()),
-            Sink::File(f) => f.flush(),
-            Sink::Stdout(f) => f.flush(),
-        };
-        done.map_err(|e| self.fail(&e))
+    /// As for [`put`](Self::put).
+    pub fn sync(&mut self) -> Result<(), Option<String>> {
+        Write::flush(self).map_err(|e| self.fail(&e))
     }
     fn fail(&mut self, e: &io::Error) -> Option<String> {
         // What is buffered cannot be written either: let go of it, or dropping the buffer tries again.
@@ -116,5 +106,23 @@ impl OutFile {
             let _ = f.into_parts();
         }
         (!core::mem::replace(&mut self.failed, true)).then(|| format!("{}: {}", self.name(), reason(e)))
+    }
+}
+
+/// The bare file: whoever writes it this way looks after failures.
+impl Write for OutFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Sink::Closed => Err(io::Error::other("not open")),
+            Sink::File(f) => f.write(bytes),
+            Sink::Stdout(f) => f.write(bytes),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Closed => Ok(()),
+            Sink::File(f) => f.flush(),
+            Sink::Stdout(f) => f.flush(),
+        }
     }
 }

@@ -146,7 +146,7 @@ impl ToIPSummaryDump {
             cx.print(Stream::Out, &self.line);
             return true;
         }
-        let done = self.file.write(self.line.as_bytes());
+        let done = self.file.put(self.line.as_bytes());
         self.report(cx, done)
     }
 
@@ -194,7 +194,7 @@ impl ToIPSummaryDump {
                 let head = (note.len() as u32 + 4) | TEXTUAL;
                 self.record.splice(0..0, head.to_be_bytes().into_iter().chain(note.bytes()));
             }
-            let done = self.file.write(&self.record);
+            let done = self.file.put(&self.record);
             return self.report(cx, done);
         }
         for (i, field) in self.fields.iter().enumerate() {
@@ -246,7 +246,7 @@ impl Element for ToIPSummaryDump {
         }
     }
     fn write(&mut self, cx: &mut Context<'_>, _handler: &str, _value: &str) -> Result<(), HandlerError> {
-        let done = self.file.flush();
+        let done = self.file.sync();
         self.report(cx, done);
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! Puts fragments together (RFC 791 section 3.2, by the hole lists of RFC 815).
 use super::header;
 use alloc::collections::BTreeMap;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::ops::Range;
@@ -44,6 +43,9 @@ struct Parts {
     seen: u64,
 }
 
+/// The hole of a packet of which nothing came (RFC 815 section 3).
+const OPEN: Range<usize> = 0..usize::MAX;
+
 /// Where a fragment belongs.
 struct Place {
     start: usize,
@@ -79,7 +81,7 @@ impl Configure for IPReassembler {
 impl Parts {
     /// Everything is missing.
     fn new(payload: Packet) -> Parts {
-        let holes = vec![0..usize::MAX];
+        let holes = Vec::from([OPEN]);
         Parts { payload, header: [0; ipv4::MAX_LEN], header_len: 0, holes, ended: false, seen: 0 }
     }
 
@@ -297,7 +299,7 @@ mod tests {
         /// The hole list agrees with a map of bytes, whatever comes in whatever order.
         #[test]
         fn holes_are_what_no_fragment_covered(frags in proptest::collection::vec((0usize..32, 1usize..8), 1..24)) {
-            let (mut holes, mut came) = (vec![0..usize::MAX], [false; 64]);
+            let (mut holes, mut came) = (Vec::from([OPEN]), [false; 64]);
             for (start, length) in frags {
                 let place = Place { start, end: start + length, more: true };
                 fill(&mut holes, &place, None);

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::net::Ipv4Addr;
-use sluice_dataplane::args::{Args, FromArg, NameDb, split_words, uncomment};
+use sluice_dataplane::args::{Args, FromArg, NameDb, shift_word};
 use sluice_dataplane::batch::{Batch, Fate};
 use sluice_dataplane::context::{Context, Stream};
 use sluice_dataplane::env::Env;
@@ -151,11 +151,12 @@ impl Router {
 
     /// Carries out all lines, or takes back those before the first that fails.
     fn transaction(&mut self, text: &str, outputs: usize) -> Result<(), HandlerError> {
-        let text = uncomment(text);
         let mut done: Vec<Undo> = Vec::new();
         for line in text.lines() {
-            let Some(command) = split_words(line).first().copied() else { continue };
-            let rest = line.trim_start().strip_prefix(command).unwrap_or_default();
+            let (command, rest) = shift_word(line);
+            if command.is_empty() {
+                continue;
+            }
             let result = if ["add", "set", "remove"].contains(&command) {
                 self.command(command, rest, outputs)
             } else {

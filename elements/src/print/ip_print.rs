@@ -168,7 +168,7 @@ impl IPPrint {
 
     #[cfg(feature = "std")]
     fn print_line(&mut self, cx: &mut Context<'_>) {
-        match self.file.as_mut().map(|f| f.write(self.line.as_bytes())) {
+        match self.file.as_mut().map(|f| f.put(self.line.as_bytes())) {
             None => cx.print(Stream::Err, &self.line),
             Some(Err(Some(why))) => cx.print(Stream::Err, &format!("{}: {why}\n", cx.name())),
             Some(_) => {}

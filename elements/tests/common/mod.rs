@@ -10,8 +10,11 @@ use sluice_dataplane::engine::{Engine, Options};
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::graph::plan::Builder;
 use sluice_dataplane::handler::{Call, Reply};
+use sluice_dataplane::io::memory::{Frames, MemoryRx, MemoryTx};
 use sluice_dataplane::lang::{Diagnostic, render_native};
 use sluice_dataplane::pool::Pool;
+use sluice_dataplane::port::{Direction, PortObject, PortSpec};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// Sluice's classes and the ends of cases.
@@ -30,6 +33,10 @@ pub fn table() -> Table {
 pub struct Bench {
     pub engine: Engine,
     pub builder: Builder,
+    /// Frames that will come through devices, by name; there are no other devices to receive from.
+    pub arriving: HashMap<String, Vec<Vec<u8>>>,
+    /// Frames that were sent through devices: up to 1514 bytes, two at once.
+    pub sent: HashMap<String, Frames>,
     text: Arc<Mutex<[String; 2]>>,
 }
 
@@ -45,13 +52,26 @@ impl Bench {
         let engine = Engine::new(&Pool::new(buffers), options);
         let mut builder = Builder::new(table());
         builder.simulated = true;
-        Bench { engine, builder, text }
+        Bench { engine, builder, arriving: HashMap::new(), sent: HashMap::new(), text }
     }
 
     pub fn plan(&mut self, config: &str) -> Result<Plan, Vec<Diagnostic>> {
         let checked = self.builder.load(config, "config", &[], None)?;
-        let mut refuse = |spec: &sluice_dataplane::port::PortSpec| Err(format!("no device {}", spec.device.name()));
-        Ok(self.builder.prepare(checked, &mut refuse)?.0)
+        let (arriving, sent) = (&mut self.arriving, &mut self.sent);
+        let mut open = |spec: &PortSpec| {
+            let name = spec.device.name();
+            match spec.direction {
+                Direction::Receive => {
+                    let frames = arriving.remove(name).ok_or_else(|| format!("no device {name}"))?;
+                    Ok(PortObject::Rx(Box::new(MemoryRx::new(frames))))
+                }
+                Direction::Transmit => {
+                    let frames = sent.entry(name.to_string()).or_default().clone();
+                    Ok(PortObject::Tx(Box::new(MemoryTx::new(frames).limited(1514, 2))))
+                }
+            }
+        };
+        Ok(self.builder.prepare(checked, &mut open)?.0)
     }
 
     /// Replaces the graph; panics with all errors when the configuration is wrong.

@@ -12,11 +12,12 @@
 use super::expr::{Base, Expr, Test};
 use super::program::{Lookup, Program, Source};
 use super::sets::{Conjunct, Set, add, always, both, covers};
-use super::{MAX_FIELDS, MAX_MEMORY, MAX_RULES};
+use super::{MAX_FIELDS, MAX_MEMORY, MAX_RULES, MAX_WORK};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use hashbrown::{HashMap, HashSet};
 
 /// Alternatives of one rule; beyond, it is interpreted.
@@ -102,6 +103,8 @@ struct Compiler {
     fields: Vec<Field>,
     /// The field of every test.
     of: HashMap<Test, usize>,
+    /// Ranges and alternatives that were handled: bounds the time that compiling takes.
+    work: Cell<usize>,
 }
 
 /// Compiles rules; the first that matches counts.
@@ -112,11 +115,14 @@ pub(super) fn compile(rules: &[Expr]) -> Result<Program, String> {
     if rules.len() > MAX_RULES {
         return Err(format!("{} rules, the limit is {MAX_RULES}", rules.len()));
     }
-    let mut c = Compiler { fields: Vec::new(), of: HashMap::new() };
+    let mut c = Compiler { fields: Vec::new(), of: HashMap::new(), work: Cell::new(0) };
     c.place(rules);
     let mut conjuncts: Vec<(Conjunct, u32)> = Vec::new();
     'rules: for (i, rule) in rules.iter().enumerate() {
         let alternatives = c.alternatives(rule, false).unwrap_or_else(|| vec![c.opaque(rule)]);
+        if c.work.get() > MAX_WORK {
+            return Err(format!("rule {i}: compiling the rules takes more than {MAX_WORK} steps, which is the limit"));
+        }
         for a in alternatives {
             let last = a.is_empty();
             let seen = conjuncts.len() < MAX_COMPARED && conjuncts.iter().any(|(earlier, _)| covers(earlier, &a));
@@ -213,23 +219,27 @@ impl Compiler {
     }
 
     fn union(&self, mut a: Vec<Conjunct>, b: Vec<Conjunct>) -> Option<Vec<Conjunct>> {
-        let highest = |f: usize| self.fields[f].highest();
-        b.into_iter().for_each(|c| add(&mut a, c, &highest));
-        (a.len() <= MAX_ALTERNATIVES).then_some(a)
+        b.into_iter().try_for_each(|c| self.add(&mut a, c))?;
+        Some(a)
     }
 
     fn product(&self, a: &[Conjunct], b: &[Conjunct]) -> Option<Vec<Conjunct>> {
-        let highest = |f: usize| self.fields[f].highest();
         let mut out = Vec::new();
         for (x, y) in a.iter().flat_map(|x| b.iter().map(move |y| (x, y))) {
             if let Some(c) = both(x, y) {
-                add(&mut out, c, &highest);
-            }
-            if out.len() > MAX_ALTERNATIVES {
-                return None;
+                self.add(&mut out, c)?;
             }
         }
         Some(out)
+    }
+
+    /// Adds an alternative; `None` when there are too many, or all of this took too long.
+    fn add(&self, all: &mut Vec<Conjunct>, new: Conjunct) -> Option<()> {
+        let ranges = |c: &Conjunct| c.iter().map(|(_, s)| s.ranges.len()).sum::<usize>();
+        let work = self.work.get() + all.iter().map(ranges).sum::<usize>() + all.len() + 1;
+        self.work.set(work);
+        add(all, new, &|f| self.fields[f].highest());
+        (all.len() <= MAX_ALTERNATIVES && work <= MAX_WORK).then_some(())
     }
 
     fn build(self, conjuncts: Vec<(Conjunct, u32)>, rules: u32) -> Result<Program, String> {

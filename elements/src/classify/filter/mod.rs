@@ -35,6 +35,8 @@ pub const MAX_WORDS: usize = 65_536;
 pub const MAX_DEPTH: usize = 100;
 /// Most different fields that the rules of one element look at.
 pub const MAX_FIELDS: usize = 256;
+/// Most steps that compiling the rules of one element may take, each of some nanoseconds.
+pub const MAX_WORK: usize = 50_000_000;
 /// Most memory that the compiled rules of one element take, bytes.
 pub const MAX_MEMORY: usize = 64 << 20;
 

@@ -51,7 +51,7 @@ impl Lookup {
     }
 
     /// Where the packet's row begins.
-    #[inline]
+    #[inline(always)] // once for each field of each packet, and left out of line otherwise
     fn row(&self, view: &View<'_>) -> u32 {
         let value = match &self.source {
             Source::Bits { base, offset, end, shift, highest } => match view.word(*base, *offset, *end) {
@@ -134,10 +134,23 @@ impl Program {
     pub(super) fn classify(&self, view: &View<'_>) -> usize {
         match self.lookups.len() {
             0 => self.rule.first().map_or(self.rules, |r| *r) as usize,
+            _ if self.words == 1 => self.run_short(view),
             1..=8 => self.run::<8>(view),
             9..=32 => self.run::<32>(view),
             _ => self.run::<{ super::MAX_FIELDS }>(view),
         }
+    }
+
+    /// Rows of one word.
+    fn run_short(&self, view: &View<'_>) -> usize {
+        let mut bits = u64::MAX;
+        for lookup in &self.lookups {
+            bits &= self.rows.get(lookup.row(view) as usize).copied().unwrap_or(0);
+            if bits == 0 {
+                return self.rules as usize;
+            }
+        }
+        self.rule.get(bits.trailing_zeros() as usize).map_or(self.rules, |r| *r) as usize
     }
 
     fn run<const N: usize>(&self, view: &View<'_>) -> usize {

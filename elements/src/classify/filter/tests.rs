@@ -178,6 +178,22 @@ fn memory_is_bounded() {
 }
 
 #[test]
+fn many_values_of_one_field_are_one_alternative() {
+    let hosts = |n: u32| (0..n).map(|i| alloc::format!("10.{}.{}.1", i >> 8, i & 255)).collect::<Vec<_>>().join(" or ");
+    let f = filter(&alloc::format!("src host {}", hosts(2000)));
+    assert_eq!(f.rules.size().1, 1);
+    assert_eq!(f.rules.classify(&View::of_bytes(&ip(1, 2, 6, &[]), None, Some(0))), 0);
+    let ports = (0..500).map(|i| alloc::format!("{}", i * 3)).collect::<Vec<_>>().join(" or ");
+    assert!(filter(&alloc::format!("tcp dst port {ports}")).rules.size().1 <= 3);
+}
+
+#[test]
+fn compiling_is_bounded() {
+    let hosts = (0..12_000u32).map(|i| alloc::format!("10.{}.{}.1", i >> 8, i & 255)).collect::<Vec<_>>().join(" or ");
+    assert!(errors(&alloc::format!("src host {hosts}")).contains("50000000 steps, which is the limit"));
+}
+
+#[test]
 fn unreachable_rules_are_found() {
     let names = NameDb::new();
     let mut report = Report::default();
@@ -279,6 +295,36 @@ fn packet() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
+/// Rules that rarely match, over bytes of both headers: many rows, and more fields than fit the small tables.
+fn rare_rule() -> impl Strategy<Value = String> {
+    let byte = (0u8..40, any::<u8>(), any::<u8>()).prop_map(|(at, v, m)| {
+        let header = if at < 20 { "ip" } else { "transp" };
+        alloc::format!("{header}[{}] & {} = {}", at % 20, m | 1, v & (m | 1))
+    });
+    prop_oneof![
+        (primitive(), byte).prop_map(|(p, b)| alloc::format!("({p}) and {b}")),
+        (0u8..4, 0u8..4, 0u16..6)
+            .prop_map(|(s, d, p)| alloc::format!("src 10.0.0.{s} and dst 10.0.0.{d} and dst port {p}")),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn large_rule_sets_do_what_the_plain_interpreter_does(
+        patterns in prop::collection::vec(rare_rule(), 300..900),
+        packets in prop::collection::vec(packet(), 60),
+    ) {
+        let mut notes = Notes::default();
+        let exprs: Vec<Expr> = patterns.iter().map(|t| parse::parse_text(t, &NameDb::new(), &mut notes)).collect();
+        let rules = Rules::new(exprs).expect("within the limits");
+        for p in &packets {
+            let view = View::of_bytes(p, None, Some(0));
+            prop_assert_eq!(rules.classify(&view), rules.classify_plainly(&view), "{:?}", p);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
@@ -317,4 +363,14 @@ proptest! {
             let _ = f.rules.steps(|_| Some(0));
         }
     }
+}
+
+#[test]
+fn rules_with_too_many_alternatives_are_interpreted() {
+    // Each factor doubles the alternatives: source and destination never merge.
+    let factors = (0..12).map(|i| alloc::format!("(ip[{i}] 69 or transp[{i}] {i} or ip id 7)")).collect::<Vec<_>>();
+    let text = factors.join(" and ");
+    let p = ip(1, 2, 6, &tcp(1, 2, 3));
+    assert!(matches(&text, &p));
+    assert!(!matches(&text.replace("ip id 7", "ip id 8"), &p));
 }

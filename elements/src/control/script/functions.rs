@@ -285,5 +285,5 @@ fn random(cx: &mut Context<'_>, mut rest: &str) -> Result<String, String> {
         _ => return Err("bad N".into()),
     };
     let span = u64::from(high - low) + 1;
-    Ok((u64::from(low) + (u64::from(cx.random()) * span >> 32)).to_string())
+    Ok((u64::from(low) + ((u64::from(cx.random()) * span) >> 32)).to_string())
 }

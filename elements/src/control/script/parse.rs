@@ -6,7 +6,7 @@ use sluice_dataplane::args::{parse_int, shift_word, unquote_text};
 
 /// How a script ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum End {
+pub(super) enum How {
     /// `end`, or the last instruction was passed.
     End,
     /// `exit`.
@@ -23,7 +23,7 @@ pub(super) enum Target {
     /// To an instruction.
     At(usize),
     /// To the end of the script.
-    End(End),
+    End(How),
 }
 
 /// What a text is and what becomes of it.
@@ -70,7 +70,7 @@ pub(super) enum Insn {
     /// `goto`, `loop`: target and condition.
     Goto(Target, String),
     /// `end`, `exit`, `stop`, `error` and its message.
-    End(End, Option<Text>),
+    End(How, Option<Text>),
 }
 
 /// A script, read.
@@ -122,7 +122,7 @@ impl Program {
         if program.insns.is_empty() {
             program.insns.push(if driver { Insn::WaitStep(1) } else { Insn::Initial });
         }
-        program.insns.push(Insn::End(if driver { End::Stop } else { End::End }, None));
+        program.insns.push(Insn::End(if driver { How::Stop } else { How::End }, None));
         if errors.is_empty() { Ok(program) } else { Err(errors) }
     }
 
@@ -172,10 +172,10 @@ impl Program {
             },
             "goto" => Insn::Goto(Target::At(0), shift_word(rest).1.to_string()),
             "loop" => alone(Insn::Goto(Target::At(0), String::new()))?,
-            "end" => alone(Insn::End(End::End, None))?,
-            "exit" => alone(Insn::End(End::Exit, None))?,
-            "stop" => alone(Insn::End(End::Stop, None))?,
-            "error" => Insn::End(End::Error, Some(text(rest))),
+            "end" => alone(Insn::End(How::End, None))?,
+            "exit" => alone(Insn::End(How::Exit, None))?,
+            "stop" => alone(Insn::End(How::Stop, None))?,
+            "error" => Insn::End(How::Error, Some(text(rest))),
             _ => return Err(()),
         })
     }
@@ -189,10 +189,10 @@ impl Program {
         let own = self.insns.iter().position(|i| matches!(i, Insn::Label(l) if l == label));
         own.map(Target::At).or(match label {
             "" | "begin" | "loop" => Some(Target::At(0)),
-            "end" => Some(Target::End(End::End)),
-            "exit" => Some(Target::End(End::Exit)),
-            "stop" => Some(Target::End(End::Stop)),
-            "error" | "errorq" => Some(Target::End(End::Error)),
+            "end" => Some(Target::End(How::End)),
+            "exit" => Some(Target::End(How::Exit)),
+            "stop" => Some(Target::End(How::Stop)),
+            "error" | "errorq" => Some(Target::End(How::Error)),
             _ => None,
         })
     }
@@ -232,7 +232,7 @@ mod tests {
         let p = parse(&["goto b $x", "label a", "loop", "label b", "goto exit"]).expect("good");
         assert_eq!(p.insns[1], Insn::Goto(Target::At(4), "$x".into()));
         assert_eq!(p.insns[3], Insn::Goto(Target::At(0), String::new()));
-        assert_eq!(p.insns[5], Insn::Goto(Target::End(End::Exit), String::new()));
+        assert_eq!(p.insns[5], Insn::Goto(Target::End(How::Exit), String::new()));
     }
 
     #[test]

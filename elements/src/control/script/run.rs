@@ -5,7 +5,7 @@
 //! was looked up so far taken from the frame's log. So no instruction has to be interruptible in the
 //! middle. Suspended frames nest: the last one that asked gets its answer first.
 use super::calls::missing;
-use super::parse::{End, Insn, Program, Redirect, Target, Text};
+use super::parse::{How, Insn, Program, Redirect, Target, Text};
 use super::{Kind, files};
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -44,7 +44,7 @@ enum Ended {
     /// `return`.
     Returned(String),
     /// By an instruction that ends the script.
-    End(End),
+    End(How),
     /// The engine refuses to go on.
     GaveUp(String),
 }
@@ -350,7 +350,7 @@ impl Runner {
         match f.cause {
             Cause::Driver if over && !f.suspended => self.stops = true,
             Cause::Driver if over => cx.stop_driver(),
-            _ if matches!(ended, Ended::End(End::Stop)) => cx.stop_driver(),
+            _ if matches!(ended, Ended::End(How::Stop)) => cx.stop_driver(),
             _ => {}
         }
         let reply = match f.cause {
@@ -380,7 +380,7 @@ impl Runner {
         let errors = core::mem::take(&mut f.errors);
         let value = match ended {
             Ended::GaveUp(why) => return Err(HandlerError::GaveUp(why)),
-            Ended::End(End::Error) => return Err(HandlerError::Failed(errors.join("\n"))),
+            Ended::End(How::Error) => return Err(HandlerError::Failed(errors.join("\n"))),
             Ended::Returned(value) => value,
             _ => String::new(),
         };
@@ -397,7 +397,7 @@ impl Runner {
         let Some((_, p)) = self.waiting.pop_front() else { return };
         let out = match ended {
             Ended::Returned(value) => parse_int::<usize>(value.trim()).ok(),
-            Ended::End(End::End) => Some(0),
+            Ended::End(How::End) => Some(0),
             Ended::GaveUp(why) => {
                 self.report(cx, &mut Frame { headed: f.headed, ..frame(Cause::Packet) }, &why);
                 None
