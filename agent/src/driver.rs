@@ -1,5 +1,6 @@
 //! From a configuration file to a graph on a worker. Nothing is opened before the whole
 //! configuration was found good, and nothing runs before everything was opened.
+use crate::services;
 use anyhow::{Context as _, bail};
 use sluice_dataplane::context::Stream;
 use sluice_dataplane::graph::Plan;
@@ -57,6 +58,8 @@ pub(crate) struct Driver {
     pub(crate) defines: Vec<(String, String)>,
     /// Folders with libraries, a colon between them.
     pub(crate) clickpath: String,
+    /// Arguments of ControlSockets that every configuration gets.
+    pub(crate) listeners: Vec<String>,
 }
 
 impl Driver {
@@ -64,7 +67,7 @@ impl Driver {
         let mut builder = Builder::new(sluice_elements::TABLE);
         builder.names = sluice_dataplane::io::names::of_interfaces();
         let clickpath = std::env::var("CLICKPATH").unwrap_or_default();
-        Driver { builder, opener: Opener::default(), defines, clickpath }
+        Driver { builder, opener: Opener::default(), defines, clickpath, listeners: Vec::new() }
     }
 
     /// Reads a configuration and expands its compounds; arguments and ports are not looked at yet.
@@ -72,12 +75,17 @@ impl Driver {
         let mut libraries = Libraries(&self.clickpath);
         let reader = Reader::new(&sluice_elements::TABLE).libraries(&mut libraries);
         let reader = self.defines.iter().fold(reader, |r, (name, value)| r.define(name, value));
-        reader.read(&source.text, &source.file).into_result()
+        let (mut flat, warnings) = reader.read(&source.text, &source.file).into_result()?;
+        services::add_sockets(&mut flat, &self.listeners);
+        Ok((flat, warnings))
     }
 
     /// Checks a configuration; nothing is opened.
     pub(crate) fn check(&mut self, source: &Source) -> Result<Checked, Vec<Diagnostic>> {
-        self.builder.load(&source.text, &source.file, &self.defines, Some(&mut Libraries(&self.clickpath)))
+        let (flat, warnings) = self.read(source)?;
+        let mut checked = self.builder.check(flat, &source.text)?;
+        checked.warnings.splice(0..0, warnings);
+        Ok(checked)
     }
 
     /// Checks a configuration and opens its ports and files.

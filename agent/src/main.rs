@@ -6,10 +6,10 @@
 mod cmd;
 mod driver;
 mod graph;
-mod listen;
 mod live;
 mod manual;
 mod report;
+mod services;
 mod signals;
 mod tap;
 

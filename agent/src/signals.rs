@@ -1,5 +1,5 @@
-//! Signals: the end, and reading the configuration again.
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+//! The signals that end a command that has no services.
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -10,12 +10,5 @@ pub(crate) fn end_requested() -> std::io::Result<Arc<AtomicBool>> {
         signal_hook::flag::register_conditional_shutdown(signal, 1, flag.clone())?;
         signal_hook::flag::register(signal, flag.clone())?;
     }
-    Ok(flag)
-}
-
-/// A flag that becomes true when the process gets SIGHUP.
-pub(crate) fn reload_requested() -> std::io::Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGHUP, flag.clone())?;
     Ok(flag)
 }

@@ -6,7 +6,7 @@ mod handlers;
 mod options;
 
 use crate::driver::{BUFFERS, Driver, Source, console};
-use crate::{listen, signals};
+use crate::services::Services;
 use anyhow::{Context as _, anyhow};
 use options::{Options, Piece, Request};
 use sluice_dataplane::clock::Clock;
@@ -20,7 +20,6 @@ use sluice_dataplane::time;
 use sluice_dataplane::worker::{Ended, Pace, Worker};
 use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// Between two looks at whether the process should end.
@@ -77,23 +76,23 @@ fn say(text: &str) {
 /// What a configuration becomes, again for each hot swap.
 struct Compiler {
     driver: Driver,
-    listeners: Vec<String>,
+    services: Services,
     warnings: bool,
 }
 
 impl Compiler {
-    /// Checks a configuration and opens what it asks for.
+    /// Checks a configuration and opens what it asks for. Its services are the ones from now on.
     ///
     /// # Errors
     /// What Click prints about it.
-    fn compile(&mut self, source: &Source, retry: &str, quotes: Quotes) -> Result<(Plan, String), String> {
-        let (mut flat, mut warnings) = self.driver.read(source).map_err(|e| self.render(&e, quotes))?;
-        listen::add_to(&mut flat, &self.listeners, retry);
+    fn compile(&mut self, source: &Source, quotes: Quotes) -> Result<(Plan, String), String> {
+        let (flat, mut warnings) = self.driver.read(source).map_err(|e| self.render(&e, quotes))?;
         let checked = self.driver.builder.check(flat, &source.text);
         let ready = checked.and_then(|c| self.driver.builder.prepare(c, &mut |spec| self.driver.opener.open(spec)));
         match ready {
-            Ok((plan, more)) => {
+            Ok((mut plan, more)) => {
                 warnings.extend(more);
+                self.services.adopt(std::mem::take(&mut plan.services)).map_err(|e| format!("{}\n", reason(&e)))?;
                 Ok((plan, self.render(&warnings, quotes)))
             }
             Err(errors) => {
@@ -111,13 +110,14 @@ impl Compiler {
 
 struct Session {
     options: Options,
+    services: Services,
     /// 1 after an error that does not end the run.
     status: i32,
 }
 
 impl Session {
     fn new(options: Options) -> Session {
-        Session { options, status: 0 }
+        Session { options, services: Services::default(), status: 0 }
     }
 
     fn complain(&mut self, why: &str) {
@@ -135,7 +135,7 @@ impl Session {
             }
         };
         let mut compiler = self.compiler();
-        let plan = match compiler.compile(&source, "", quotes()) {
+        let plan = match compiler.compile(&source, quotes()) {
             Ok((plan, warnings)) => {
                 console(Stream::Err, &warnings);
                 plan
@@ -193,7 +193,9 @@ impl Session {
         if let Some(path) = &self.options.clickpath {
             driver.clickpath = path.clone();
         }
-        Compiler { driver, listeners: self.options.listeners.clone(), warnings: self.options.warnings }
+        driver.builder.signals = true;
+        driver.listeners = self.options.listeners.clone();
+        Compiler { driver, services: self.services.clone(), warnings: self.options.warnings }
     }
 
     fn engine(&self) -> Engine {
@@ -220,24 +222,27 @@ impl Session {
     /// Runs the worker until an element stops the driver, a signal comes, or, in simulated time,
     /// nothing can happen any more.
     fn drive(&self, engine: Engine) -> anyhow::Result<Ended> {
-        let end = signals::end_requested()?;
         let cores = affinity::allowed_cores().unwrap_or_default();
         let core = cores.first().copied().filter(|_| self.options.affinity);
-        let wait_for_commands = listen::any(engine.topology());
-        let pace = Pace { core, wait_for_commands, ..Pace::default() };
+        let pace = Pace { core, wait_for_commands: self.services.any(), ..Pace::default() };
         let worker = Worker::start(engine, pace, say).context("worker")?;
-        let remote = worker.remote();
+        let (remote, services) = (worker.remote(), self.services.clone());
+        services.start(remote.clone(), false, say)?;
         // A signal stops the driver whatever a DriverManager still wants to do: each request makes
         // it go one step further.
         std::thread::Builder::new().name("signals".into()).spawn(move || {
+            let mut ending = false;
             loop {
                 std::thread::sleep(LOOK);
-                if end.load(Relaxed) && remote.send(Box::new(|e| e.request_stop())).is_err() {
+                ending |= services.poll().end;
+                if ending && remote.send(Box::new(|e| e.request_stop())).is_err() {
                     return;
                 }
             }
         })?;
-        worker.join().ok_or_else(|| anyhow!("the worker panicked; please report this"))
+        let ended = worker.join();
+        self.services.stop();
+        ended.ok_or_else(|| anyhow!("the worker panicked; please report this"))
     }
 
     /// What is read when the driver has stopped; gives the exit status.
@@ -259,9 +264,10 @@ impl Session {
 
 /// The `hotconfig` handler.
 fn hotconfig(mut compiler: Compiler) -> engine::Compiler {
+    compiler.driver.listeners.iter_mut().for_each(|l| *l += ", RETRIES 1, RETRY_WARNINGS false");
     Box::new(move |text| {
         let source = Source { text: text.into(), file: "config".into() };
-        match compiler.compile(&source, ", RETRIES 1, RETRY_WARNINGS false", Quotes::Ascii) {
+        match compiler.compile(&source, Quotes::Ascii) {
             Ok((plan, _)) => Ok(plan),
             Err(errors) => Err(errors.trim_end().to_string()),
         }

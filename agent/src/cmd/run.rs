@@ -1,9 +1,10 @@
 //! `sluice run`: a configuration on real packets, until somebody ends it.
 use crate::driver::{BUFFERS, Driver, Source, complain, console, defines, stand};
 use crate::live::{Live, Watched};
-use crate::{report, signals, tap};
+use crate::services::Services;
+use crate::{report, tap};
 use anyhow::{Context as _, anyhow};
-use sluice_dataplane::args::{FromArg as _, Interval, NameDb};
+use sluice_dataplane::args::{FromArg as _, Interval, NameDb, quote};
 use sluice_dataplane::clock::Clock;
 use sluice_dataplane::engine::{Engine, Options};
 use sluice_dataplane::io::open::Stand;
@@ -13,7 +14,6 @@ use sluice_dataplane::time;
 use sluice_dataplane::worker::{Ended, Pace, Remote, Worker};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// Simulated time that packets still inside get after the last one came, nanoseconds.
@@ -45,6 +45,12 @@ pub(crate) struct Args {
     /// Never sleeps: a core is always busy.
     #[arg(long)]
     poll: bool,
+    /// Serves control connections (Click's ControlSocket protocol) on this TCP port of 127.0.0.1.
+    #[arg(short, long)]
+    port: Vec<u16>,
+    /// Serves control connections on this Unix socket.
+    #[arg(short, long, value_name = "FILE")]
+    unix_socket: Vec<String>,
     /// Prints neither rates nor summary.
     #[arg(short, long)]
     quiet: bool,
@@ -64,7 +70,10 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let simulated = !args.maps.is_empty();
     driver.opener.stands = args.maps.iter().cloned().collect();
     (driver.opener.simulated, driver.builder.simulated) = (simulated, simulated);
-    let (plan, warnings) = match driver.prepare(&source) {
+    driver.builder.signals = !simulated;
+    driver.listeners.extend(args.port.iter().map(|p| format!("TCP, {p}")));
+    driver.listeners.extend(args.unix_socket.iter().map(|f| format!("UNIX, {}", quote(f.as_bytes()))));
+    let (mut plan, warnings) = match driver.prepare(&source) {
         Ok(ready) => ready,
         Err(errors) => {
             complain(&errors);
@@ -76,11 +85,13 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let seed = if simulated { 1 } else { time::now() };
     let options = Options { burst: args.burst.into(), clock, seed, console: Box::new(console) };
     let mut engine = Engine::new(&Pool::new(BUFFERS), options);
+    let services = Services::default();
+    services.adopt(std::mem::take(&mut plan.services))?;
     drop(engine.swap(plan));
     for wanted in &args.taps {
         wanted.set(&mut engine)?;
     }
-    let ended = if simulated { run_captures(engine) } else { run_live(engine, &args, &mut driver)? };
+    let ended = if simulated { run_captures(engine) } else { run_live(engine, &args, &mut driver, &services)? };
     finish(ended, args.quiet)
 }
 
@@ -92,9 +103,7 @@ fn run_captures(mut engine: Engine) -> Ended {
 }
 
 /// Real time, on a worker, until somebody ends it.
-fn run_live(engine: Engine, args: &Args, driver: &mut Driver) -> anyhow::Result<Ended> {
-    let end = signals::end_requested()?;
-    let reload = signals::reload_requested()?;
+fn run_live(engine: Engine, args: &Args, driver: &mut Driver, services: &Services) -> anyhow::Result<Ended> {
     let watched = engine.ports().map(|p| Watched {
         name: p.spec.device.name().to_string(),
         direction: p.spec.direction,
@@ -104,17 +113,19 @@ fn run_live(engine: Engine, args: &Args, driver: &mut Driver) -> anyhow::Result<
     let core = args.core.or_else(|| sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied());
     let pace = Pace { core, busy_poll: args.poll, ..Pace::default() };
     let worker = Worker::start(engine, pace, |news| eprintln!("sluice: {news}")).context("worker")?;
+    services.start(worker.remote(), true, |news| eprintln!("sluice: {news}"))?;
     let started = time::now();
     let mut ticked = started;
     while !worker.is_finished() {
         std::thread::sleep(Duration::from_millis(20));
         let now = time::now();
-        if end.load(Relaxed) || args.for_time.is_some_and(|t| now - started >= t.as_nanos() as u64) {
+        let asked = services.poll();
+        if asked.end || args.for_time.is_some_and(|t| now - started >= t.as_nanos() as u64) {
             let _ = worker.remote().send(Box::new(|e| e.request_stop())); // gone: it has stopped
             break;
         }
-        if reload.swap(false, Relaxed) {
-            swap(&args.file, driver, &worker.remote());
+        if asked.reload {
+            swap(&args.file, driver, services, &worker.remote());
         }
         if now - ticked >= 1_000_000_000 {
             live.tick(Duration::from_nanos(now - ticked));
@@ -122,7 +133,9 @@ fn run_live(engine: Engine, args: &Args, driver: &mut Driver) -> anyhow::Result<
         }
     }
     live.end();
-    let ended = worker.join().ok_or_else(|| anyhow!("the worker panicked; please report this"))?;
+    let ended = worker.join();
+    services.stop();
+    let ended = ended.ok_or_else(|| anyhow!("the worker panicked; please report this"))?;
     if !args.quiet {
         eprintln!("ran {:.1} s", (time::now() - started) as f64 / 1e9);
     }
@@ -139,14 +152,17 @@ fn finish(mut ended: Ended, quiet: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads the file again and changes over to it. What is wrong with it changes nothing.
-fn swap(file: &std::path::Path, driver: &mut Driver, remote: &Remote) {
+fn swap(file: &std::path::Path, driver: &mut Driver, services: &Services, remote: &Remote) {
     let source = match Source::read(file) {
         Ok(source) => source,
         Err(e) => return eprintln!("sluice: {e:#}; the running graph goes on"),
     };
     match driver.prepare(&source) {
-        Ok((plan, warnings)) => {
+        Ok((mut plan, warnings)) => {
             eprint!("{}", render_native(&warnings));
+            if let Err(e) = services.adopt(std::mem::take(&mut plan.services)) {
+                eprintln!("sluice: {e}");
+            }
             if remote.run(|e| e.swap(plan)).is_ok() {
                 eprintln!("sluice: {} is running now", source.file);
             }

@@ -1,6 +1,7 @@
 //! The command line of Click's user-level driver: one static table, and a parser that knows what
 //! Click's knows: clusters (`-qh x.count`), `--name=value`, unambiguous beginnings of long names,
 //! `--no-name`, and `NAME=VALUE` between the options.
+use sluice_dataplane::args::quote;
 use sluice_dataplane::clock::SIMULATED_START;
 
 /// What the command line asks for.
@@ -242,7 +243,7 @@ impl Options {
                 text.parse::<i32>().map_err(|_| format!("‘--threads’ expects an integer, not ‘{text}’"))?;
             }
             Name::Time => self.time = true,
-            Name::UnixSocket => self.listeners.push(format!("UNIX, {text}")),
+            Name::UnixSocket => self.listeners.push(format!("UNIX, {}", quote(text.as_bytes()))),
             Name::Version => return Ok(Some(Request::Version)),
             Name::Warnings => self.warnings = !negated,
         }

@@ -1,0 +1,151 @@
+//! Control sockets and signals, in `sluice click` and `sluice run`.
+#[allow(dead_code)]
+mod program;
+use program::{Folder, command};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// A client of the protocol: sends lines, reads answers.
+struct Client(BufReader<UnixStream>);
+
+impl Client {
+    fn connect(path: &str) -> Client {
+        let start = Instant::now();
+        loop {
+            match UnixStream::connect(path) {
+                Ok(s) => {
+                    s.set_read_timeout(Some(LONG)).unwrap();
+                    let mut c = Client(BufReader::new(s));
+                    assert_eq!(c.line(), "Click::ControlSocket/1.3");
+                    return c;
+                }
+                Err(e) => assert!(start.elapsed() < LONG, "{path}: {e}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        line.trim_end().to_string()
+    }
+    fn ask(&mut self, request: &str) -> String {
+        self.0.get_mut().write_all(format!("{request}\r\n").as_bytes()).unwrap();
+        self.line()
+    }
+    fn read(&mut self, handler: &str) -> String {
+        assert_eq!(self.ask(&format!("READ {handler}")), format!("200 Read handler '{handler}' OK"));
+        let len = self.line().strip_prefix("DATA ").unwrap().parse().unwrap();
+        let mut data = vec![0; len];
+        self.0.read_exact(&mut data).unwrap();
+        String::from_utf8(data).unwrap()
+    }
+}
+
+fn start(args: &[&str]) -> Child {
+    command(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits for the end; gives what was printed, and the exit status.
+fn end(child: Child) -> (String, String, i32) {
+    let ended = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(ended.stdout), text(ended.stderr), ended.status.code().unwrap())
+}
+
+const IDLE: &str = "InfiniteSource(LIMIT 5) -> c :: Counter -> Discard;";
+
+#[test]
+fn the_option_of_click_opens_a_socket() {
+    let dir = Folder::new("control-click");
+    let path = dir.path("socket");
+    let child = start(&["click", "-u", &path, "-e", IDLE, "-h", "c.count"]);
+    let mut c = Client::connect(&path);
+    assert_eq!(c.read("c.count"), "5");
+    assert!(c.read("list").ends_with("click_driver@@ControlSocket\n"));
+    assert!(c.ask("READ nix.count").starts_with("510 "));
+    assert!(c.ask("WRITE hotconfig Idle").starts_with("5"), "not without -R");
+    assert!(c.ask("WRITE stop").starts_with("200 "));
+    assert_eq!(end(child), ("5\n".into(), String::new(), 0));
+    assert!(!std::path::Path::new(&path).exists());
+}
+
+#[test]
+fn a_port_is_served_in_simulated_time_too() {
+    let dir = Folder::new("control-simtime");
+    let path = dir.path("socket");
+    let child = start(&["click", "--simtime", "-u", &path, "-e", IDLE]);
+    let mut c = Client::connect(&path);
+    assert_eq!(c.read("c.count"), "5", "nothing can happen any more, but commands may come");
+    assert!(c.ask("WRITE stop").starts_with("200 "));
+    assert_eq!(end(child).2, 0);
+}
+
+#[test]
+fn hotconfig_replaces_the_graph_and_keeps_state_and_connections() {
+    let dir = Folder::new("control-hotconfig");
+    let path = dir.path("socket");
+    let child = start(&["click", "-R", "-u", &path, "-e", IDLE, "-h", "c.count"]);
+    let mut c = Client::connect(&path);
+    assert_eq!(c.read("c.count"), "5");
+    let bad = c.ask("WRITE hotconfig x :: Nix;");
+    assert!(bad.starts_with("520") && c.line().contains("unknown element class 'Nix'"), "{bad}");
+    assert_eq!(c.read("c.count"), "5", "the running graph goes on");
+    assert!(
+        c.ask("WRITE hotconfig InfiniteSource(LIMIT 3) -> c :: Counter -> n :: Null -> Discard;").starts_with("200 ")
+    );
+    // It changes over after the round in which it was told to.
+    let start = Instant::now();
+    while !c.read("list").contains("\nn\n") {
+        assert!(start.elapsed() < LONG);
+    }
+    assert!(c.ask("WRITE stop").starts_with("200 "));
+    let (out, err, status) = end(child);
+    assert_eq!((err.as_str(), status), ("", 0));
+    assert!(out.trim_end().parse::<u64>().unwrap() >= 5, "{out}");
+}
+
+#[test]
+fn an_element_opens_a_socket_under_run() {
+    let dir = Folder::new("control-run");
+    let (element, option) = (dir.path("element"), dir.path("option"));
+    let file = dir.file("a.click", &format!("ControlSocket(unix, {element}); {IDLE}"));
+    let child = start(&["run", "-q", &file, "-u", &option]);
+    assert_eq!(Client::connect(&element).read("c.count"), "5");
+    let mut c = Client::connect(&option);
+    assert_eq!(c.read("c.count"), "5");
+    assert!(c.ask("WRITE stop").starts_with("200 "));
+    assert_eq!(end(child).2, 0);
+}
+
+#[test]
+fn a_taken_address_is_an_error_of_the_configuration() {
+    let dir = Folder::new("control-taken");
+    let path = dir.file("socket", "not a socket");
+    let (out, err, status) = end(start(&["click", "-u", &path, "-e", IDLE, "-h", "c.count"]));
+    assert_eq!((out.as_str(), status), ("", 1));
+    assert!(err.contains("Address already in use") && err.ends_with("Router could not be initialized!\n"), "{err}");
+}
+
+#[test]
+fn signals_go_to_the_scripts_that_want_them() {
+    let dir = Folder::new("control-signal");
+    let path = dir.path("socket");
+    let text = format!("{IDLE} Script(TYPE SIGNAL USR1, print \"came\"); Script(TYPE SIGNAL INT, print \"kept\");");
+    let child = start(&["click", "-u", &path, "-e", &text]);
+    let mut c = Client::connect(&path);
+    let pid = Pid::from_child(&child);
+    for signal in [Signal::USR1, Signal::INT] {
+        kill_process(pid, signal).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(c.read("c.count"), "5", "it runs on");
+    kill_process(pid, Signal::TERM).unwrap();
+    let (out, err, status) = end(child);
+    assert_eq!((out.as_str(), err.as_str(), status), ("came\nkept\n", "", 0));
+}
