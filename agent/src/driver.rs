@@ -2,6 +2,7 @@
 //! configuration was found good, and nothing runs before everything was opened.
 use crate::services;
 use anyhow::{Context as _, bail};
+use sluice_dataplane::args::{EtherAddr, NameDb, Named, split_args, unquote_text};
 use sluice_dataplane::context::Stream;
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::graph::plan::{Builder, Checked};
@@ -64,19 +65,19 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(defines: Vec<(String, String)>) -> Driver {
-        let mut builder = Builder::new(sluice_elements::TABLE);
-        builder.names = sluice_dataplane::io::names::of_interfaces();
+        let builder = Builder::new(sluice_elements::TABLE);
         let clickpath = std::env::var("CLICKPATH").unwrap_or_default();
         Driver { builder, opener: Opener::default(), defines, clickpath, listeners: Vec::new() }
     }
 
     /// Reads a configuration and expands its compounds; arguments and ports are not looked at yet.
-    pub(crate) fn read(&self, source: &Source) -> Result<(Flat, Vec<Diagnostic>), Vec<Diagnostic>> {
+    pub(crate) fn read(&mut self, source: &Source) -> Result<(Flat, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut libraries = Libraries(&self.clickpath);
         let reader = Reader::new(&sluice_elements::TABLE).libraries(&mut libraries);
         let reader = self.defines.iter().fold(reader, |r, (name, value)| r.define(name, value));
         let (mut flat, warnings) = reader.read(&source.text, &source.file).into_result()?;
         services::add_sockets(&mut flat, &self.listeners);
+        self.builder.names = interface_names(&flat);
         Ok((flat, warnings))
     }
 
@@ -93,6 +94,23 @@ impl Driver {
         let checked = self.check(source)?;
         self.builder.prepare(checked, &mut |spec| self.opener.open(spec))
     }
+}
+
+/// The names of this machine's interfaces. Devices of the configuration that are not there get an
+/// Ethernet address of their own (locally administered, IEEE 802 clause 8), so that it can be checked
+/// elsewhere and run on capture files; opening such a device is what fails.
+fn interface_names(flat: &Flat) -> NameDb {
+    let mut names = sluice_dataplane::io::names::of_interfaces();
+    let devices = flat.elements.iter().filter(|e| matches!(e.class.as_str(), "FromDevice" | "ToDevice"));
+    let mut last = 0u8;
+    for e in devices {
+        let Some(name) = split_args(&e.config).first().map(|a| unquote_text(a)) else { continue };
+        if names.ether(&name).is_none() {
+            last = last.wrapping_add(1);
+            names.insert("", &name, Named::Ether(EtherAddr([2, 0, 0, 0, 0, last])));
+        }
+    }
+    names
 }
 
 /// Says what was wrong, all of it, on standard error.

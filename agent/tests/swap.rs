@@ -11,7 +11,7 @@ fn a_hundred_swaps_under_load_lose_nothing() {
     }
     let net = Net::new(Layout::TwoNetworks, true);
     let folder = Folder::new("swap");
-    let (config, tells) = (folder.file("router.click"), folder.file("tells"));
+    let config = folder.file("router.click");
     let plain = std::fs::read_to_string(function("router.click")).expect("router");
     // The other variant has one element more on the way of every packet.
     let longer = plain.replace("filter -> routes;", "filter -> counted :: Counter -> routes;");
@@ -19,7 +19,7 @@ fn a_hundred_swaps_under_load_lose_nothing() {
     std::fs::write(&config, &plain).expect("write");
     let mut args = vec!["run", config.to_str().expect("path"), "A=left", "B=right"];
     args.extend(["A_ADDR=10.0.1.1/24", "B_ADDR=10.0.2.1/24"]);
-    let sluice = net.spawn_telling(&net.r, SLUICE, &args, &tells);
+    let sluice = net.spawn(&net.r, SLUICE, &args);
     net.settle("10.0.2.2");
 
     let server = net.spawn(&net.b, "iperf3", &["-s", "-1"]);
@@ -29,7 +29,7 @@ fn a_hundred_swaps_under_load_lose_nothing() {
     });
     let client = net.spawn(&net.a, "iperf3", &["-J", "-c", "10.0.2.2", "-u", "-b", "20M", "-t", "12"]);
     std::thread::sleep(Duration::from_millis(500));
-    let said = |what: &str| std::fs::read_to_string(&tells).expect("tells").matches(what).count();
+    let said = |what: &str| sluice.told().matches(what).count();
     for i in 1..=100 {
         std::fs::write(&config, if i % 2 == 1 { &longer } else { &plain }).expect("write");
         sluice.signal("HUP");
@@ -49,8 +49,7 @@ fn a_hundred_swaps_under_load_lose_nothing() {
     assert_eq!(streams["end"]["streams"][0]["udp"]["out_of_order"].as_f64(), Some(0.0), "{json}");
 
     sluice.signal("INT");
-    let (ok, ..) = sluice.wait();
-    let report = std::fs::read_to_string(&tells).expect("tells");
+    let (ok, _, report) = sluice.wait();
     assert!(ok, "{report}");
     let [received, _, transmitted, _, dropped, held] = balance(&report);
     assert!(received > 10_000 && transmitted > 10_000, "{report}");

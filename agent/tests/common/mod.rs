@@ -1,6 +1,5 @@
 //! Two hosts and a middle, each in a network namespace of its own, joined by veth pairs.
 #![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -88,25 +87,16 @@ impl Net {
         run(&format!("ip netns exec {} {command}", self.a))
     }
 
-    /// Starts a command in a namespace.
+    /// Starts a command in a namespace. What it says goes to files, so it never waits for a reader.
     pub fn spawn(&self, namespace: &str, program: &str, args: &[&str]) -> Running {
-        let child = Command::new("ip")
-            .args(["netns", "exec", namespace, program])
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("start");
-        Running(Some(child))
-    }
-
-    /// As [`spawn`](Self::spawn), with standard error in a file, to be read while it runs.
-    pub fn spawn_telling(&self, namespace: &str, program: &str, args: &[&str], tells: &Path) -> Running {
-        let file = std::fs::File::create(tells).expect("file");
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("sluice-test-{}-said-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let said = ["out", "err"].map(|end| std::env::temp_dir().join(format!("{name}.{end}")));
+        let [out, err] = said.each_ref().map(|path| std::fs::File::create(path).expect("file"));
         let mut command = Command::new("ip");
         command.args(["netns", "exec", namespace, program]).args(args);
-        Running(Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().expect("start")))
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("start");
+        Running { child, said }
     }
 
     /// Waits until host a reaches `address` through the middle.
@@ -144,36 +134,37 @@ impl Drop for Folder {
 }
 
 /// A process that ends with the test.
-pub struct Running(Option<Child>);
+pub struct Running {
+    child: Child,
+    said: [PathBuf; 2],
+}
 
 impl Running {
-    pub fn id(&self) -> u32 {
-        self.0.as_ref().expect("child").id()
-    }
     pub fn signal(&self, name: &str) {
-        must(&format!("kill -{name} {}", self.id()));
+        must(&format!("kill -{name} {}", self.child.id()));
+    }
+    /// What it has written to standard error so far.
+    pub fn told(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.said[1]).expect("file")).into_owned()
     }
     /// Waits for its end; status, standard output and standard error.
     pub fn wait(mut self) -> (bool, String, String) {
-        let o = self.0.take().expect("child").wait_with_output().expect("output");
-        let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
-        (o.status.success(), text(&o.stdout), text(&o.stderr))
+        let status = self.child.wait().expect("status");
+        let out = String::from_utf8_lossy(&std::fs::read(&self.said[0]).expect("file")).into_owned();
+        (status.success(), out, self.told())
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(mut c) = self.0.take() {
-            let _ = c.kill();
-            let _ = c.wait();
-            let mut text = String::new();
-            if std::thread::panicking()
-                && let Some(e) = &mut c.stderr
-                && e.read_to_string(&mut text).is_ok()
-            {
-                eprintln!("--- what the process said:\n{text}");
-            }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let told = self.told();
+            let tail = told.char_indices().rev().nth(4000).map_or(0, |c| c.0);
+            eprintln!("--- what the process said last:\n{}", &told[tail..]);
         }
+        self.said.iter().for_each(|f| drop(std::fs::remove_file(f)));
     }
 }
 

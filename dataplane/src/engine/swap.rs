@@ -2,7 +2,7 @@
 use super::{Engine, enter};
 use crate::batch::Batch;
 use crate::env::Services;
-use crate::graph::Plan;
+use crate::graph::{Plan, Topology};
 use crate::port::{PortId, PortObject, PortSlot};
 use crate::reason::Reason;
 use alloc::vec;
@@ -46,6 +46,7 @@ impl Engine {
                 enter(&mut self.core, &mut self.slots, id, |e, cx, _| e.take_state(cx, &mut **old));
             }
         }
+        self.keep_edge_counts(&old_topo);
         for (was, slot) in old_slots.iter_mut().enumerate() {
             while let Some(p) = slot.as_mut().and_then(|e| e.release()) {
                 self.retired.dropped[Reason::SwapOverflow as usize].add(1);
@@ -67,6 +68,26 @@ impl Engine {
             new_ports: retired_ports,
             ports: Vec::new(),
             services: Services::default(),
+        }
+    }
+
+    /// Connections that are in both graphs go on counting where they were.
+    fn keep_edge_counts(&mut self, old: &Topology) {
+        let topo = &self.core.topo;
+        // From the numbers of the old graph's elements to those of the new one.
+        let now: Vec<Option<usize>> = old.nodes.iter().map(|n| topo.find(&n.name)).collect();
+        for (was, e) in old.edges.iter().enumerate() {
+            let (Some(from), Some(to)) = (now[e.from as usize], now[e.to as usize]) else { continue };
+            let node = &topo.nodes[from];
+            let same = |i: usize| {
+                let n = &topo.edges[i];
+                (n.from as usize, n.from_port, n.to as usize, n.port) == (from, e.from_port, to, e.port)
+            };
+            // Push outputs have one edge; a pull output too, so the output says which it is.
+            let Some(&i) = node.outs.get(e.from_port as usize) else { continue };
+            if same(i as usize) {
+                topo.counts.edges[i as usize].add(old.counts.edges[was].get());
+            }
         }
     }
 
