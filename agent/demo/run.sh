@@ -77,7 +77,7 @@ ip -n $b addr add 10.0.2.2/24 dev eth0 && ip -n $b route add default via 10.0.2.
 say "host a 10.0.1.2 -- 10.0.1.1 Sluice 10.0.2.1 -- 10.0.2.2 host b"
 # Its own session: Ctrl-C reaches this script, which then asks Sluice to stop and prints what it says.
 in_ns $r setsid target/release/sluice run elements/functions/router.click --rates \
-    A=left A_IP=10.0.1.1 A_NET=10.0.1.0/24 B=right B_IP=10.0.2.1 B_NET=10.0.2.0/24 \
+    A=left A_ADDR=10.0.1.1/24 B=right B_ADDR=10.0.2.1/24 \
     RULES="deny tcp dst port 23, allow all" 2> "$work/sluice" &
 sluice=$!
 pids+=($sluice)

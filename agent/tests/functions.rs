@@ -80,7 +80,7 @@ fn firewall() {
     both("firewall.click", Layout::OneNetwork, &["OUT=deny tcp dst port 23, allow all", rules]);
 }
 
-const ROUTER: [&str; 4] = ["A_IP=10.0.1.1", "A_NET=10.0.1.0/24", "B_IP=10.0.2.1", "B_NET=10.0.2.0/24"];
+const ROUTER: [&str; 2] = ["A_ADDR=10.0.1.1/24", "B_ADDR=10.0.2.1/24"];
 
 #[test]
 fn router() {

@@ -18,7 +18,7 @@ fn a_hundred_swaps_under_load_lose_nothing() {
     assert_ne!(plain, longer);
     std::fs::write(&config, &plain).expect("write");
     let mut args = vec!["run", config.to_str().expect("path"), "A=left", "B=right"];
-    args.extend(["A_IP=10.0.1.1", "A_NET=10.0.1.0/24", "B_IP=10.0.2.1", "B_NET=10.0.2.0/24"]);
+    args.extend(["A_ADDR=10.0.1.1/24", "B_ADDR=10.0.2.1/24"]);
     let sluice = net.spawn_telling(&net.r, SLUICE, &args, &tells);
     net.settle("10.0.2.2");
 

@@ -2,7 +2,6 @@
 use crate::batch::{Batch, Fate};
 use crate::count::Counts;
 use crate::engine::{Core, Slot, pull};
-use crate::graph::Way;
 use crate::handler::{Call, HandlerError};
 use crate::info::{Access, Flow};
 use crate::packet::Packet;
@@ -353,11 +352,8 @@ impl Context<'_> {
     /// Whether packets may come through pull input `input` now: a notifier upstream has some, or a
     /// source there never says, and no gate on the way is shut.
     pub fn upstream_active(&self, input: usize) -> bool {
-        let nodes = &self.core.topo.nodes;
-        let open = |way: &Way| {
-            way.notifier.is_none_or(|n| nodes[n].active) && way.gates.iter().all(|&e| !self.core.topo.shut[e as usize])
-        };
-        nodes[self.id].ways.get(input).is_none_or(|ways| ways.iter().any(open))
+        let topo = &self.core.topo;
+        topo.nodes[self.id].ways.get(input).is_none_or(|ways| ways.iter().any(|w| topo.is_open(w)))
     }
     /// Whether packets pushed out of output 0 may find room: false when every queue downstream that
     /// they could reach is full. Only for tasks; they run again when that changes.
@@ -373,8 +369,8 @@ impl Context<'_> {
             self.core.wake_listeners(self.id);
         }
     }
-    /// Opens or shuts the way through pull input `input`, of an element with `gates`. Tasks that could
-    /// pull through it run again when it opens; they sleep when all their ways are shut or rest.
+    /// Opens or shuts the way through pull input `input`, of an element with `gates`. When it opens,
+    /// tasks run again that could pull packets now; they sleep when all their ways are shut or rest.
     pub fn gate_input(&mut self, input: usize, open: bool) {
         if let Some(&Some(edge)) = self.core.topo.nodes[self.id].ins.get(input) {
             self.gate(edge, open);
@@ -388,8 +384,14 @@ impl Context<'_> {
     }
     fn gate(&mut self, edge: u32, open: bool) {
         let shut = core::mem::replace(&mut self.core.topo.shut[edge as usize], !open);
-        if shut && open {
-            self.core.wake_listeners(self.id);
+        if !(shut && open) {
+            return;
+        }
+        let topo = &mut self.core.topo;
+        for i in 0..topo.nodes[self.id].listeners.len() {
+            let task = topo.nodes[self.id].listeners[i];
+            let open = topo.nodes[task].ways.iter().flatten().any(|w| topo.is_open(w));
+            topo.nodes[task].runnable |= open;
         }
     }
     /// A notifier has packets: tasks downstream run again.

@@ -17,8 +17,6 @@ pub struct Env<'a> {
     pub(crate) simulated: bool,
     pub(crate) class_of: &'a dyn Fn(&str) -> Option<&'static str>,
     pub(crate) ports: &'a mut PortTable,
-    pub(crate) asked: &'a mut Vec<PortId>,
-    pub(crate) bindings: &'a mut Vec<(String, Named)>,
     pub(crate) graph: &'a mut GraphWide,
 }
 
@@ -31,6 +29,10 @@ pub(crate) struct GraphWide {
     pub(crate) rounds: Vec<(String, u32)>,
     /// What elements share.
     pub(crate) shared: Shares,
+    /// Of the element that is being configured: warnings, ports, names that it gives.
+    pub(crate) warnings: Vec<String>,
+    pub(crate) asked: Vec<PortId>,
+    pub(crate) bindings: Vec<(String, Named)>,
 }
 
 impl Env<'_> {
@@ -62,7 +64,7 @@ impl Env<'_> {
     /// running graph has it already.
     pub fn port(&mut self, spec: PortSpec) -> PortId {
         let id = self.ports.id(spec);
-        self.asked.push(id);
+        self.graph.asked.push(id);
         id
     }
     /// Claims what only one element of a graph may have; false if another one has it.
@@ -85,7 +87,11 @@ impl Env<'_> {
     /// Gives a name to a value, for the elements configured after this one: those of the same
     /// compound and of the compounds inside it.
     pub fn bind(&mut self, name: &str, value: Named) {
-        self.bindings.push((name.into(), value));
+        self.graph.bindings.push((name.into(), value));
+    }
+    /// Tells the user what is allowed and yet suspicious.
+    pub fn warn(&mut self, message: impl Into<String>) {
+        self.graph.warnings.push(message.into());
     }
     /// What this element shares with others, made on first use.
     pub fn share<T: Default + Send + 'static>(&self) -> Arc<Lock<T>> {

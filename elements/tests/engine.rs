@@ -58,6 +58,49 @@ fn packets_add_up_with_tee_queue_and_cycle() {
 }
 
 #[test]
+fn packets_add_up_when_icmp_errors_go_round() {
+    for burst in [1, 3, 32, 64] {
+        for (ttl, payload) in [(1, 20), (9, 20), (1, 1000), (9, 1000)] {
+            let packets = vec![format!("ip 10.0.0.2 10.0.0.1 ttl={ttl} / udp 1 2 / zeros {payload}"); 100].join(", ");
+            let config = format!(
+                "TestIn({packets}) -> tee :: Tee -> q :: Queue(20) -> Unqueue -> look :: CheckIPHeader -> dec :: DecIPTTL
+                     -> out :: Discard;
+                 dec[1] -> ICMPError(10.0.0.9, timeexceeded) -> errors :: Counter -> look;
+                 tee[1] -> side :: Discard;"
+            );
+            let mut b = Bench::empty(burst, 400);
+            b.load(&config);
+            for _ in 0..200 {
+                b.engine.round();
+                b.engine.check(0).expect("adds up");
+            }
+            let t = b.engine.check(0).expect("adds up");
+            let errors = number(&mut b, "errors.count");
+            assert_eq!(t.created, 100 + errors, "a copy each, and the errors");
+            assert_eq!(errors > 0, ttl == 1);
+            assert_eq!((t.received, t.held, number(&mut b, "side.count")), (100, 0, 100));
+            assert_eq!(number(&mut b, "out.count"), 100 - number(&mut b, "q.drops"));
+        }
+    }
+}
+
+#[test]
+fn a_tee_copies_before_somebody_writes() {
+    for payload in [20, 1000] {
+        let packet = format!("ip 10.0.0.2 10.0.0.1 ttl=9 / udp 1 2 / zeros {payload}");
+        let config = format!(
+            "TestIn({packet}) -> CheckIPHeader -> t :: Tee(3) -> DecIPTTL -> DecIPTTL -> a :: TestOut; t[1] -> b :: TestOut;
+             t[2] -> DecIPTTL -> c :: TestOut;"
+        );
+        let mut b = Bench::new(&config, 32);
+        b.engine.run_simulated(99);
+        b.engine.check(0).expect("adds up");
+        let ttl = |out: &str, b: &mut Bench| b.read(&format!("{out}.seen")).expect("seen")[16..18].to_string();
+        assert_eq!([ttl("a", &mut b), ttl("b", &mut b), ttl("c", &mut b)], ["07", "09", "08"]);
+    }
+}
+
+#[test]
 fn an_empty_pool_is_a_counted_result() {
     for size in [64, 1000] {
         let mut b = Bench::empty(32, 3);

@@ -13,7 +13,7 @@ fn scripts_write_and_read_files() {
     let mut b = Bench::new(
         &format!(
             "c :: Script(TYPE PASSIVE, return 5);
-             s :: Script(print >\"{f}\" \"one\", print >>\"{f}\" c.run, append c.run \"{f}\", printn >> \"{f}\" x,
+             s :: Script(print >\"{f}\" \"one\", print >>\"{f}\" c.run, append c.run \"{f}\", printn >> \"{f}\" \"x\",
                  print $(cat \"{f}\"), print $(catq \"{f}\"), save c.run -, print > {0}/no/x y, print $(cat {0}/none), kill x);",
             folder.display()
         )

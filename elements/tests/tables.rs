@@ -91,3 +91,28 @@ fn names_of_the_configuration_are_known_to_rules_at_run_time() {
     assert!(b.write("c.pattern0", "dst port gibberish").is_err());
     assert_eq!(b.read("c.pattern0").expect("pattern"), "dst port ssh or 10.0.0.0/8");
 }
+
+#[test]
+fn what_can_never_happen_is_a_warning() {
+    let warnings = |text: &str| {
+        let checked = Bench::empty(8, 8).builder.load(text, "config", &[], None).expect("a good configuration");
+        checked.warnings.iter().map(|w| w.message.clone()).collect::<Vec<_>>()
+    };
+    let sorted = |class: &str, patterns: &str| {
+        let outs: String = (0..3).map(|i| format!("c[{i}] -> Discard;")).collect();
+        warnings(&format!("InfiniteSource(ACTIVE false) -> c :: {class}({patterns}); {outs}"))
+    };
+    assert_eq!(sorted("Classifier", "1/00, 1/00 2/01, -"), ["output 1 matches no packets"]);
+    assert_eq!(
+        sorted("IPClassifier", "tcp, src port 1 and src port 2, ip ttl < 900"),
+        ["pattern 2: relation ‘< 900’ is always true (range 0-255)", "output 1 matches no packets"]
+    );
+    assert_eq!(
+        sorted("IPFilter", "0 tcp, deny src udp"),
+        [
+            "pattern 1: meaning of ‘deny’ has changed (now it means ‘drop’)",
+            "pattern 1: ‘src proto’: ‘src’ or ‘dst’ ignored"
+        ]
+    );
+    assert_eq!(warnings(&ROUTES.replace("0/0 10.0.0.1 1", "10.1.1.1/8 1")), ["1 route replaced by later versions"]);
+}

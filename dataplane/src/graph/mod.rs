@@ -131,6 +131,11 @@ impl Topology {
         self.index.get(name).copied()
     }
 
+    /// Whether packets may come this way now.
+    pub(crate) fn is_open(&self, way: &Way) -> bool {
+        way.notifier.is_none_or(|n| self.nodes[n].active) && way.gates.iter().all(|&e| !self.shut[e as usize])
+    }
+
     /// `name [output] -> [input] name`, as the configuration would say it.
     pub fn edge_name(&self, edge: usize) -> String {
         let e = &self.edges[edge];

@@ -160,7 +160,6 @@ impl Builder {
         order.sort_by_key(|&i| !classes[i].info.informs);
         for i in order {
             let e = &flat.elements[i];
-            let (mut wants, mut bindings) = (Vec::new(), Vec::new());
             let mut env = Env {
                 name: &e.name,
                 inputs: &ports[i].inputs,
@@ -168,19 +167,22 @@ impl Builder {
                 simulated: self.simulated,
                 class_of: &class_of,
                 ports: &mut self.ports,
-                asked: &mut wants,
-                bindings: &mut bindings,
                 graph: &mut *wide,
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
-            asked.extend(wants.into_iter().map(|p| (p, i)));
+            asked.extend(wide.asked.drain(..).map(|p| (p, i)));
+            errors.extend(
+                wide.warnings
+                    .drain(..)
+                    .map(|message| Diagnostic::warning(Some(e.at.clone()), message).configuring(&e.name, &e.class)),
+            );
             match made {
                 Ok(element) => elements[i] = Some(element),
                 Err(list) => errors.extend(list.into_iter().map(|(message, hint)| {
                     Diagnostic::error(Some(e.at.clone()), message).hint(hint).configuring(&e.name, &e.class)
                 })),
             }
-            bindings.into_iter().for_each(|(name, value)| names.insert(&e.name, &name, value));
+            wide.bindings.drain(..).for_each(|(name, value)| names.insert(&e.name, &name, value));
         }
         elements
     }
@@ -262,7 +264,7 @@ fn make(class: &Class, config: &str, names: &NameDb, env: &mut Env<'_>) -> Resul
 pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dyn Element>, HandlerError> {
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
-    let (mut asked, mut bindings, mut ports) = (Vec::new(), Vec::new(), PortTable::default());
+    let mut ports = PortTable::default();
     let mut wide = GraphWide { shared: topo.shares.clone(), ..GraphWide::default() };
     let mut env = Env {
         name: &node.name,
@@ -271,8 +273,6 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         simulated: false,
         class_of: &class_of,
         ports: &mut ports,
-        asked: &mut asked,
-        bindings: &mut bindings,
         graph: &mut wide,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");

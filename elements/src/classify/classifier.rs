@@ -9,7 +9,7 @@ use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
-use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{Op, Outcome};
 use sluice_dataplane::info::{Access, Arg, Handler, Info, State};
 
@@ -56,8 +56,8 @@ impl Configure for Classifier {
         }
         let rule = |(i, t): (usize, &String)| Rule { output: Some(i), action: format!("{i}"), pattern: t.clone() };
         let list = texts.iter().enumerate().map(rule).collect();
-        let mut sorter = Sorter::new(list, exprs, texts, report, args);
-        sorter.warn_unused();
+        let sorter = Sorter::new(list, exprs, texts, report, args, env);
+        sorter.warn_unused(env);
         Classifier(sorter)
     }
 }
@@ -144,10 +144,6 @@ fn test((offset, value, mask): (usize, u32, u32)) -> Expr {
 }
 
 impl Element for Classifier {
-    fn set_up(&mut self, cx: &mut SetUp<'_>) -> Result<(), String> {
-        cx.warnings.append(&mut self.0.warnings);
-        Ok(())
-    }
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         self.0.sort(cx, batch);
     }

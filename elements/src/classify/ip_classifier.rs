@@ -9,7 +9,7 @@ use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
-use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{Op, Outcome};
 use sluice_dataplane::info::{Access, Arg, Handler, Info, State};
 
@@ -54,17 +54,13 @@ impl Configure for IPClassifier {
         }
         let rules: Vec<String> = texts.iter().enumerate().map(|(i, t)| format!("{i} {t}")).collect();
         let (list, exprs) = parse_rules(&rules, rules.len(), args.names(), &mut report);
-        let mut sorter = Sorter::new(list, exprs, texts, report, args);
-        sorter.warn_unused();
+        let sorter = Sorter::new(list, exprs, texts, report, args, env);
+        sorter.warn_unused(env);
         IPClassifier(sorter)
     }
 }
 
 impl Element for IPClassifier {
-    fn set_up(&mut self, cx: &mut SetUp<'_>) -> Result<(), String> {
-        cx.warnings.append(&mut self.0.warnings);
-        Ok(())
-    }
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         self.0.sort(cx, batch);
     }

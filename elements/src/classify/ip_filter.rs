@@ -8,7 +8,7 @@ use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
-use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{Op, Outcome};
 use sluice_dataplane::info::{Access, Arg, Handler, Info, State};
 
@@ -45,15 +45,11 @@ impl Configure for IPFilter {
         let texts = args.rest_strings();
         let mut report = Report::default();
         let (list, exprs) = parse_rules(&texts, env.outputs(), args.names(), &mut report);
-        IPFilter(Sorter::new(list, exprs, texts, report, args))
+        IPFilter(Sorter::new(list, exprs, texts, report, args, env))
     }
 }
 
 impl Element for IPFilter {
-    fn set_up(&mut self, cx: &mut SetUp<'_>) -> Result<(), String> {
-        cx.warnings.append(&mut self.0.warnings);
-        Ok(())
-    }
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         self.0.sort(cx, batch);
     }

@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::{Batch, Fate};
 use sluice_dataplane::context::Context;
+use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{Call, HandlerError, Op, Outcome};
 use sluice_dataplane::info::Access;
 use sluice_dataplane::reason::Reason;
@@ -27,8 +28,6 @@ pub(super) struct Sorter {
     /// By rule; the last one is for packets that no rule matches.
     fates: Vec<u16>,
     packets: Vec<u64>,
-    /// Told when the configuration is started.
-    pub(super) warnings: Vec<String>,
 }
 
 impl Sorter {
@@ -39,7 +38,9 @@ impl Sorter {
         texts: Vec<String>,
         report: Report,
         args: &mut Args<'_>,
+        env: &mut Env<'_>,
     ) -> Sorter {
+        report.warnings.into_iter().for_each(|w| env.warn(w));
         let bad = !report.errors.is_empty();
         report.errors.into_iter().for_each(|e| args.error(e));
         let rules = Rules::new(if bad { Vec::new() } else { exprs });
@@ -47,13 +48,13 @@ impl Sorter {
         let fate = |r: &Rule| r.output.map_or(DENIED, |o| u16::try_from(o).unwrap_or(DENIED).min(UNMATCHED - 1));
         let fates = list.iter().map(fate).chain([UNMATCHED]).collect();
         let packets = vec![0; list.len() + 1];
-        Sorter { rules, list, texts, fates, packets, warnings: report.warnings }
+        Sorter { rules, list, texts, fates, packets }
     }
 
     /// Notes outputs that no packet can reach.
-    pub(super) fn warn_unused(&mut self) {
+    pub(super) fn warn_unused(&self, env: &mut Env<'_>) {
         for i in (0..self.list.len()).filter(|i| !self.rules.reaches(*i)) {
-            self.warnings.push(format!("output {i} matches no packets"));
+            env.warn(format!("output {i} matches no packets"));
         }
     }
 

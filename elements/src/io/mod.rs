@@ -1,5 +1,6 @@
 //! Devices and files.
 mod backlog;
+pub mod dump_file;
 pub mod dump_times;
 pub mod encap;
 pub mod files;

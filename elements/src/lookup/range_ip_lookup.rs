@@ -1,12 +1,11 @@
 //! Looks up routes.
 use super::router::{ARGS, DOC, HANDLERS, Router};
-use alloc::string::String;
 use core::any::Any;
 use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
-use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply};
 use sluice_dataplane::info::{Info, State};
 
@@ -32,10 +31,6 @@ impl Configure for RangeIPLookup {
 }
 
 impl Element for RangeIPLookup {
-    fn set_up(&mut self, cx: &mut SetUp<'_>) -> Result<(), String> {
-        cx.warnings.append(&mut self.0.warnings);
-        Ok(())
-    }
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         self.0.route(cx, batch);
     }

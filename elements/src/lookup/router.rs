@@ -50,13 +50,11 @@ pub(super) struct Router {
     /// Whether packets without a route are told about, and how often they were.
     complains: bool,
     complaints: u32,
-    /// Told when the configuration is started.
-    pub(super) warnings: Vec<String>,
 }
 
 impl Router {
     /// Reads the routes.
-    pub(super) fn configure(args: &mut Args<'_>, env: &Env<'_>, complains: bool) -> Router {
+    pub(super) fn configure(args: &mut Args<'_>, env: &mut Env<'_>, complains: bool) -> Router {
         let texts = args.rest_strings();
         let (mut fib, mut doubles) = (Fib::new(), 0);
         for (i, text) in texts.iter().enumerate() {
@@ -66,12 +64,11 @@ impl Router {
                 Some(Some(route)) => doubles += usize::from(fib.add(route).is_err()),
             }
         }
-        let mut warnings = Vec::new();
         if doubles > 0 {
             let routes = if doubles == 1 { "route" } else { "routes" };
-            warnings.push(format!("{doubles} {routes} replaced by later versions"));
+            env.warn(format!("{doubles} {routes} replaced by later versions"));
         }
-        Router { fib, texts, names: args.names().clone(), complains, complaints: 0, warnings }
+        Router { fib, texts, names: args.names().clone(), complains, complaints: 0 }
     }
 
     /// Sends every packet where its route says.

@@ -1,5 +1,6 @@
 //! The paint annotation.
 pub mod check_paint;
+#[allow(clippy::module_inception)] // the family is called like its first class
 pub mod paint;
 pub mod paint_switch;
 pub mod paint_tee;

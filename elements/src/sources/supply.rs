@@ -57,7 +57,7 @@ impl Supply {
             }
         };
         if let End::Call(call) = &end
-            && let Err(why) = HandlerRef::from_arg(&shift_word(call).0, args.names())
+            && let Err(why) = HandlerRef::from_arg(shift_word(call).0, args.names())
         {
             args.error_in("END_CALL", &why);
         }

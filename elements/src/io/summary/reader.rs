@@ -249,16 +249,7 @@ impl Reader {
         let words = split_words(text);
         let words = words.strip_prefix(&["!flowid"]).unwrap_or(&words);
         let names = &self.build.names;
-        let address = |at: usize| match *words.get(at)? {
-            "-" => Some(Ipv4Addr::UNSPECIFIED),
-            w => Ipv4Addr::from_arg(w, names).ok(),
-        };
-        let port = |at: usize| match *words.get(at)? {
-            "-" => Some(0),
-            w => parse_int::<u16>(w).ok(),
-        };
-        let flow = || Some(Flow { src: (address(0)?, port(1)?), dst: (address(2)?, port(3)?) });
-        self.build.flow = flow();
+        self.build.flow = flow(words, names);
         if self.build.flow.is_none() {
             return Err("bad !flowid specification");
         }
@@ -267,6 +258,19 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Addresses and ports, `-` for none.
+fn flow(words: &[&str], names: &NameDb) -> Option<Flow> {
+    let address = |at: usize| match *words.get(at)? {
+        "-" => Some(Ipv4Addr::UNSPECIFIED),
+        w => Ipv4Addr::from_arg(w, names).ok(),
+    };
+    let port = |at: usize| match *words.get(at)? {
+        "-" => Some(0),
+        w => parse_int::<u16>(w).ok(),
+    };
+    Some(Flow { src: (address(0)?, port(1)?), dst: (address(2)?, port(3)?) })
 }
 
 const VERSION_MAJOR: u32 = VERSION.0;
