@@ -1,11 +1,10 @@
 //! Control sockets and signals, in `sluice click` and `sluice run`.
 #[allow(dead_code)]
 mod program;
-use program::{Folder, command};
-use rustix::process::{Pid, Signal, kill_process};
+use program::{Folder, Run, start};
+use rustix::process::{Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -52,35 +51,12 @@ impl Client {
     }
 }
 
-/// A run that does not outlive its test.
-struct Run(Option<Child>);
-
-impl Run {
-    fn pid(&self) -> Pid {
-        Pid::from_child(self.0.as_ref().unwrap())
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
 /// All five packets are counted: it takes some rounds.
 fn counted(c: &mut Client) {
     let start = Instant::now();
     while c.read("c.count") != "5" {
         assert!(start.elapsed() < LONG);
     }
-}
-
-fn start(args: &[&str]) -> Run {
-    let child = command(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    Run(Some(child.unwrap()))
 }
 
 /// Waits for the end; gives what was printed, and the exit status.
