@@ -1,5 +1,6 @@
 //! `sluice click` does what Click's user-level driver is documented to do.
-#[allow(dead_code, missing_docs)]
+#![allow(clippy::unwrap_used)] // a test that cannot go on panics
+#[allow(dead_code)]
 mod program;
 use program::{Folder, sluice, sluice_with, start};
 use std::io::{BufRead as _, BufReader, Read as _};
