@@ -130,7 +130,8 @@ impl Services {
 
     /// Ends them.
     pub(crate) fn stop(&self) {
-        self.lock().running = None;
+        let mut state = self.lock();
+        (state.running, state.sockets) = (None, Vec::new());
     }
 }
 

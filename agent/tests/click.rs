@@ -1,9 +1,9 @@
 //! `sluice click` does what Click's user-level driver is documented to do.
-#[allow(dead_code, missing_docs)]
+#![allow(clippy::unwrap_used)] // a test that cannot go on panics
+#[allow(dead_code)]
 mod program;
-use program::{Folder, command, sluice, sluice_with};
+use program::{Folder, sluice, sluice_with, start};
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::Stdio;
 
 const FIVE: &str = "s :: InfiniteSource(LIMIT 5, STOP true) -> c :: Counter -> Discard;";
 
@@ -173,11 +173,9 @@ fn the_time_of_the_run_is_printed() {
 #[test]
 fn an_interrupt_stops_the_driver_and_handlers_are_read() {
     let text = "InfiniteSource(LIMIT 5) -> c :: Counter -> Discard;";
-    let mut child = command(&["click", "-o", "-", "-e", text, "-h", "c.count"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut run = start(&["click", "-o", "-", "-e", text, "-h", "c.count"]);
+    let pid = run.pid();
+    let child = run.0.as_mut().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains("-> Discard@3") {
@@ -186,7 +184,6 @@ fn an_interrupt_stops_the_driver_and_handlers_are_read() {
     // The flat configuration is written before the driver starts.
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert_eq!(child.try_wait().unwrap(), None, "it runs until it is stopped");
-    let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();

@@ -17,6 +17,9 @@ fn passes(vertices: usize) -> usize {
     (1_000_000 / vertices.max(1)).clamp(20, 600)
 }
 
+/// From the positions so far: where a vertex should go, and how much that matters.
+type Wish<'a> = &'a dyn Fn(&[f64], usize) -> (f64, f64);
+
 /// The middle of each vertex, from left to right.
 pub(super) fn columns(g: &Grid) -> Vec<f64> {
     let mut x = vec![0.0; g.vertices.len()];
@@ -29,7 +32,7 @@ pub(super) fn columns(g: &Grid) -> Vec<f64> {
         links[l.lower].push(i);
         links[l.upper].push(i);
     }
-    let mut sweep = |down: bool, wish: &dyn Fn(&[f64], usize) -> (f64, f64)| {
+    let mut sweep = |down: bool, wish: Wish<'_>| {
         for r in 0..g.rows.len() {
             let row = &g.rows[if down { r } else { g.rows.len() - 1 - r }];
             let wanted: Vec<(f64, f64)> = row.iter().map(|&v| wish(&x, v)).collect();

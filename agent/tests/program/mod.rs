@@ -1,7 +1,8 @@
 //! Runs the built program.
+use rustix::process::Pid;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// What a run printed, and its exit status.
 pub(crate) struct Ran {
@@ -29,6 +30,30 @@ pub(crate) fn sluice_with(args: &[&str], input: &str) -> Ran {
 /// Runs it to its end without input.
 pub(crate) fn sluice(args: &[&str]) -> Ran {
     sluice_with(args, "")
+}
+
+/// A run that does not outlive its test.
+pub(crate) struct Run(pub(crate) Option<Child>);
+
+impl Run {
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(self.0.as_ref().unwrap())
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Starts it and does not wait.
+pub(crate) fn start(args: &[&str]) -> Run {
+    let child = command(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    Run(Some(child.unwrap()))
 }
 
 /// A folder that is gone when the test is over.

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub const CONNECTIONS: usize = 64;
 /// Between two tries to bind, and after an error that may pass.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Longest wait for the threads to end.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 type Log = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -84,17 +86,25 @@ impl<H: Handlers> Servers<H> {
 }
 
 impl<H> Drop for Servers<H> {
+    /// Waits a little for answers that are on their way: that to `stop`, say.
     fn drop(&mut self) {
         self.running.iter().for_each(|r| r.end());
+        for _ in 0..FAREWELL.as_millis() {
+            // Each thread holds one reference.
+            if self.running.iter().all(|r| Arc::strong_count(r) == 1) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
 impl Running {
-    /// Closes the connections, and lets the thread end by itself.
+    /// Takes no more requests; lets the threads end by themselves once they have answered.
     fn end(&self) {
         self.ended.store(true, Ordering::Release);
         self.waker.wake();
-        lock(&self.connections).iter().for_each(|c| c.1.close());
+        lock(&self.connections).iter().for_each(|c| c.1.end());
     }
 
     fn has_ended(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The listening end of a control socket.
 use crate::os::strerror;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::OnceLock;
@@ -173,10 +173,19 @@ impl Connection {
 
     /// Ends it, also for whoever waits for it.
     pub(super) fn close(&self) {
+        self.shut(Shutdown::Both);
+    }
+
+    /// Nothing more is read from it, but what is being answered still is.
+    pub(super) fn end(&self) {
+        self.shut(Shutdown::Read);
+    }
+
+    fn shut(&self, how: Shutdown) {
         let _ = match self {
-            Connection::Tcp(s) => s.shutdown(std::net::Shutdown::Both),
-            Connection::Unix(s) => s.shutdown(std::net::Shutdown::Both),
-        };
+            Connection::Tcp(s) => s.shutdown(how),
+            Connection::Unix(s) => s.shutdown(how),
+        }; // it is gone: the same end
     }
 }
 

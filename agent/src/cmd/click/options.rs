@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn listeners_become_arguments_of_control_sockets() {
         let a = options(&["-p7777", "-p", "8000+", "-u", "/run/x", "--socket=3", "-j4", "-a"]).unwrap();
-        assert_eq!(a.listeners, ["TCP, 7777", "TCP, 8000+", "UNIX, /run/x", "SOCKET, 3"]);
+        assert_eq!(a.listeners, ["TCP, 7777", "TCP, 8000+", "UNIX, \"/run/x\"", "SOCKET, 3"]);
         assert!(a.affinity);
         for bad in ["0+", "70000", "x", "+"] {
             assert!(options(&["-p", bad]).unwrap_err().contains("TCP port number"), "{bad}");
