@@ -142,7 +142,7 @@ echo "ping:     $line"
 grep -q ' 0% packet loss' "$work/ping" || ok=no
 echo "iperf3:   $(grep receiver "$transfers" | tail -n 1 | awk '{print $5, $6, "received at", $7, $8}')"
 grep -q receiver "$transfers" || ok=no
-echo "telnet:   $telnet, $(awk '$1 == "1" && /deny/ {print $2; exit}' <(sed -n '/^rules of filter/,$p' "$work/sluice")) packets dropped by rule 1 (deny tcp dst port 23)"
+echo "telnet:   $telnet, $(sed -n '/^rules of filter/,$p' "$work/sluice" | awk '/deny tcp dst port 23/ {print $2; exit}') packets dropped by the rule ‘deny tcp dst port 23’"
 [ $telnet = denied ] || ok=no
 grep -q '(exact)' "$work/sluice" || ok=no
 echo "counters: $(grep '(exact)' "$work/sluice" || echo 'do not add up')"

@@ -87,8 +87,14 @@ fn deliver(frame: &RxFrame<'_>, rx: &mut Rx<'_>) {
 impl Receive for KernelRx {
     fn receive(&mut self, rx: &mut Rx<'_>) {
         let Some(ring) = &mut self.ring else { return };
-        if let Err(why) = ring.receive(rx.room(), |frame| deliver(&frame, rx)) {
-            self.lost(&why);
+        // One at a time: a super-frame becomes many packets, and what is over the room would only wait
+        // in a queue of the graph, or be lost there.
+        while rx.room() > 0 {
+            match ring.receive(1, |frame| deliver(&frame, rx)) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(why) => return self.lost(&why),
+            }
         }
     }
 

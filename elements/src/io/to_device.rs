@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use core::any::Any;
 use sluice_dataplane::args::{Args, Raw};
-use sluice_dataplane::batch::Batch;
+use sluice_dataplane::batch::{Batch, MAX_BURST};
 use sluice_dataplane::context::{Context, Upstream};
 use sluice_dataplane::element::{Activity, Configure, Element};
 use sluice_dataplane::env::Env;
@@ -16,7 +16,7 @@ use sluice_dataplane::port::{Device, Direction, PortSpec};
 /// Sends frames through a network interface.
 pub struct ToDevice {
     backlog: Backlog,
-    burst: Option<usize>,
+    burst: usize,
 }
 
 impl Configure for ToDevice {
@@ -26,7 +26,7 @@ impl Configure for ToDevice {
         state: State::Single,
         args: &[
             Arg::required("DEVNAME", "interface", "the network interface"),
-            Arg::keyword("BURST", "packets", "the engine's", "frames sent in one turn"),
+            Arg::keyword("BURST", "packets", "64", "frames sent in one turn"),
             Arg::keyword("METHOD", "word", "LINUX", "accepted; frames go through a packet socket"),
             Arg::keyword("DEBUG", "boolean", "false", "accepted"),
         ],
@@ -41,10 +41,10 @@ impl Configure for ToDevice {
     };
     fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let device: String = args.required("DEVNAME");
-        let burst = args.keyword_some("BURST");
+        let burst = args.keyword("BURST", MAX_BURST); // twice what comes in at once: queues drain
         let _ = args.keyword_some::<Raw>("METHOD");
         let _ = args.keyword("DEBUG", false);
-        if burst == Some(0) {
+        if burst == 0 {
             args.error("BURST must be at least 1");
         }
         let (device, direction) = (Device::Kernel(device), Direction::Transmit);
@@ -58,7 +58,7 @@ impl Element for ToDevice {
         self.backlog.push(cx, batch);
     }
     fn run(&mut self, cx: &mut Context<'_>, up: &mut Upstream<'_>, _batch: &mut Batch) -> Activity {
-        self.backlog.pull(cx, up, self.burst.unwrap_or(cx.burst()))
+        self.backlog.pull(cx, up, self.burst)
     }
     fn held(&self) -> usize {
         self.backlog.held()
