@@ -140,8 +140,14 @@ ok=yes
 line=$(grep 'packets transmitted' "$work/ping" | cut -d, -f1-3)
 echo "ping:     $line"
 grep -q ' 0% packet loss' "$work/ping" || ok=no
-echo "iperf3:   $(grep receiver "$transfers" | tail -n 1 | awk '{print $5, $6, "received at", $7, $8}')"
-grep -q receiver "$transfers" || ok=no
+if grep -q receiver "$transfers"; then
+    echo "iperf3:   $(grep receiver "$transfers" | tail -n 1 | awk '{print $5, $6, "received at", $7, $8}')"
+elif [ $stop = yes ]; then
+    echo "iperf3:   stopped before a transfer was over"
+else
+    echo "iperf3:   no transfer came through"
+    ok=no
+fi
 echo "telnet:   $telnet, $(sed -n '/^rules of filter/,$p' "$work/sluice" | awk '/deny tcp dst port 23/ {print $2; exit}') packets dropped by the rule ‘deny tcp dst port 23’"
 [ $telnet = denied ] || ok=no
 grep -q '(exact)' "$work/sluice" || ok=no
