@@ -91,10 +91,11 @@ struct Look {
 
 impl Look {
     fn of(p: &Packet) -> Look {
-        // Packets without a link header (stripped, say) are read from the network header on.
-        let mut list = match (p.mac_off(), p.net_off()) {
+        // A stripped link header is still looked at: stripping it changes the length, not its fields.
+        let mut list = match (p.from_link_header(), p.net_off()) {
+            (Some(frame), _) => fields(frame),
             (None, Some(at)) => crate::wire::describe::ip_fields(p.data().get(at..).unwrap_or_default()),
-            _ => fields(p.data()),
+            (None, None) => fields(p.data()),
         };
         list.truncate(128);
         Look { fields: list, paint: p.paint(), dst: p.dst(), len: p.len() }

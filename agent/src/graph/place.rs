@@ -47,7 +47,21 @@ pub(super) fn columns(g: &Grid) -> Vec<f64> {
         let down = pass % 2 == 0;
         sweep(down, &|x, v| median(g, &links[v], x, v, down));
     }
+    gather(g, &links, &mut x);
     x
+}
+
+/// What is connected to nothing comes as near to its neighbours in the row as it may.
+fn gather(g: &Grid, links: &[Vec<usize>], x: &mut [f64]) {
+    for row in &g.rows {
+        let at = offsets(g, row);
+        for i in (0..row.len().saturating_sub(1)).rev().filter(|&i| links[row[i]].is_empty()) {
+            x[row[i]] = x[row[i + 1]] - (at[i + 1] - at[i]);
+        }
+        for i in (1..row.len()).filter(|&i| links[row[i]].is_empty()) {
+            x[row[i]] = x[row[i]].min(x[row[i - 1]] + at[i] - at[i - 1]);
+        }
+    }
 }
 
 /// Least position of each vertex of a row, from that of the first one.
