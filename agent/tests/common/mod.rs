@@ -1,9 +1,10 @@
 //! Two hosts and a middle, each in a network namespace of its own, joined by veth pairs.
 #![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
+use sluice_dataplane::time::now;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The program under test.
 pub const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
@@ -169,9 +170,9 @@ impl Drop for Running {
 }
 
 pub fn wait(limit: Duration, what: &str, mut done: impl FnMut() -> bool) {
-    let start = SystemTime::now();
+    let end = now().saturating_add(u64::try_from(limit.as_nanos()).expect("limit"));
     while !done() {
-        assert!(start.elapsed().unwrap_or_default() < limit, "waited too long for {what}");
+        assert!(now() < end, "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
