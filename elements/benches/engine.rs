@@ -189,4 +189,19 @@ fn main() {
     show("ring to ring, engine, burst 1", one_by_one, "burst 32", one_by_one.median / plain.median);
     let check = run("RingSource -> CheckIPHeader(14) -> DecIPTTL -> RingSink;", 32);
     show("CheckIPHeader and DecIPTTL", check, "ring to ring", check.median / plain.median);
+    let router = run(ROUTER, 32);
+    show("six-element IPv4 router, 4 routes", router, "ring to ring", router.median / plain.median);
 }
+
+/// Four next hops, a way of its own for each.
+const ROUTER: &str = "
+    sink :: RingSink;
+    RingSource -> class :: Classifier(12/0800, -) -> CheckIPHeader(14)
+        -> routes :: RadixIPLookup(10.0.0.0/16 0, 10.1.0.0/16 1, 10.2.0.0/16 2, 10.3.0.0/16 3);
+    class [1] -> Discard;
+    elementclass Out { input -> DecIPTTL -> Strip(14) -> EtherEncap(0x0800, 2:0:0:0:0:1, 2:0:0:0:0:2) -> output; }
+    routes [0] -> Out -> sink;
+    routes [1] -> Out -> sink;
+    routes [2] -> Out -> sink;
+    routes [3] -> Out -> sink;
+";
