@@ -1,8 +1,9 @@
 //! Counts packets and bytes.
+use crate::shaping::ewma::{EPOCHS, RateEwma, SCALE};
 use alloc::format;
 use alloc::string::String;
 use core::any::Any;
-use sluice_dataplane::args::{Args, FromArg, Raw};
+use sluice_dataplane::args::{Args, FromArg, Raw, unparse_real2};
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
@@ -17,28 +18,8 @@ pub struct Counter {
     /// Handler calls still to be made: at so many packets, at so many bytes.
     at_packets: Option<(u64, String)>,
     at_bytes: Option<(u64, String)>,
-    rate: Rate,
-}
-
-/// Packets and bytes a second, measured over the last whole second.
-#[derive(Default)]
-struct Rate {
-    second: u64,
-    start: (u64, u64),
-    last: (u64, u64),
-}
-
-impl Rate {
-    /// Brings the rate up to date: (packets, bytes) a second.
-    fn at(&mut self, now: u64, packets: u64, bytes: u64) -> (u64, u64) {
-        let second = now / 1_000_000_000;
-        if second != self.second {
-            let fresh = (packets - self.start.0, bytes - self.start.1);
-            self.last = if second == self.second + 1 { fresh } else { (0, 0) };
-            (self.second, self.start) = (second, (packets, bytes));
-        }
-        self.last
-    }
+    /// Of packets and of bytes.
+    rates: [RateEwma; 2],
 }
 
 impl Configure for Counter {
@@ -61,9 +42,9 @@ impl Configure for Counter {
         handlers: &[
             Handler::read("count", "packets so far"),
             Handler::read("byte_count", "bytes so far"),
-            Handler::read("rate", "packets a second, over the last whole second"),
-            Handler::read("bit_rate", "bits a second, over the last whole second"),
-            Handler::read("byte_rate", "bytes a second, over the last whole second"),
+            Handler::read("rate", "packets a second, as a moving average"),
+            Handler::read("bit_rate", "bits a second, as a moving average"),
+            Handler::read("byte_rate", "bytes a second, as a moving average"),
             Handler::both("count_call", "the call at a number of packets"),
             Handler::both("byte_count_call", "the call at a number of bytes"),
             Handler::write("reset", "sets all counts to 0"),
@@ -71,7 +52,7 @@ impl Configure for Counter {
         ],
         doc: "Passes packets on unchanged and counts them and their bytes.",
         example: "InfiniteSource(LIMIT 5) -> c :: Counter(COUNT_CALL 5 stop) -> Discard;",
-        see: &["AverageCounter"],
+        see: &["AverageCounter", "Meter"],
         ..Info::new("Counter", "monitoring", "counts packets and bytes")
     };
     fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
@@ -85,7 +66,7 @@ impl Configure for Counter {
             }
         };
         let (at_packets, at_bytes) = (read(&at_packets), read(&at_bytes));
-        Counter { packets: 0, bytes: 0, at_packets, at_bytes, rate: Rate::default() }
+        Counter { packets: 0, bytes: 0, at_packets, at_bytes, rates: Default::default() }
     }
 }
 
@@ -104,32 +85,34 @@ fn parse_call(text: &str) -> Result<Option<(u64, String)>, String> {
 
 impl Element for Counter {
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
-        self.packets += batch.len() as u64;
-        self.bytes += batch.iter().map(|p| p.len() as u64).sum::<u64>();
+        let (packets, bytes) = (batch.len() as u64, batch.iter().map(|p| p.len() as u64).sum::<u64>());
+        self.packets += packets;
+        self.bytes += bytes;
+        let now = cx.recent();
+        self.rates[0].update(now, packets);
+        self.rates[1].update(now, bytes);
         let due = |at: &mut Option<(u64, String)>, n| at.take_if(|c| n >= c.0).map(|c| c.1);
         for call in [due(&mut self.at_packets, self.packets), due(&mut self.at_bytes, self.bytes)].into_iter().flatten()
         {
             cx.call(Call::from_text(&call));
         }
     }
-    fn start(&mut self, cx: &mut Context<'_>) {
-        self.rate.second = cx.now() / 1_000_000_000;
-    }
     fn take_state(&mut self, _cx: &mut Context<'_>, old: &mut dyn Any) {
-        if let Some(old) = old.downcast_mut::<Counter>() {
+        if let Some(old) = old.downcast_ref::<Counter>() {
             (self.packets, self.bytes) = (old.packets, old.bytes);
-            self.rate = core::mem::take(&mut old.rate);
+            self.rates = old.rates;
         }
     }
     fn read(&mut self, cx: &mut Context<'_>, handler: &str, _parameter: &str) -> Reply {
         let call = |c: &Option<(u64, String)>| c.as_ref().map_or(String::new(), |(n, c)| format!("{n} {c}"));
-        let mut rate = || self.rate.at(cx.now(), self.packets, self.bytes);
+        let now = cx.recent();
+        let mut rate = |which: usize, times| unparse_real2(self.rates[which].update(now, 0) * EPOCHS * times, SCALE);
         Ok(match handler {
             "count" => format!("{}", self.packets),
             "byte_count" => format!("{}", self.bytes),
-            "rate" => format!("{}", rate().0),
-            "byte_rate" => format!("{}", rate().1),
-            "bit_rate" => format!("{}", rate().1 * 8),
+            "rate" => rate(0, 1),
+            "byte_rate" => rate(1, 1),
+            "bit_rate" => rate(1, 8),
             "count_call" => call(&self.at_packets),
             "byte_count_call" => call(&self.at_bytes),
             _ => return Err(HandlerError::NoHandler(handler.into())),
@@ -141,7 +124,7 @@ impl Element for Counter {
             "byte_count_call" => self.at_bytes = parse_call(text)?,
             _ => {
                 (self.packets, self.bytes) = (0, 0);
-                self.rate = Rate { second: self.rate.second, ..Rate::default() };
+                self.rates = Default::default();
             }
         }
         Ok(())
