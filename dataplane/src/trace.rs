@@ -92,7 +92,7 @@ struct Look {
 impl Look {
     fn of(p: &Packet) -> Look {
         // A stripped link header is still looked at: stripping it changes the length, not its fields.
-        let mut list = match (p.from_link_header(), p.net_off()) {
+        let mut list = match (p.with_link_header(), p.net_off()) {
             (Some(frame), _) => fields(frame),
             (None, Some(at)) => crate::wire::describe::ip_fields(p.data().get(at..).unwrap_or_default()),
             (None, None) => fields(p.data()),

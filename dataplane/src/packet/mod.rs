@@ -153,7 +153,7 @@ impl Packet {
 
     /// The bytes from the link header on, those that were stripped included; `None` when there is no
     /// link header, or not in front of the data.
-    pub(crate) fn from_link_header(&self) -> Option<&[u8]> {
+    pub(crate) fn with_link_header(&self) -> Option<&[u8]> {
         let h = self.header();
         let (start, off) = (h.mac_off.get(), h.data_off.get());
         if start > off {
