@@ -131,10 +131,9 @@ impl Cache {
         self.pool.inner().shared.with(|s| {
             let keep = s.free.len().saturating_sub(CHUNK);
             self.free.extend(s.free.drain(keep..));
-            // SAFETY: the handle keeps the pool live.
-            while self.free.len() < CHUNK
-                && let Some(h) = unsafe { Inner::carve(pool, s) }
-            {
+            while self.free.len() < CHUNK {
+                // SAFETY: the handle keeps the pool live; `s` is its shared part.
+                let Some(h) = (unsafe { Inner::carve(pool, s) }) else { break };
                 self.free.push(h);
             }
         });
