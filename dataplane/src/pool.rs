@@ -87,7 +87,8 @@ impl Pool {
     /// A packet of length 0 with [`HEADROOM`], or `None` when all buffers are in use. From any
     /// thread; workers allocate from their [`Cache`].
     pub fn alloc(&self) -> Option<Packet> {
-        self.inner().alloc()
+        // SAFETY: the handle keeps the pool live.
+        unsafe { Inner::alloc(self.0.as_ptr()) }
     }
 
     /// Buffers in all.
@@ -126,13 +127,13 @@ impl Cache {
 
     #[cold]
     fn refill(&mut self) -> Option<NonNull<Header>> {
-        let inner = self.pool.inner();
-        inner.shared.with(|s| {
+        let pool = self.pool.0.as_ptr();
+        self.pool.inner().shared.with(|s| {
             let keep = s.free.len().saturating_sub(CHUNK);
             self.free.extend(s.free.drain(keep..));
-            while self.free.len() < CHUNK
-                && let Some(h) = inner.carve(s)
-            {
+            while self.free.len() < CHUNK {
+                // SAFETY: the handle keeps the pool live; `s` is its shared part.
+                let Some(h) = (unsafe { Inner::carve(pool, s) }) else { break };
                 self.free.push(h);
             }
         });
@@ -175,26 +176,36 @@ impl Drop for Cache {
     }
 }
 
+/// No methods: packets keep the pointer that is handed in here, and the last one frees the pool
+/// through it, which a pointer made from a `&self` would forbid.
 impl Inner {
     /// Gives the next untouched buffer its header.
-    fn carve(&self, s: &mut Shared) -> Option<NonNull<Header>> {
-        if s.carved == self.count {
+    /// # Safety
+    /// `pool` is live, is what [`Pool::new`] made, and `s` is its shared part.
+    unsafe fn carve(pool: *const Inner, s: &mut Shared) -> Option<NonNull<Header>> {
+        // SAFETY: live, and neither field ever changes.
+        let (count, block) = unsafe { ((*pool).count, (*pool).block) };
+        if s.carved == count {
             return None;
         }
-        let at = self.block.wrapping_add(s.carved * STRIDE);
+        let at = block.wrapping_add(s.carved * STRIDE);
         s.carved += 1;
         // SAFETY: `carved < count`, so the bytes lie inside the block, which is zeroed and aligned
         // to 64 as STRIDE is; nobody was given them before.
-        Some(unsafe { Packet::carve(at, BUFFER, self) })
+        Some(unsafe { Packet::carve(at, BUFFER, pool) })
     }
 
-    pub(crate) fn alloc(&self) -> Option<Packet> {
-        let h = self.shared.with(|s| s.free.pop().or_else(|| self.carve(s)))?;
+    /// A packet of length 0, or `None` when all buffers are in use.
+    /// # Safety
+    /// `pool` is live and is what [`Pool::new`] made.
+    pub(crate) unsafe fn alloc(pool: *const Inner) -> Option<Packet> {
+        // SAFETY: as the caller says; `s` is the shared part of `pool`.
+        let h = unsafe { (*pool).shared.with(|s| s.free.pop().or_else(|| Inner::carve(pool, s))) }?;
         // SAFETY: the header came off the list, so it has no other owner.
         Some(unsafe { Packet::from_free(h, HEADROOM) })
     }
 
-    /// Takes a header back. Not a method: this may free the pool, which a `&self` would forbid.
+    /// Takes a header back, and frees the pool when that was the last packet and no handle is left.
     /// # Safety
     /// `pool` is live; the caller owned `h`, which is of this pool, and forgets it.
     pub(crate) unsafe fn give(pool: *const Inner, h: NonNull<Header>) {

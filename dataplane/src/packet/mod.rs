@@ -55,7 +55,8 @@ impl Packet {
 
     /// Writes the header of a buffer that the pool has just carved out.
     /// # Safety
-    /// `at` is the start of `HEADER + buf_len` initialised bytes, aligned to 64, that nobody uses.
+    /// `at` is the start of `HEADER + buf_len` initialised bytes, aligned to 64, that nobody uses;
+    /// `pool` may be freed through.
     pub(crate) unsafe fn carve(at: *mut u8, buf_len: u16, pool: *const pool::Inner) -> NonNull<Header> {
         let buf_addr = at.wrapping_add(HEADER);
         let header = Header {
@@ -391,7 +392,7 @@ impl Packet {
     #[cold]
     fn unshare(&mut self) -> bool {
         // SAFETY: the pool outlives its packets.
-        let fresh = unsafe { &*self.header().pool }.alloc();
+        let fresh = unsafe { pool::Inner::alloc(self.header().pool) };
         fresh.and_then(|c| self.copy_into(c)).map(|c| *self = c).is_some()
     }
 
