@@ -23,7 +23,7 @@ pub type Filter = Box<dyn Fn(&Packet) -> bool + Send>;
 pub enum End {
     /// Left through this output.
     Output(usize),
-    /// A copy left through this output.
+    /// A copy, a fragment or an answer left through this output.
     Copied(usize),
     /// Stayed inside (a queue, say).
     Held,
@@ -66,7 +66,7 @@ pub struct Step {
 pub struct Traced {
     /// The port through which it came, or the element if that is no port.
     pub source: String,
-    /// When it came, nanoseconds since the epoch.
+    /// When it came, nanoseconds since the epoch: its time stamp, if it has one.
     pub time: u64,
     /// Its bytes then.
     pub frame: Vec<u8>,
@@ -204,9 +204,14 @@ impl Tracer {
                 packet.steps.push(Step { element, class, input, changes, end });
             }
         };
+        let through: Vec<u16> = entered.iter().map(|e| e.id).collect();
         for e in entered {
+            // What is consumed did its job, even if an answer to it came out.
+            let consumed = ends.iter().position(|x| *x == (e.id, End::Consumed));
+            if let Some(i) = consumed {
+                step(e.id, e.input, Vec::new(), ends.remove(i).1);
             // The packet itself is the last of its kind to come out: copies are made before.
-            if let Some(i) = left.iter().rposition(|l| l.0 == e.id) {
+            } else if let Some(i) = left.iter().rposition(|l| l.0 == e.id) {
                 let (_, out, p) = left.remove(i);
                 step(e.id, e.input, e.look.changes(&Look::of(p)), End::Output(out));
             } else if let Some(i) = ends.iter().position(|x| x.0 == e.id) {
@@ -216,27 +221,12 @@ impl Tracer {
             }
         }
         for (trace, out, _) in left {
-            let copied = self
-                .packets
-                .get(trace as usize)
-                .is_some_and(|t| t.steps.last().is_some_and(|s| s.element == node.name && s.input.is_some()));
-            let Some(packet) = self.packets.get_mut(trace as usize) else { continue };
-            if packet.steps.len() < MAX_STEPS {
-                packet.steps.push(Step {
-                    element: node.name.clone(),
-                    class: node.class.info.class,
-                    input: None,
-                    changes: Vec::new(),
-                    end: if copied { End::Copied(out) } else { End::Output(out) },
-                });
-            }
+            // What comes out beside a packet that went in is a copy, a fragment or an answer.
+            let end = if through.contains(&trace) { End::Copied(out) } else { End::Output(out) };
+            step(trace, None, Vec::new(), end);
         }
         for (trace, end) in ends {
-            let Some(packet) = self.packets.get_mut(trace as usize) else { continue };
-            if packet.steps.len() < MAX_STEPS {
-                let (element, class) = (node.name.clone(), node.class.info.class);
-                packet.steps.push(Step { element, class, input: None, changes: Vec::new(), end });
-            }
+            step(trace, None, Vec::new(), end);
         }
     }
 }

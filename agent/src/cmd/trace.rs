@@ -90,19 +90,14 @@ fn from_capture(
         Ok(checked) => checked,
         Err(errors) => return Ok(complain_and_none(&errors)),
     };
-    let receiving: Vec<&str> = checked
-        .ports()
-        .map(|id| driver.builder.port(id))
-        .filter(|p| p.direction == Direction::Receive)
-        .map(|p| p.device.name())
-        .collect();
+    let receiving = driver.devices(&checked, Some(Direction::Receive));
     let into = match port {
         Some(p) if receiving.contains(&p) => p.to_string(),
         Some(p) => bail!("no element receives from ‘{p}’; there is {}", receiving.join(", ")),
         None => receiving.first().context("no element receives from a device")?.to_string(),
     };
     driver.opener.stands.insert(into.clone(), Stand { input: Some(pcap.into()), output: None });
-    let (plan, warnings) = match driver.builder.prepare(checked, &mut |spec| driver.opener.open(spec)) {
+    let (plan, warnings) = match driver.open(checked) {
         Ok(ready) => ready,
         Err(errors) => return Ok(complain_and_none(&errors)),
     };
