@@ -5,7 +5,7 @@
 use crate::graph::Topology;
 use crate::packet::Packet;
 use crate::reason::Reason;
-use crate::wire::describe::{Field, fields};
+use crate::wire::describe::{Field, fields, ip_fields};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -91,10 +91,15 @@ struct Look {
 
 impl Look {
     fn of(p: &Packet) -> Look {
-        // Packets without a link header (stripped, say) are read from the network header on.
+        let rest = |at: usize| p.data().get(at..).unwrap_or_default();
         let mut list = match (p.mac_off(), p.net_off()) {
-            (None, Some(at)) => crate::wire::describe::ip_fields(p.data().get(at..).unwrap_or_default()),
-            _ => fields(p.data()),
+            (Some(at), _) => fields(rest(at)),
+            // Packets without a link header (stripped, say) are read from the network header on.
+            (None, Some(at)) => ip_fields(rest(at)),
+            (None, None) if p.mac_off_signed().is_none() => fields(rest(0)),
+            // Stripped, and nobody has said yet what follows.
+            (None, None) if matches!(rest(0).first().map(|b| b >> 4), Some(4 | 6)) => ip_fields(rest(0)),
+            (None, None) => Vec::new(),
         };
         list.truncate(128);
         Look { fields: list, paint: p.paint(), dst: p.dst(), len: p.len() }
@@ -107,11 +112,13 @@ impl Look {
                 out.push(Change { field: field.to_string(), from, to });
             }
         };
+        // A name comes again for each header of its kind: the first is compared with the first.
+        let mut left: Vec<&Field> = after.fields.iter().collect();
         for f in &self.fields {
-            let now = after.fields.iter().find(|g| g.name == f.name).map(|g| g.value.clone());
+            let now = left.iter().position(|g| g.name == f.name).map(|i| left.remove(i).value.clone());
             note(f.name, f.value.clone(), now.unwrap_or_default());
         }
-        for f in after.fields.iter().filter(|f| self.fields.iter().all(|g| g.name != f.name)) {
+        for f in left {
             note(f.name, String::new(), f.value.clone());
         }
         note("paint", self.paint.to_string(), after.paint.to_string());
