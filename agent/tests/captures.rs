@@ -341,6 +341,7 @@ fn taps_hold_what_passed_an_output_and_what_was_dropped() {
         "B=right",
         "OUT=deny tcp dst port 23, allow all",
         "--quiet",
+        "--burst=1", // or one element would drop its part of the burst before the next one
         "--tap=out=@/out.pcapng",
         "--tap=a_to_b[0]=@/two.pcapng,2,30",
         "--tap=drops=@/drops.pcapng",
