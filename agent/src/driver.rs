@@ -8,6 +8,7 @@ use sluice_dataplane::graph::Plan;
 use sluice_dataplane::graph::plan::{Builder, Checked};
 use sluice_dataplane::io::open::{Opener, Stand};
 use sluice_dataplane::lang::{Diagnostic, Flat, Library, Loader, Reader, render_native};
+use sluice_dataplane::port::Direction;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -92,6 +93,17 @@ impl Driver {
     /// Checks a configuration and opens its ports and files.
     pub(crate) fn prepare(&mut self, source: &Source) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
         let checked = self.check(source)?;
+        self.open(checked)
+    }
+
+    /// Names of the devices of a checked configuration; some may come twice.
+    pub(crate) fn devices<'a>(&'a self, checked: &'a Checked, direction: Option<Direction>) -> Vec<&'a str> {
+        let ports = checked.ports().map(|id| self.builder.port(id));
+        ports.filter(|p| direction.is_none_or(|d| p.direction == d)).map(|p| p.device.name()).collect()
+    }
+
+    /// Opens the ports and files of a checked configuration.
+    pub(crate) fn open(&mut self, checked: Checked) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
         self.builder.prepare(checked, &mut |spec| self.opener.open(spec))
     }
 }

@@ -4,17 +4,23 @@
 //! packets.
 use anyhow::{Context as _, bail};
 use sluice_dataplane::engine::Engine;
-use sluice_dataplane::io::capture::LINK_ETHERNET;
+use sluice_dataplane::graph::Topology;
+use sluice_dataplane::io::capture::{CaptureError, LINK_ETHERNET};
 use sluice_dataplane::io::pcapng::{PacketInfo, Writer};
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::trace::{Tap, TapAt};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 
 /// Copies that may wait for the writer.
 const WAITING: usize = 4096;
+/// Most bytes of a packet that are written.
+const MAX_SNAP: u64 = 262_144;
 
 /// A tap that the command line asks for.
 #[derive(Clone, Debug)]
@@ -34,7 +40,13 @@ pub(crate) fn parse(text: &str) -> Result<Wanted, String> {
         None => Ok(default),
         Some(n) => n.parse().map_err(|_| format!("{name}: ‘{n}’ is no number")),
     };
-    let (count, snap) = (number("count", u64::MAX)?, number("snap length", 262_144)?);
+    let (count, snap) = (number("count", u64::MAX)?, number("snap length", MAX_SNAP)?);
+    if parts.next().is_some() {
+        return Err("nothing comes behind the snap length".into());
+    }
+    if count == 0 || !(1..=MAX_SNAP).contains(&snap) {
+        return Err(format!("count must be at least 1, the snap length 1 to {MAX_SNAP}"));
+    }
     let at = if place == "drops" {
         TapAt::Drops
     } else {
@@ -55,37 +67,94 @@ struct Seen {
 }
 
 impl Wanted {
-    /// Creates the file, starts its writer and sets the tap.
-    pub(crate) fn set(&self, engine: &mut Engine) -> anyhow::Result<()> {
-        let name = self.file.display().to_string();
-        let file = File::create(&self.file).with_context(|| name.clone())?;
-        let mut writer = Writer::new(BufWriter::new(file)).with_context(|| name.clone())?;
-        let place = match &self.at {
+    /// How messages name its place.
+    fn place(&self) -> String {
+        match &self.at {
             TapAt::Drops => "drops".to_string(),
             TapAt::Output(element, port) => format!("{element}[{port}]"),
+        }
+    }
+
+    /// Whether the graph has such an output. Nothing is opened yet.
+    pub(crate) fn check(&self, graph: &Topology) -> anyhow::Result<()> {
+        let TapAt::Output(element, port) = &self.at else { return Ok(()) };
+        let Some(id) = graph.find(element) else {
+            bail!("--tap: there is no element ‘{element}’");
         };
-        writer.add_interface(&place, LINK_ETHERNET, self.snap as u32).with_context(|| name.clone())?;
-        let (send, receive) = sync_channel(WAITING);
-        std::thread::Builder::new().name("tap".into()).spawn(move || write(writer, &receive, &name))?;
-        let snap = self.snap;
-        let sink = move |time, p: &Packet, note: &str| {
-            let data = p.data()[..p.len().min(snap)].to_vec();
-            let seen = Seen { time, len: p.len() as u32, data, note: note.to_string() };
-            !matches!(send.try_send(seen), Err(TrySendError::Disconnected(_)))
-        };
-        if !engine.tap(Tap::new(self.at.clone(), self.count, Box::new(sink))) {
-            bail!("there is no output {place} to tap");
+        let outputs = graph.edges.iter().filter(|e| e.from as usize == id).count();
+        if *port >= outputs {
+            bail!("--tap: there is no output {}; {element} has {outputs}", self.place());
         }
         Ok(())
     }
+
+    /// Creates the file, starts its writer and sets the tap. In simulated time the graph waits for
+    /// the writer, and packets have the times of their own captures.
+    pub(crate) fn set(&self, engine: &mut Engine, simulated: bool) -> anyhow::Result<Writing> {
+        let name = self.file.display().to_string();
+        let file = File::create(&self.file).with_context(|| name.clone())?;
+        let mut writer = Writer::new(BufWriter::new(file)).with_context(|| name.clone())?;
+        writer.add_interface(&self.place(), LINK_ETHERNET, self.snap as u32).with_context(|| name.clone())?;
+        let (send, receive) = sync_channel(WAITING);
+        let title = name.clone();
+        let thread = std::thread::Builder::new().name("tap".into()).spawn(move || write(writer, &receive, &title))?;
+        let lost = Arc::new(AtomicU64::new(0));
+        let (snap, missed) = (self.snap, lost.clone());
+        let sink = move |now, p: &Packet, note: &str| {
+            let data = p.data()[..p.len().min(snap)].to_vec();
+            let time = if simulated && p.timestamp() != 0 { p.timestamp() } else { now };
+            let seen = Seen { time, len: p.len() as u32, data, note: note.to_string() };
+            if simulated {
+                return send.send(seen).is_ok();
+            }
+            match send.try_send(seen) {
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(_)) => drop(missed.fetch_add(1, Relaxed)),
+                Ok(()) => {}
+            }
+            true
+        };
+        if !engine.tap(Tap::new(self.at.clone(), self.count, Box::new(sink))) {
+            bail!("there is no output {} to tap", self.place());
+        }
+        Ok(Writing { name, thread, lost })
+    }
 }
 
-fn write(mut writer: Writer<BufWriter<File>>, from: &Receiver<Seen>, name: &str) {
-    for s in from {
-        let info =
-            PacketInfo { timestamp_ns: s.time, original_len: s.len, comment: Some(&s.note), ..Default::default() };
-        if let Err(e) = writer.write(&info, &s.data).and_then(|()| writer.flush()) {
-            return eprintln!("sluice: {name}: {e}; the tap ends");
+/// A tap's file while it is written.
+pub(crate) struct Writing {
+    name: String,
+    thread: JoinHandle<bool>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Writing {
+    /// Waits until everything is written; the engine must be gone. False when that failed.
+    pub(crate) fn finish(self) -> bool {
+        let lost = self.lost.load(Relaxed);
+        if lost > 0 {
+            eprintln!("sluice: {}: {lost} packets came too fast for the tap, and are not in it", self.name);
         }
+        self.thread.join().unwrap_or(false)
     }
+}
+
+/// Writes until the tap ends; false when it cannot.
+fn write(mut writer: Writer<BufWriter<File>>, from: &Receiver<Seen>, name: &str) -> bool {
+    let mut all = || -> Result<(), CaptureError> {
+        while let Ok(first) = from.recv() {
+            for s in std::iter::once(first).chain(from.try_iter()) {
+                let (timestamp_ns, original_len) = (s.time, s.len);
+                let info = PacketInfo { timestamp_ns, original_len, comment: Some(&s.note), ..Default::default() };
+                writer.write(&info, &s.data)?;
+            }
+            writer.flush()?; // nothing waits: who looks at the file now sees all of it
+        }
+        writer.flush()
+    };
+    let done = all();
+    if let Err(e) = &done {
+        eprintln!("sluice: {name}: {e}; the tap ends");
+    }
+    done.is_ok()
 }

@@ -223,6 +223,7 @@ impl Context<'_> {
         let PortObject::Tx(device) = &mut slot.object else { return 0 };
         let counts = &core.topo.counts.nodes[self.id];
         let (packets, mut done, mut gone) = (batch.as_slice(), 0, 0);
+        let mut refused = Vec::new();
         slot.blocked = false;
         while done < packets.len() {
             match device.transmit(&packets[done..]) {
@@ -242,7 +243,7 @@ impl Context<'_> {
                     counts.dropped[why as usize].add(1);
                     slot.counters.dropped[why as usize].add(1);
                     if core.armed {
-                        core.tracer.end(&packets[done], crate::trace::End::Dropped(why));
+                        refused.push((done, why));
                     }
                     done += 1;
                 }
@@ -252,6 +253,7 @@ impl Context<'_> {
                 }
             }
         }
+        refused.into_iter().for_each(|(i, why)| core.observe_drop(self.id, &packets[i], why));
         if done == packets.len() {
             batch.drain().for_each(|p| core.cache.free(p));
         } else {

@@ -201,6 +201,10 @@ pub trait Receive: Send {
     fn exhausted(&self) -> bool {
         false
     }
+    /// What ended the port before its time (a damaged file); given out once.
+    fn failure(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// What became of the packets handed to [`Transmit::transmit`].
@@ -229,6 +233,10 @@ pub trait Transmit: Send {
     }
     /// Hands over what the port itself still buffers.
     fn flush(&mut self) {}
+    /// Why packets that it took never got where they should (a full disk); given out once.
+    fn failure(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// A port's object for one direction.
@@ -270,6 +278,17 @@ impl PortSlot {
         };
         self.counters.up.set(up.into());
         news
+    }
+
+    /// What went wrong for good at the port, once everything that it buffers is handed over.
+    pub(crate) fn failure(&mut self) -> Option<String> {
+        match &mut self.object {
+            PortObject::Rx(d) => d.failure(),
+            PortObject::Tx(d) => {
+                d.flush();
+                d.failure()
+            }
+        }
     }
 
     /// Whether it receives, and will never bring another frame.

@@ -5,7 +5,7 @@
 use crate::graph::Topology;
 use crate::packet::Packet;
 use crate::reason::Reason;
-use crate::wire::describe::{Field, fields};
+use crate::wire::describe::{Field, fields, ip_fields};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -23,7 +23,7 @@ pub type Filter = Box<dyn Fn(&Packet) -> bool + Send>;
 pub enum End {
     /// Left through this output.
     Output(usize),
-    /// A copy left through this output.
+    /// A copy, a fragment or an answer left through this output.
     Copied(usize),
     /// Stayed inside (a queue, say).
     Held,
@@ -66,7 +66,7 @@ pub struct Step {
 pub struct Traced {
     /// The port through which it came, or the element if that is no port.
     pub source: String,
-    /// When it came, nanoseconds since the epoch.
+    /// When it came, nanoseconds since the epoch: its time stamp, if it has one.
     pub time: u64,
     /// Its bytes then.
     pub frame: Vec<u8>,
@@ -91,11 +91,15 @@ struct Look {
 
 impl Look {
     fn of(p: &Packet) -> Look {
-        // A stripped link header is still looked at: stripping it changes the length, not its fields.
-        let mut list = match (p.with_link_header(), p.net_off()) {
-            (Some(frame), _) => fields(frame),
-            (None, Some(at)) => crate::wire::describe::ip_fields(p.data().get(at..).unwrap_or_default()),
-            (None, None) => fields(p.data()),
+        let rest = |at: usize| p.data().get(at..).unwrap_or_default();
+        let mut list = match (p.mac_off(), p.net_off()) {
+            (Some(at), _) => fields(rest(at)),
+            // Packets without a link header (stripped, say) are read from the network header on.
+            (None, Some(at)) => ip_fields(rest(at)),
+            (None, None) if p.mac_off_signed().is_none() => fields(rest(0)),
+            // Stripped, and nobody has said yet what follows.
+            (None, None) if matches!(rest(0).first().map(|b| b >> 4), Some(4 | 6)) => ip_fields(rest(0)),
+            (None, None) => Vec::new(),
         };
         list.truncate(128);
         Look { fields: list, paint: p.paint(), dst: p.dst(), len: p.len() }
@@ -108,11 +112,13 @@ impl Look {
                 out.push(Change { field: field.to_string(), from, to });
             }
         };
+        // A name comes again for each header of its kind: the first is compared with the first.
+        let mut left: Vec<&Field> = after.fields.iter().collect();
         for f in &self.fields {
-            let now = after.fields.iter().find(|g| g.name == f.name).map(|g| g.value.clone());
+            let now = left.iter().position(|g| g.name == f.name).map(|i| left.remove(i).value.clone());
             note(f.name, f.value.clone(), now.unwrap_or_default());
         }
-        for f in after.fields.iter().filter(|f| self.fields.iter().all(|g| g.name != f.name)) {
+        for f in left {
             note(f.name, String::new(), f.value.clone());
         }
         note("paint", self.paint.to_string(), after.paint.to_string());
@@ -205,9 +211,14 @@ impl Tracer {
                 packet.steps.push(Step { element, class, input, changes, end });
             }
         };
+        let through: Vec<u16> = entered.iter().map(|e| e.id).collect();
         for e in entered {
+            // What is consumed did its job, even if an answer to it came out.
+            let consumed = ends.iter().position(|x| *x == (e.id, End::Consumed));
+            if let Some(i) = consumed {
+                step(e.id, e.input, Vec::new(), ends.remove(i).1);
             // The packet itself is the last of its kind to come out: copies are made before.
-            if let Some(i) = left.iter().rposition(|l| l.0 == e.id) {
+            } else if let Some(i) = left.iter().rposition(|l| l.0 == e.id) {
                 let (_, out, p) = left.remove(i);
                 step(e.id, e.input, e.look.changes(&Look::of(p)), End::Output(out));
             } else if let Some(i) = ends.iter().position(|x| x.0 == e.id) {
@@ -217,27 +228,12 @@ impl Tracer {
             }
         }
         for (trace, out, _) in left {
-            let copied = self
-                .packets
-                .get(trace as usize)
-                .is_some_and(|t| t.steps.last().is_some_and(|s| s.element == node.name && s.input.is_some()));
-            let Some(packet) = self.packets.get_mut(trace as usize) else { continue };
-            if packet.steps.len() < MAX_STEPS {
-                packet.steps.push(Step {
-                    element: node.name.clone(),
-                    class: node.class.info.class,
-                    input: None,
-                    changes: Vec::new(),
-                    end: if copied { End::Copied(out) } else { End::Output(out) },
-                });
-            }
+            // What comes out beside a packet that went in is a copy, a fragment or an answer.
+            let end = if through.contains(&trace) { End::Copied(out) } else { End::Output(out) };
+            step(trace, None, Vec::new(), end);
         }
         for (trace, end) in ends {
-            let Some(packet) = self.packets.get_mut(trace as usize) else { continue };
-            if packet.steps.len() < MAX_STEPS {
-                let (element, class) = (node.name.clone(), node.class.info.class);
-                packet.steps.push(Step { element, class, input: None, changes: Vec::new(), end });
-            }
+            step(trace, None, Vec::new(), end);
         }
     }
 }

@@ -3,12 +3,12 @@ use crate::driver::{BUFFERS, Driver, Source, complain, console, defines, stand};
 use crate::live::{Live, Watched};
 use crate::services::Services;
 use crate::{report, tap};
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use sluice_dataplane::args::{FromArg as _, Interval, NameDb, quote};
 use sluice_dataplane::clock::Clock;
 use sluice_dataplane::engine::{Engine, Options};
 use sluice_dataplane::io::open::Stand;
-use sluice_dataplane::lang::render_native;
+use sluice_dataplane::lang::{Diagnostic, render_native};
 use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
 use sluice_dataplane::worker::{Ended, Pace, Remote, Worker};
@@ -73,12 +73,20 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     driver.builder.signals = !simulated;
     driver.listeners.extend(args.port.iter().map(|p| format!("TCP, {p}")));
     driver.listeners.extend(args.unix_socket.iter().map(|f| format!("UNIX, {}", quote(f.as_bytes()))));
-    let (mut plan, warnings) = match driver.prepare(&source) {
+    let checked = match driver.check(&source) {
+        Ok(checked) => checked,
+        Err(errors) => return Ok(refuse(&errors)),
+    };
+    for wanted in &args.taps {
+        wanted.check(checked.topology())?;
+    }
+    let devices = driver.devices(&checked, None);
+    if let Some((name, _)) = args.maps.iter().find(|m| !devices.contains(&m.0.as_str())) {
+        bail!("--map: no element uses ‘{name}’; there is {}", devices.join(", "));
+    }
+    let (mut plan, warnings) = match driver.open(checked) {
         Ok(ready) => ready,
-        Err(errors) => {
-            complain(&errors);
-            return Ok(ExitCode::FAILURE);
-        }
+        Err(errors) => return Ok(refuse(&errors)),
     };
     eprint!("{}", render_native(&warnings));
     let clock = if simulated { Clock::simulated() } else { Clock::real(time::now) };
@@ -88,17 +96,22 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let services = Services::default();
     services.adopt(std::mem::take(&mut plan.services))?;
     drop(engine.swap(plan));
-    for wanted in &args.taps {
-        wanted.set(&mut engine)?;
-    }
+    let taps = args.taps.iter().map(|t| t.set(&mut engine, simulated)).collect::<anyhow::Result<Vec<_>>>()?;
     let ended = if simulated { run_captures(engine) } else { run_live(engine, &args, &mut driver, &services)? };
-    finish(ended, args.quiet)
+    let clean = finish(ended, args.quiet);
+    let written = taps.into_iter().map(tap::Writing::finish).fold(true, |all, one| all & one);
+    Ok(if clean && written { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says why nothing was started.
+fn refuse(errors: &[Diagnostic]) -> ExitCode {
+    complain(errors);
+    ExitCode::FAILURE
 }
 
 /// Simulated time, with capture files in place of devices.
 fn run_captures(mut engine: Engine) -> Ended {
     engine.run_to_end(AFTER);
-    engine.ports_mut().filter_map(|p| p.news()).for_each(|news| eprintln!("sluice: {news}"));
     Ended { failures: engine.take_failures(), engine }
 }
 
@@ -142,13 +155,13 @@ fn run_live(engine: Engine, args: &Args, driver: &mut Driver, services: &Service
     Ok(ended)
 }
 
-/// The report, and the exit status.
-fn finish(mut ended: Ended, quiet: bool) -> anyhow::Result<ExitCode> {
+/// The report; false when something failed.
+fn finish(mut ended: Ended, quiet: bool) -> bool {
     if !quiet {
         eprintln!("{}", report::summary(&mut ended.engine));
     }
     ended.failures.iter().for_each(|f| eprintln!("sluice: {f}"));
-    Ok(if ended.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    ended.failures.is_empty()
 }
 
 /// Reads the file again and changes over to it. What is wrong with it changes nothing.

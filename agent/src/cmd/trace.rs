@@ -11,7 +11,7 @@ use sluice_dataplane::lang::render_native;
 use sluice_dataplane::pool::Pool;
 use sluice_dataplane::port::Direction;
 use sluice_dataplane::time;
-use sluice_dataplane::trace::{End, Filter, MAX_TRACED, Step, Traced};
+use sluice_dataplane::trace::{Change, End, Filter, MAX_TRACED, Step, Traced};
 use sluice_dataplane::wire::describe;
 use sluice_dataplane::worker::{Pace, Worker};
 use sluice_elements::classify::filter;
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long)]
     port: Option<String>,
     /// How many packets are followed.
-    #[arg(long, default_value_t = MAX_TRACED)]
+    #[arg(long, default_value_t = MAX_TRACED, value_parser = count)]
     count: usize,
     /// Follows only packets that match this expression (the language of IPFilter).
     #[arg(long, value_name = "EXPRESSION")]
@@ -42,6 +42,14 @@ pub(crate) struct Args {
     /// Without a capture file: waits no longer than this for packets.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     for_time: Option<Duration>,
+}
+
+/// The packets that were followed, and what failed meanwhile.
+type Followed = (Vec<Traced>, Vec<String>);
+
+fn count(text: &str) -> Result<usize, String> {
+    let n = text.parse().ok().filter(|n| (1..=MAX_TRACED).contains(n));
+    n.ok_or_else(|| format!("give a number from 1 to {MAX_TRACED}"))
 }
 
 pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
@@ -52,17 +60,18 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     }
     let filter = args.filter.as_deref().map(parse_filter).transpose()?;
     let driver = Driver::new(defines(&parameters)?);
-    let count = args.count.min(MAX_TRACED);
+    let count = args.count;
     let packets = match captures.first() {
         Some(pcap) => from_capture(driver, &source, pcap, args.port.as_deref(), count, filter)?,
         None => live(driver, &source, args.port, count, filter, args.for_time)?,
     };
-    let Some(packets) = packets else { return Ok(ExitCode::FAILURE) };
+    let Some((packets, failures)) = packets else { return Ok(ExitCode::FAILURE) };
     if packets.is_empty() {
         println!("no packet was followed");
     }
     packets.iter().enumerate().for_each(|(i, t)| print!("{}", page(i + 1, t)));
-    Ok(ExitCode::SUCCESS)
+    failures.iter().for_each(|f| eprintln!("sluice: {f}"));
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Parameters have a name that Click takes before the `=`; everything else is a file.
@@ -83,26 +92,21 @@ fn from_capture(
     port: Option<&str>,
     count: usize,
     filter: Option<Filter>,
-) -> anyhow::Result<Option<Vec<Traced>>> {
+) -> anyhow::Result<Option<Followed>> {
     driver.builder.simulated = true;
     driver.opener.no_devices = true;
     let checked = match driver.check(source) {
         Ok(checked) => checked,
         Err(errors) => return Ok(complain_and_none(&errors)),
     };
-    let receiving: Vec<&str> = checked
-        .ports()
-        .map(|id| driver.builder.port(id))
-        .filter(|p| p.direction == Direction::Receive)
-        .map(|p| p.device.name())
-        .collect();
+    let receiving = driver.devices(&checked, Some(Direction::Receive));
     let into = match port {
         Some(p) if receiving.contains(&p) => p.to_string(),
-        Some(p) => bail!("no element receives from ‘{p}’; there is {}", receiving.join(", ")),
+        Some(p) => bail!("--port: no element receives from ‘{p}’; there is {}", receiving.join(", ")),
         None => receiving.first().context("no element receives from a device")?.to_string(),
     };
     driver.opener.stands.insert(into.clone(), Stand { input: Some(pcap.into()), output: None });
-    let (plan, warnings) = match driver.builder.prepare(checked, &mut |spec| driver.opener.open(spec)) {
+    let (plan, warnings) = match driver.open(checked) {
         Ok(ready) => ready,
         Err(errors) => return Ok(complain_and_none(&errors)),
     };
@@ -112,8 +116,8 @@ fn from_capture(
     engine.start_trace(count, Some(into), filter);
     drop(engine.swap(plan));
     engine.run_to_end(AFTER);
-    engine.ports_mut().filter_map(|p| p.news()).for_each(|news| eprintln!("sluice: {news}"));
-    Ok(Some(engine.finish_trace()))
+    let packets = engine.finish_trace();
+    Ok(Some((packets, engine.take_failures())))
 }
 
 fn live(
@@ -123,9 +127,20 @@ fn live(
     count: usize,
     filter: Option<Filter>,
     for_time: Option<Duration>,
-) -> anyhow::Result<Option<Vec<Traced>>> {
+) -> anyhow::Result<Option<Followed>> {
     let end = signals::end_requested()?;
-    let (plan, warnings) = match driver.prepare(source) {
+    let checked = match driver.check(source) {
+        Ok(checked) => checked,
+        Err(errors) => return Ok(complain_and_none(&errors)),
+    };
+    let receiving = driver.devices(&checked, Some(Direction::Receive));
+    if let Some(p) = &port
+        && !receiving.contains(&p.as_str())
+        && checked.topology().find(p).is_none()
+    {
+        bail!("--port: no element receives from ‘{p}’; there is {}", receiving.join(", "));
+    }
+    let (plan, warnings) = match driver.open(checked) {
         Ok(ready) => ready,
         Err(errors) => return Ok(complain_and_none(&errors)),
     };
@@ -147,15 +162,19 @@ fn live(
     }
     let _ = worker.remote().send(Box::new(|e| e.request_stop())); // gone: it has stopped
     let mut ended = worker.join().ok_or_else(|| anyhow!("the worker panicked; please report this"))?;
-    Ok(Some(ended.engine.finish_trace()))
+    Ok(Some((ended.engine.finish_trace(), ended.failures)))
 }
 
-fn complain_and_none(errors: &[sluice_dataplane::lang::Diagnostic]) -> Option<Vec<Traced>> {
+fn complain_and_none(errors: &[sluice_dataplane::lang::Diagnostic]) -> Option<Followed> {
     complain(errors);
     None
 }
 
-/// One packet's way, as a person reads it.
+/// Longest list of changes that stands beside its element, characters.
+const BESIDE: usize = 64;
+
+/// One packet's way, as a person reads it: a line for each element, with what it changed beside it,
+/// or below it where that is much.
 fn page(number: usize, t: &Traced) -> String {
     let seconds = t.time as f64 / 1e9;
     let mut out = format!(
@@ -164,21 +183,35 @@ fn page(number: usize, t: &Traced) -> String {
         t.frame.len(),
         headline(&t.frame)
     );
-    let width = t.steps.iter().map(|s| s.element.len() + s.class.len() + 4).max().unwrap_or(0).min(48);
+    let width = t.steps.iter().map(|s| title(s).chars().count()).max().unwrap_or(0).min(48);
     for s in &t.steps {
-        let name =
-            if s.element.starts_with(s.class) { s.element.clone() } else { format!("{} :: {}", s.element, s.class) };
         let input = s.input.map_or("      ".to_string(), |i| format!("in [{i}]"));
-        out += &format!("  {name:<width$}  {input}  {:<24}{}\n", ending(s), changes(s));
+        let line = format!("  {:<width$}  {input}  {:<12}", title(s), ending(s));
+        let changes = changes(s);
+        let beside = changes.iter().map(|c| c.chars().count() + 2).sum::<usize>() <= BESIDE;
+        if beside {
+            out += format!("{line}  {}", changes.join("; ")).trim_end();
+            out.push('\n');
+        } else {
+            out += &format!("{}\n", line.trim_end());
+            changes.iter().for_each(|c| out += &format!("      {c}\n"));
+        }
     }
     out.push('\n');
     out
 }
 
+/// An element's name and class; names that were made from the class say it already.
+fn title(s: &Step) -> String {
+    let last = s.element.rsplit('/').next().unwrap_or_default();
+    let made = last.strip_prefix(s.class).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'));
+    if made { s.element.clone() } else { format!("{} :: {}", s.element, s.class) }
+}
+
 fn ending(s: &Step) -> String {
     match &s.end {
         End::Output(o) => format!("-> [{o}]"),
-        End::Copied(o) => format!("copy -> [{o}]"),
+        End::Copied(o) => format!("also -> [{o}]"),
         End::Held => "held".into(),
         End::Consumed => "consumed".into(),
         End::Transmitted => "transmitted".into(),
@@ -186,13 +219,30 @@ fn ending(s: &Step) -> String {
     }
 }
 
-fn changes(s: &Step) -> String {
-    let one = |c: &sluice_dataplane::trace::Change| match (c.from.as_str(), c.to.as_str()) {
-        ("", to) => format!("+{} {to}", c.field),
-        (from, "") => format!("-{} (was {from})", c.field),
-        (from, to) => format!("{} {from} -> {to}", c.field),
-    };
-    s.changes.iter().map(one).collect::<Vec<_>>().join("; ")
+/// What an element changed. Fields of one header that came or went together are one change.
+fn changes(s: &Step) -> Vec<String> {
+    let header = |c: &Change| c.field.split_once('.').map_or(c.field.clone(), |(h, _)| h.to_string());
+    let groups = s.changes.chunk_by(|a, b| {
+        let together = a.from.is_empty() && b.from.is_empty() || a.to.is_empty() && b.to.is_empty();
+        together && header(a) == header(b)
+    });
+    groups.map(|g| group(g, &header(&g[0]))).collect()
+}
+
+fn group(changes: &[Change], header: &str) -> String {
+    let short = |c: &Change| c.field.strip_prefix(header).unwrap_or(&c.field).trim_start_matches('.').to_string();
+    match changes {
+        [c] if !c.from.is_empty() && !c.to.is_empty() => format!("{} {} -> {}", c.field, c.from, c.to),
+        [c] if c.from.is_empty() => format!("+ {} {}", c.field, c.to),
+        [c] => format!("- {} {}", c.field, c.from),
+        [first, ..] => {
+            let came = first.from.is_empty();
+            let value = |c: &Change| format!("{} {}", short(c), if came { &c.to } else { &c.from });
+            let all: Vec<String> = changes.iter().map(value).collect();
+            format!("{} {header}: {}", if came { '+' } else { '-' }, all.join(", "))
+        }
+        [] => String::new(),
+    }
 }
 
 /// Addresses and protocol, for the first line.
@@ -205,6 +255,13 @@ fn headline(frame: &[u8]) -> String {
         .map(|p| format!("  tcp {p}"))
         .or_else(|| pair("udp.srcport", "udp.dstport").map(|p| format!("  udp {p}")))
         .or_else(|| value("icmp.type").map(|t| format!("  icmp type {t}")))
-        .or_else(|| value("arp.opcode").map(|o| format!("  arp {o}")));
+        .or_else(|| {
+            let (asks, tells) = (value("arp.dst.proto_ipv4")?, value("arp.src.proto_ipv4")?);
+            Some(match value("arp.opcode")? {
+                "1" => format!("  arp: who has {asks}? tell {tells}"),
+                "2" => format!("  arp: {tells} is at {}", value("arp.src.hw_mac")?),
+                other => format!("  arp operation {other}"),
+            })
+        });
     format!("{}{}", ends.unwrap_or_default(), ports.unwrap_or_default())
 }

@@ -411,9 +411,12 @@ impl Engine {
         self.core.stops += 1;
     }
 
-    /// Failures that elements reported; each is given out once.
+    /// Failures that elements and ports reported; each is given out once. Ports hand over what
+    /// they buffer first, so nothing that was sent can fail later.
     pub fn take_failures(&mut self) -> Vec<String> {
-        core::mem::take(&mut self.core.failures)
+        let mut all = core::mem::take(&mut self.core.failures);
+        all.extend(self.ports_mut().filter_map(PortSlot::failure));
+        all
     }
 
     /// Drops what the elements still hold, as `shutdown`, so that the final report adds up.

@@ -48,7 +48,7 @@ impl Core {
         if self.taps.is_empty() || packets.is_empty() {
             return;
         }
-        let now = self.clock.peek();
+        let now = self.clock.recent();
         let (taps, topo) = (&mut self.taps, &self.topo);
         taps.retain_mut(|t| {
             t.edge != Some(edge) || packets.iter().all(|p| t.see(now, p, &topo.edge_name(edge as usize)))
@@ -58,9 +58,9 @@ impl Core {
     /// A packet is being dropped.
     #[cold]
     pub(crate) fn observe_drop(&mut self, id: usize, p: &Packet, why: Reason) {
-        let now = self.clock.peek();
         self.tracer.end(p, End::Dropped(why));
         if self.taps.iter().any(|t| t.at == TapAt::Drops) {
+            let now = self.clock.recent();
             let note = alloc::format!("{}: {}", self.topo.nodes[id].name, why.name());
             self.taps.retain_mut(|t| t.at != TapAt::Drops || t.see(now, p, &note));
         }
@@ -75,7 +75,7 @@ impl Core {
     /// A packet has come in through element `id`.
     #[cold]
     pub(crate) fn offer_trace(&mut self, id: usize, port: Option<PortId>, p: &mut Packet) {
-        let now = self.clock.now();
+        let now = if p.timestamp() != 0 { p.timestamp() } else { self.clock.recent() };
         let slot = port.and_then(|id| self.rx.get(id.0 as usize)?.as_ref());
         self.tracer.offer(&self.topo.nodes[id].name, slot.map(|s| s.spec.device.name()), now, p);
     }

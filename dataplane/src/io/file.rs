@@ -1,5 +1,5 @@
 //! Ports on capture files, in place of a network interface: for tests and for tracing.
-use super::capture::{LINK_ETHERNET, Reader};
+use super::capture::{CaptureError, LINK_ETHERNET, Reader};
 use super::pcap::{Resolution, Writer};
 use crate::packet::Packet;
 use crate::port::{FrameMeta, Receive, Rx, Sent, Transmit};
@@ -12,7 +12,7 @@ use std::path::Path;
 pub struct FileRx {
     name: String,
     reader: Option<Reader<BufReader<File>>>,
-    news: Option<String>,
+    failure: Option<String>,
 }
 
 impl FileRx {
@@ -24,12 +24,12 @@ impl FileRx {
         let name = path.display().to_string();
         let file = File::open(path).map_err(|e| format!("{name}: {e}"))?;
         let reader = Reader::new(BufReader::new(file)).map_err(|e| format!("{name}: {e}"))?;
-        Ok(FileRx { name, reader: Some(reader), news: None })
+        Ok(FileRx { name, reader: Some(reader), failure: None })
     }
 
     /// A port that no frame ever comes through.
     pub fn empty() -> FileRx {
-        FileRx { name: String::new(), reader: None, news: None }
+        FileRx { name: String::new(), reader: None, failure: None }
     }
 }
 
@@ -46,24 +46,28 @@ impl Receive for FileRx {
                 Ok(Some(r)) => rx.lose(Reason::BadEthernet, r.data.len()),
                 Ok(None) => self.reader = None,
                 Err(e) => {
-                    self.news = Some(format!("{}: {e}", self.name));
+                    self.failure = Some(format!("{}: {e}", self.name));
                     self.reader = None;
                 }
             }
         }
     }
 
-    fn maintain(&mut self) -> (bool, Option<String>) {
-        (true, self.news.take())
-    }
-
     fn exhausted(&self) -> bool {
         self.reader.is_none()
+    }
+
+    fn failure(&mut self) -> Option<String> {
+        self.failure.take()
     }
 }
 
 /// Writes the frames sent through it to a pcap file, or nowhere.
-pub struct FileTx(Option<Writer<BufWriter<File>>>);
+pub struct FileTx {
+    name: String,
+    file: Option<Writer<BufWriter<File>>>,
+    failure: Option<String>,
+}
 
 impl FileTx {
     /// Creates the file, with nanosecond times.
@@ -71,24 +75,30 @@ impl FileTx {
     /// # Errors
     /// The file cannot be created; the text names it.
     pub fn create(path: &Path) -> Result<FileTx, String> {
-        let name = path.display();
+        let name = path.display().to_string();
         let file = File::create(path).map_err(|e| format!("{name}: {e}"))?;
         let writer = Writer::new(BufWriter::new(file), LINK_ETHERNET, 262_144, Resolution::Nano);
-        Ok(FileTx(Some(writer.map_err(|e| format!("{name}: {e}"))?)))
+        let file = Some(writer.map_err(|e| format!("{name}: {e}"))?);
+        Ok(FileTx { name, file, failure: None })
     }
 
     /// A port that takes everything and keeps nothing.
     pub fn sink() -> FileTx {
-        FileTx(None)
+        FileTx { name: String::new(), file: None, failure: None }
+    }
+
+    fn fail(&mut self, why: &CaptureError) {
+        self.failure.get_or_insert_with(|| format!("{}: {why}", self.name));
     }
 }
 
 impl Transmit for FileTx {
     fn transmit(&mut self, packets: &[Packet]) -> Sent {
-        let Some(file) = &mut self.0 else { return Sent::Some(packets.len()) };
+        let Some(file) = &mut self.file else { return Sent::Some(packets.len()) };
         for (i, p) in packets.iter().enumerate() {
             let len = p.len() as u32 + p.extra_length();
-            if file.write(p.timestamp(), len, p.data()).is_err() {
+            if let Err(e) = file.write(p.timestamp(), len, p.data()) {
+                self.fail(&e);
                 return if i > 0 { Sent::Some(i) } else { Sent::Refused(Reason::WriteFailed) };
             }
         }
@@ -96,9 +106,13 @@ impl Transmit for FileTx {
     }
 
     fn flush(&mut self) {
-        if let Some(file) = &mut self.0 {
-            let _ = file.flush(); // the next write tells
+        if let Some(Err(e)) = self.file.as_mut().map(Writer::flush) {
+            self.fail(&e);
         }
+    }
+
+    fn failure(&mut self) -> Option<String> {
+        self.failure.take()
     }
 }
 

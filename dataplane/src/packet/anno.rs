@@ -256,6 +256,12 @@ impl Packet {
     pub(crate) fn trace(&self) -> Option<u16> {
         self.marked(TRACED).then(|| self.header().trace.get())
     }
+    /// If `cause` is traced, this packet belongs to its trace: an answer to it, say.
+    pub fn join_trace(&mut self, cause: &Packet) {
+        if let Some(id) = cause.trace() {
+            self.set_trace(id);
+        }
+    }
     /// Marks the packet as the traced packet `id`.
     pub(crate) fn set_trace(&mut self, id: u16) {
         self.warm();

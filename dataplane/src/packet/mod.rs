@@ -152,21 +152,6 @@ impl Packet {
         unsafe { slice::from_raw_parts(h.buf_addr.get().add(h.data_off.get() as usize), h.data_len.get() as usize) }
     }
 
-    /// The bytes from the link header on, those that were stripped included; `None` when there is no
-    /// link header, or not in front of the data.
-    pub(crate) fn with_link_header(&self) -> Option<&[u8]> {
-        let h = self.header();
-        let (start, off) = (h.mac_off.get(), h.data_off.get());
-        if start > off {
-            return None;
-        }
-        // SAFETY: start <= data_off; otherwise as in `data`.
-        Some(unsafe {
-            let at = h.buf_addr.get().add(start as usize);
-            slice::from_raw_parts(at, (off - start) as usize + h.data_len.get() as usize)
-        })
-    }
-
     #[inline]
     fn exclusive(&self) -> bool {
         let h = self.header();

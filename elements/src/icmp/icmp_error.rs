@@ -166,6 +166,7 @@ impl ICMPError {
         q.set_dst(ip.src());
         q.set_fix_ip_src(self.fix);
         q.set_timestamp(cx.now());
+        q.join_trace(p);
         Ok(q)
     }
 }
