@@ -116,7 +116,8 @@ impl Worker {
             if let Some(core) = pace.core {
                 let _ = affinity::pin_to_core(core); // a core that is not ours: run anywhere
             }
-            let mut state = Loop { engine, commands, waiter, pace, report, idle_since: None, maintained: 0, busy_rounds: 0 };
+            let mut state =
+                Loop { engine, commands, waiter, pace, report, idle_since: None, maintained: 0, busy_rounds: 0 };
             while state.turn() {}
             state.maintain(); // the last counters and news
             shared.gone.store(true, Release);
