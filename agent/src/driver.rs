@@ -7,7 +7,7 @@ use sluice_dataplane::context::Stream;
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::graph::plan::{Builder, Checked};
 use sluice_dataplane::io::open::{Opener, Stand};
-use sluice_dataplane::lang::{Diagnostic, Flat, Library, Loader, Reader, render_native};
+use sluice_dataplane::lang::{Diagnostic, Flat, Library, Loader, Parsed, Reader, render_native};
 use sluice_dataplane::port::Direction;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -72,19 +72,27 @@ impl Driver {
     }
 
     /// Reads a configuration and expands its compounds; arguments and ports are not looked at yet.
-    pub(crate) fn read(&mut self, source: &Source) -> Result<(Flat, Vec<Diagnostic>), Vec<Diagnostic>> {
+    pub(crate) fn read(&mut self, source: &Source) -> Parsed {
         let mut libraries = Libraries(&self.clickpath);
         let reader = Reader::new(&sluice_elements::TABLE).libraries(&mut libraries);
         let reader = self.defines.iter().fold(reader, |r, (name, value)| r.define(name, value));
-        let (mut flat, warnings) = reader.read(&source.text, &source.file).into_result()?;
-        services::add_sockets(&mut flat, &self.listeners);
-        self.builder.names = interface_names(&flat);
-        Ok((flat, warnings))
+        let mut parsed = reader.read(&source.text, &source.file);
+        services::add_sockets(&mut parsed.flat, &self.listeners);
+        self.builder.names = interface_names(&parsed.flat);
+        parsed
     }
 
     /// Checks a configuration; nothing is opened.
+    ///
+    /// # Errors
+    /// All of them: those of the text, of arguments, and of connections.
     pub(crate) fn check(&mut self, source: &Source) -> Result<Checked, Vec<Diagnostic>> {
-        let (flat, warnings) = self.read(source)?;
+        let mut parsed = self.read(source);
+        if !parsed.is_ok() {
+            parsed.diagnostics.extend(self.builder.errors_beside(&parsed.flat));
+            return Err(parsed.diagnostics);
+        }
+        let (flat, warnings) = (parsed.flat, parsed.diagnostics);
         let mut checked = self.builder.check(flat, &source.text)?;
         checked.warnings.splice(0..0, warnings);
         Ok(checked)

@@ -20,6 +20,8 @@ use std::time::Duration;
 const PATIENCE: u64 = 50_000;
 /// Between two looks at ports that may have gone away, nanoseconds.
 const MAINTENANCE: u64 = 200_000_000;
+/// Busy rounds between two looks at the clock: some 100 us, so that it costs nothing.
+const LOOK_EVERY: u32 = 64;
 /// Commands that may wait.
 const COMMANDS: usize = 64;
 
@@ -114,7 +116,8 @@ impl Worker {
             if let Some(core) = pace.core {
                 let _ = affinity::pin_to_core(core); // a core that is not ours: run anywhere
             }
-            let mut state = Loop { engine, commands, waiter, pace, report, idle_since: None, maintained: 0 };
+            let mut state =
+                Loop { engine, commands, waiter, pace, report, idle_since: None, maintained: 0, busy_rounds: 0 };
             while state.turn() {}
             state.maintain(); // the last counters and news
             shared.gone.store(true, Release);
@@ -149,6 +152,7 @@ struct Loop<R> {
     report: R,
     idle_since: Option<u64>,
     maintained: u64,
+    busy_rounds: u32,
 }
 
 impl<R: FnMut(&str)> Loop<R> {
@@ -165,16 +169,18 @@ impl<R: FnMut(&str)> Loop<R> {
         }
         if busy {
             self.idle_since = None;
+            // One port's load must not keep another from being opened again.
+            self.busy_rounds = self.busy_rounds.wrapping_add(1);
+            if self.busy_rounds.is_multiple_of(LOOK_EVERY) && !self.engine.is_simulated() {
+                self.maintain_if_due(time::now());
+            }
             return true;
         }
         if self.engine.is_simulated() {
             return self.skip_time(load);
         }
         let now = time::now();
-        if now.saturating_sub(self.maintained) >= MAINTENANCE {
-            self.maintained = now;
-            self.maintain();
-        }
+        self.maintain_if_due(now);
         let since = *self.idle_since.get_or_insert(now);
         if !self.pace.busy_poll && now.saturating_sub(since) >= PATIENCE {
             self.sleep(now);
@@ -212,6 +218,13 @@ impl<R: FnMut(&str)> Loop<R> {
         }
         // An error here is a descriptor that went away: the ports find out themselves.
         let _ = self.waiter.wait(&readable, &writable, Some(Duration::from_nanos(wait)));
+    }
+
+    fn maintain_if_due(&mut self, now: u64) {
+        if now.saturating_sub(self.maintained) >= MAINTENANCE {
+            self.maintained = now;
+            self.maintain();
+        }
     }
 
     fn maintain(&mut self) {

@@ -86,7 +86,7 @@ impl Compiler {
     /// # Errors
     /// What Click prints about it.
     fn compile(&mut self, source: &Source, quotes: Quotes) -> Result<(Plan, String), String> {
-        let (flat, mut warnings) = self.driver.read(source).map_err(|e| self.render(&e, quotes))?;
+        let (flat, mut warnings) = self.driver.read(source).into_result().map_err(|e| self.render(&e, quotes))?;
         let checked = self.driver.builder.check(flat, &source.text);
         let ready = checked.and_then(|c| self.driver.builder.prepare(c, &mut |spec| self.driver.opener.open(spec)));
         match ready {

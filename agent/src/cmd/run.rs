@@ -39,6 +39,10 @@ pub(crate) struct Args {
     /// Writes what leaves an output (or all drops) to a pcapng file, at most N packets of S bytes.
     #[arg(long = "tap", value_name = "ELEMENT[PORT]|drops=FILE[,N[,S]]", value_parser = tap::parse)]
     taps: Vec<tap::Wanted>,
+    /// Packet buffers: what is in queues and on its way at the same time. A frame that comes while
+    /// none is free is dropped as `no_buffer`.
+    #[arg(long, default_value_t = BUFFERS as u32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
+    buffers: u32,
     /// Core that the worker stays on; the last one that is allowed, if not given.
     #[arg(long)]
     core: Option<usize>,
@@ -89,10 +93,14 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
         Err(errors) => return Ok(refuse(&errors)),
     };
     eprint!("{}", render_native(&warnings));
+    if plan.topo.nodes.is_empty() {
+        eprintln!("sluice: {}: there are no elements, so there is nothing to run", source.file);
+        return Ok(ExitCode::SUCCESS);
+    }
     let clock = if simulated { Clock::simulated() } else { Clock::real(time::now) };
     let seed = if simulated { 1 } else { time::now() };
     let options = Options { burst: args.burst.into(), clock, seed, console: Box::new(console) };
-    let mut engine = Engine::new(&Pool::new(BUFFERS), options);
+    let mut engine = Engine::new(&Pool::new(args.buffers as usize), options);
     let services = Services::default();
     services.adopt(std::mem::take(&mut plan.services))?;
     drop(engine.swap(plan));

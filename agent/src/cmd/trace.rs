@@ -145,6 +145,9 @@ fn live(
         Err(errors) => return Ok(complain_and_none(&errors)),
     };
     eprint!("{}", render_native(&warnings));
+    if plan.topo.nodes.is_empty() {
+        bail!("{}: there are no elements, so there is no packet to follow", source.file);
+    }
     let clock = Clock::real(time::now);
     let options = Options { burst: 32, clock, seed: time::now(), console: Box::new(console) };
     let mut engine = Engine::new(&Pool::new(BUFFERS), options);

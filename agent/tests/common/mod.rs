@@ -144,6 +144,10 @@ impl Running {
     pub fn signal(&self, name: &str) {
         must(&format!("kill -{name} {}", self.child.id()));
     }
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
     /// What it has written to standard error so far.
     pub fn told(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.said[1]).expect("file")).into_owned()

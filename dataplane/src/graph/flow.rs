@@ -61,8 +61,15 @@ pub fn count_ports(flat: &Flat, infos: &[&Info], errors: &mut Vec<Diagnostic>) -
     counts
 }
 
-/// Resolves the flow of every port, and checks that each connection can work.
-pub fn resolve(flat: &Flat, infos: &[&Info], counts: &[(usize, usize)], errors: &mut Vec<Diagnostic>) -> Vec<Ports> {
+/// Resolves the flow of every port, and checks that each connection can work. Unless the graph is
+/// `whole`, ports without a connection are no error: it may be among what is missing.
+pub fn resolve(
+    flat: &Flat,
+    infos: &[&Info],
+    counts: &[(usize, usize)],
+    whole: bool,
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Ports> {
     let mut ports: Vec<Ports> = infos
         .iter()
         .zip(counts)
@@ -102,7 +109,9 @@ pub fn resolve(flat: &Flat, infos: &[&Info], counts: &[(usize, usize)], errors: 
         }
     }
     reused(flat, &ports, &valid, errors);
-    unused(flat, &ports, &valid, errors);
+    if whole {
+        unused(flat, &ports, &valid, errors);
+    }
     ports
 }
 

@@ -4,11 +4,11 @@ use super::flow::{Ports, count_ports, resolve};
 use super::{Edge, GraphCounts, Node, Plan, Topology, notify};
 use crate::args::{Args, NameDb};
 use crate::count::{Count, Counts};
-use crate::element::{Class, Element, Table};
+use crate::element::{Class, Configure, Element, Table};
 use crate::env::{Env, GraphWide, OpenSockets, PortTable, Services, SetUp};
 use crate::handler::HandlerError;
-use crate::info::{Flow, Info};
-use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader};
+use crate::info::{Flow, Info, Paths};
+use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader, UNKNOWN};
 use crate::port::{PortId, PortObject, PortSlot, PortSpec};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -104,14 +104,8 @@ impl Builder {
     /// All errors, and the warnings among them.
     pub fn check(&mut self, flat: Flat, source: &str) -> Result<Checked, Vec<Diagnostic>> {
         let mut errors = Vec::new();
-        let Some(classes) = self.classes(&flat, &mut errors) else { return Err(errors) };
-        let infos: Vec<&Info> = classes.iter().map(|c| c.info).collect();
-        let counts = count_ports(&flat, &infos, &mut errors);
-        let ports = resolve(&flat, &infos, &counts, &mut errors);
-        let mut asked = Vec::new();
-        let mut names = self.names.clone();
-        let mut wide = GraphWide::default();
-        let elements = self.configure(&flat, &classes, &ports, &mut asked, &mut names, &mut wide, &mut errors);
+        let looked = self.look(&flat, true, &mut errors);
+        let Some(Looked { classes, ports, elements, asked, names, wide }) = looked else { return Err(errors) };
         if errors.iter().any(Diagnostic::is_error) {
             return Err(errors);
         }
@@ -128,8 +122,30 @@ impl Builder {
         Ok(Checked { plan, asked, warnings: errors })
     }
 
+    /// What is wrong with the elements and connections of a configuration whose text has errors
+    /// already; so that all are told at once.
+    pub fn errors_beside(&mut self, flat: &Flat) -> Vec<Diagnostic> {
+        let mut errors = Vec::new();
+        self.look(flat, false, &mut errors);
+        errors
+    }
+
+    /// Makes the elements, and looks at all ports. `None` without classes; `whole` as for [`resolve`].
+    fn look(&mut self, flat: &Flat, whole: bool, errors: &mut Vec<Diagnostic>) -> Option<Looked> {
+        let classes = self.classes(flat, errors)?;
+        let infos: Vec<&Info> = classes.iter().map(|c| c.info).collect();
+        let counts = count_ports(flat, &infos, errors);
+        let ports = resolve(flat, &infos, &counts, whole, errors);
+        let (mut asked, mut names, mut wide) = (Vec::new(), self.names.clone(), GraphWide::default());
+        let elements = self.configure(flat, &classes, &ports, &mut asked, &mut names, &mut wide, errors);
+        Some(Looked { classes, ports, elements, asked, names, wide })
+    }
+
     fn classes(&self, flat: &Flat, errors: &mut Vec<Diagnostic>) -> Option<Vec<&'static Class>> {
         let find = |e: &crate::lang::Declared| {
+            if e.class == UNKNOWN {
+                return Some(&NO_CLASS);
+            }
             let found = self.table.find(&e.class);
             if found.is_none() {
                 let message = format!("unknown element class ‘{}’", e.class);
@@ -247,6 +263,32 @@ impl Builder {
         Ok((plan, warnings))
     }
 }
+
+/// What there is before anything is connected.
+struct Looked {
+    classes: Vec<&'static Class>,
+    ports: Vec<Ports>,
+    elements: Vec<Option<Box<dyn Element>>>,
+    asked: Vec<(PortId, usize)>,
+    names: NameDb,
+    wide: GraphWide,
+}
+
+/// Takes the place of a class that is not known, and fits everything around it.
+struct Unknown;
+
+static NO_CLASS: Class = Class::of::<Unknown>();
+
+impl Configure for Unknown {
+    const INFO: &'static Info =
+        &Info { ports: "-/-", paths: Paths::None, ..Info::new(UNKNOWN, "", "a class that is not known") };
+    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+        let _ = args.rest_strings();
+        Unknown
+    }
+}
+
+impl Element for Unknown {}
 
 type MakeErrors = Vec<(String, Option<String>)>;
 

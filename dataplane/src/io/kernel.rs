@@ -37,7 +37,7 @@ impl KernelRx {
     fn lost(&mut self, why: &io::Error) {
         self.ring = None;
         self.told_drops = 0;
-        self.news = Some(format!("{}: {why}; trying to open it again", self.name));
+        self.news = Some(format!("{}: cannot receive: {why}; trying to open it again", self.name));
     }
 }
 
@@ -138,6 +138,11 @@ impl KernelTx {
     pub fn open(name: &str) -> io::Result<KernelTx> {
         Ok(KernelTx { name: name.into(), socket: Some(TxSocket::open(name, false)?), news: None })
     }
+
+    fn lost(&mut self, why: &io::Error) {
+        self.socket = None;
+        self.news = Some(format!("{}: cannot send: {why}; trying to open it again", self.name));
+    }
 }
 
 impl Transmit for KernelTx {
@@ -148,8 +153,7 @@ impl Transmit for KernelTx {
             _ if sent.accepted > 0 => Sent::Some(sent.accepted),
             Some(SendStop::BadFrame) => Sent::Refused(Reason::Oversize),
             Some(SendStop::Gone(why)) => {
-                self.socket = None;
-                self.news = Some(format!("{}: {why}; trying to open it again", self.name));
+                self.lost(&why);
                 Sent::Refused(Reason::PortDown)
             }
             Some(SendStop::Full) | None => Sent::Full,
@@ -161,6 +165,9 @@ impl Transmit for KernelTx {
     }
 
     fn maintain(&mut self) -> (bool, Option<String>) {
+        if let Some(Err(why)) = self.socket.as_ref().map(TxSocket::check) {
+            self.lost(&why);
+        }
         if self.socket.is_none()
             && let Ok(socket) = TxSocket::open(&self.name, false)
         {

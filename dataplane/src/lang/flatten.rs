@@ -107,11 +107,7 @@ impl<'a> Flattener<'a> {
             self.settle(i, env);
             let Mark::Real(class) = self.elements[i].mark else { continue };
             let (class, values) = match &self.classes[class] {
-                Class::Primitive(_) => continue,
-                Class::Unknown => {
-                    self.elements[i].mark = Mark::Dead;
-                    continue;
-                }
+                Class::Primitive(_) | Class::Unknown => continue,
                 Class::Compound(_) => match self.resolve(i, class) {
                     Some(found) => found,
                     None => {
@@ -134,12 +130,7 @@ impl<'a> Flattener<'a> {
                     self.elements[i].mark = Mark::Dead;
                 }
                 // An overload ended in a plain class: look at it once more as such.
-                _ => {
-                    self.elements[i].mark = Mark::Real(class);
-                    if matches!(classes[class], Class::Unknown) {
-                        self.elements[i].mark = Mark::Dead;
-                    }
-                }
+                _ => self.elements[i].mark = Mark::Real(class),
             }
         }
     }

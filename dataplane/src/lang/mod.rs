@@ -82,12 +82,15 @@ pub trait Loader {
     fn load(&mut self, name: &str, from: &str) -> Result<Option<Library>, String>;
 }
 
+/// Stands in a [`Flat`] that has errors for the class of elements whose class is not known.
+pub const UNKNOWN: &str = "";
+
 /// An element of a flat graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declared {
     /// Its name; inside compounds with the compound's name and a slash before it.
     pub name: String,
-    /// Its class, one of the caller's table.
+    /// Its class, one of the caller's table; or [`UNKNOWN`].
     pub class: String,
     /// The text between its parentheses, variables replaced.
     pub config: String,

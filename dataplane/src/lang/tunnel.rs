@@ -26,10 +26,14 @@ impl Flattener<'_> {
         let mut flat = Flat::default();
         for (i, e) in core::mem::take(&mut self.elements).into_iter().enumerate() {
             let Mark::Real(id) = e.mark else { continue };
-            let Class::Primitive(class) = &classes[id] else { continue };
+            let class = match &classes[id] {
+                Class::Primitive(class) => class.as_str(),
+                Class::Unknown => super::UNKNOWN, // reported; what is around it can still be checked
+                Class::Compound(_) => continue,
+            };
             numbers[i] = flat.elements.len();
             let at = self.sink.place(e.at);
-            flat.elements.push(Declared { name: e.name, class: class.clone(), config: e.config, at });
+            flat.elements.push(Declared { name: e.name, class: class.into(), config: e.config, at });
         }
         // Click's order, by input port; it decides what is printed and stepped through first.
         let mut ends: Vec<(Port, Port, Conn)> = vec![];

@@ -38,12 +38,14 @@ pub struct OutFile {
     /// The old element's file: it is continued.
     continued: bool,
     failed: bool,
+    /// It was not there before; it goes again if the graph never runs.
+    made: bool,
 }
 
 impl OutFile {
     /// Nothing is opened yet.
     pub fn new(name: String) -> Self {
-        OutFile { name, sink: Sink::Closed, continued: false, failed: false }
+        OutFile { name, sink: Sink::Closed, continued: false, failed: false, made: false }
     }
     /// The name as users know it.
     pub fn name(&self) -> &str {
@@ -61,7 +63,11 @@ impl OutFile {
         self.sink = if self.is_stdout() {
             Sink::Stdout(BufWriter::new(io::stdout()))
         } else {
-            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&self.name);
+            let mut how = OpenOptions::new();
+            let new = how.write(true).create_new(true).open(&self.name);
+            self.made = new.is_ok();
+            // A name that leads nowhere yet (a symbolic link) exists, too.
+            let file = new.or_else(|_| how.create_new(false).create(true).truncate(false).open(&self.name));
             Sink::File(BufWriter::new(file.map_err(|e| format!("{}: {}", self.name, reason(&e)))?))
         };
         Ok(())
@@ -75,6 +81,7 @@ impl OutFile {
     }
     /// Empties the file, unless it is continued. True: it is empty now.
     pub fn begin(&mut self) -> bool {
+        self.made = false;
         if let Sink::File(f) = &self.sink
             && !self.continued
         {
@@ -106,6 +113,15 @@ impl OutFile {
             let _ = f.into_parts();
         }
         (!core::mem::replace(&mut self.failed, true)).then(|| format!("{}: {}", self.name(), reason(e)))
+    }
+}
+
+/// A graph that could not be started leaves no empty files behind.
+impl Drop for OutFile {
+    fn drop(&mut self) {
+        if self.made {
+            let _ = std::fs::remove_file(&self.name); // somebody else was faster
+        }
     }
 }
 

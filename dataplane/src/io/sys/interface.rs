@@ -172,6 +172,18 @@ pub fn index(name: &str) -> io::Result<u32> {
     }
 }
 
+/// As [`index`], for an interface that can carry frames.
+///
+/// # Errors
+/// [`InterfaceError::Missing`], [`InterfaceError::Down`].
+pub fn index_if_up(name: &str) -> io::Result<u32> {
+    let index = index(name)?;
+    if flags(name)? & libc::IFF_UP == 0 {
+        return Err(InterfaceError::Down { name: name.to_owned() }.into());
+    }
+    Ok(index)
+}
+
 /// Looks at the interface called `name`.
 ///
 /// # Errors

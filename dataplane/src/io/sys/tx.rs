@@ -36,6 +36,8 @@ pub struct Sent {
 #[derive(Debug)]
 pub struct TxSocket {
     fd: OwnedFd,
+    name: String,
+    ifindex: u32,
 }
 
 impl TxSocket {
@@ -45,7 +47,7 @@ impl TxSocket {
     /// # Errors
     /// [`interface::InterfaceError`] inside: no such interface, no permission, interface down.
     pub fn open(name: &str, bypass_queue: bool) -> io::Result<Self> {
-        let ifindex = interface::index(name)?;
+        let ifindex = interface::index_if_up(name)?;
         let open = || {
             let fd = raw::packet_socket()?;
             if bypass_queue {
@@ -58,7 +60,20 @@ impl TxSocket {
             raw::take_error(fd.as_fd())?;
             Ok(fd)
         };
-        Ok(Self { fd: open().map_err(|error| interface::explain(name, error))? })
+        let fd = open().map_err(|error| interface::explain(name, error))?;
+        Ok(Self { fd, name: name.to_owned(), ifindex })
+    }
+
+    /// Whether the interface is there and up, and still the one that was opened: a socket that only
+    /// sends is not told when it goes.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn check(&self) -> io::Result<()> {
+        match interface::index_if_up(&self.name)? {
+            index if index == self.ifindex => Ok(()),
+            _ => Err(io::Error::new(io::ErrorKind::NotFound, "the interface was made anew")),
+        }
     }
 
     /// The socket, to wait on: writable when there is room, in error when the interface went away.
