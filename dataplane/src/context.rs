@@ -8,6 +8,7 @@ use crate::packet::Packet;
 use crate::port::{PortId, PortObject, Rx, Sent};
 use crate::reason::{REASONS, Reason};
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Where text goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

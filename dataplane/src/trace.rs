@@ -143,14 +143,26 @@ pub(crate) struct Tracer {
     left: usize,
     source: Option<String>,
     filter: Option<Filter>,
-    pub(crate) packets: Vec<Traced>,
+    /// Number of the first packet. Each trace goes on counting: a packet that an earlier one marked may
+    /// still be waiting somewhere, and belongs to none of these.
+    first: u16,
+    packets: Vec<Traced>,
     /// Element calls that are going on, the innermost last.
     pub(crate) calls: Vec<Frame>,
 }
 
 impl Tracer {
     pub(crate) fn start(&mut self, count: usize, source: Option<String>, filter: Option<Filter>) {
-        *self = Tracer { left: count.min(MAX_TRACED), source, filter, ..Tracer::default() };
+        self.finish();
+        (self.left, self.source, self.filter) = (count.min(MAX_TRACED), source, filter);
+    }
+
+    /// Gives out what was recorded; nothing is marked any more.
+    pub(crate) fn finish(&mut self) -> Vec<Traced> {
+        let packets = core::mem::take(&mut self.packets);
+        let first = self.first.wrapping_add(packets.len() as u16);
+        *self = Tracer { first, ..Tracer::default() };
+        packets
     }
 
     /// A trace is going on: packets are to be marked, or marked ones may still be under way.
@@ -170,7 +182,7 @@ impl Tracer {
             && self.filter.as_ref().is_none_or(|f| f(p));
         if wanted {
             self.left -= 1;
-            p.set_trace(self.packets.len() as u16);
+            p.set_trace(self.first.wrapping_add(self.packets.len() as u16));
             let frame = p.data().to_vec();
             self.packets.push(Traced { source: source.to_string(), time: now, frame, steps: Vec::new() });
         }
@@ -205,14 +217,13 @@ impl Tracer {
             left.into_iter().filter_map(|(out, p)| Some((p.trace()?, out, p))).collect();
         let node = &topo.nodes[id];
         let mut step = |trace: u16, input, changes, end| {
-            let Some(packet) = self.packets.get_mut(trace as usize) else { return };
+            let Some(packet) = self.packets.get_mut(usize::from(trace.wrapping_sub(self.first))) else { return };
             if packet.steps.len() < MAX_STEPS {
                 let (element, class) = (node.name.clone(), node.class.info.class);
                 packet.steps.push(Step { element, class, input, changes, end });
             }
         };
-        let through: Vec<u16> = entered.iter().map(|e| e.id).collect();
-        for e in entered {
+        for e in &entered {
             // What is consumed did its job, even if an answer to it came out.
             let consumed = ends.iter().position(|x| *x == (e.id, End::Consumed));
             if let Some(i) = consumed {
@@ -227,10 +238,12 @@ impl Tracer {
                 step(e.id, e.input, Vec::new(), End::Held);
             }
         }
-        for (trace, out, _) in left {
+        for (trace, out, p) in left {
             // What comes out beside a packet that went in is a copy, a fragment or an answer.
-            let end = if through.contains(&trace) { End::Copied(out) } else { End::Output(out) };
-            step(trace, None, Vec::new(), end);
+            match entered.iter().find(|e| e.id == trace) {
+                Some(e) => step(trace, None, e.look.changes(&Look::of(p)), End::Copied(out)),
+                None => step(trace, None, Vec::new(), End::Output(out)),
+            }
         }
         for (trace, end) in ends {
             step(trace, None, Vec::new(), end);

@@ -62,7 +62,7 @@ fn copies_and_what_becomes_of_each() {
                 "tee also -> 1",
                 "[0]q held",
                 "[0]gone consumed",
-                "[0]small too_long",
+                "[0]small bad_length",
                 "q -> 0",
                 "[0]null -> 0",
                 "[0]to transmitted",
@@ -131,14 +131,21 @@ fn source_filter_and_count_choose_packets() {
 fn nothing_is_recorded_while_no_trace_is_on() {
     let mut b = bench(LINE, 32, 50);
     assert!(run(&mut b).is_empty());
-    // A packet that was marked by a trace that is over belongs to no later one.
-    let mut b = bench("from :: FromDevice(in) -> q :: Queue -> u :: Unqueue(ACTIVE false) -> gone :: Discard;", 1, 2);
+}
+
+#[test]
+fn a_packet_that_an_earlier_trace_marked_belongs_to_no_later_one() {
+    let mut b =
+        bench("from :: FromDevice(in, BURST 1) -> q :: Queue -> u :: Unqueue(ACTIVE false) -> gone :: Discard;", 1, 2);
     b.engine.start_trace(1, None, None);
-    b.engine.run_to_end(1000);
+    b.engine.round();
     assert_eq!(way(&b.engine.finish_trace()[0]), ["from -> 0", "[0]q held"]);
-    b.engine.start_trace(5, Some("nobody".into()), None);
+    b.engine.start_trace(1, None, None);
     b.write("u.active", "true").expect("active");
-    assert!(run(&mut b).is_empty());
+    let packets = run(&mut b);
+    let [t] = &packets[..] else { panic!("{packets:?}") };
+    assert_eq!(t.frame[59], 1);
+    assert_eq!(way(t), ["from -> 0", "[0]q held", "q -> 0", "[0]u -> 0", "[0]gone consumed"]);
     assert_eq!(b.read("gone.count").expect("count").trim(), "2");
     b.engine.check(0).expect("adds up");
 }

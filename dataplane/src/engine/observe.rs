@@ -100,7 +100,7 @@ impl Engine {
 
     /// Ends the trace and gives out what it recorded.
     pub fn finish_trace(&mut self) -> Vec<Traced> {
-        let packets = core::mem::take(&mut self.core.tracer).packets;
+        let packets = self.core.tracer.finish();
         self.core.rearm();
         packets
     }

@@ -144,9 +144,6 @@ impl Element for ARPResponder {
                     if let Some(mut q) = frame(cx, to, &message) {
                         q.set_port(p.port());
                         q.set_vlan_tci(p.vlan_tci());
-                        if p.timestamp() != 0 {
-                            q.set_timestamp(p.timestamp()); // else it would leave with none
-                        }
                         q.join_trace(&p);
                         out.push(q);
                     }
