@@ -117,10 +117,11 @@ fn a_forbidden_device_says_what_is_needed() {
     if !can_make_namespaces("a forbidden device") {
         return;
     }
-    // Where the user nobody may read it, wherever the build is.
+    // Where the user nobody may read it, wherever the build is. Another process copies it: a child
+    // that another test starts meanwhile would hold the file open for writing, and it could not run.
     let folder = Folder::new("forbidden");
     let program = folder.file("sluice");
-    std::fs::copy(SLUICE, &program).expect("copy");
+    must(&format!("cp {SLUICE} {}", program.display()));
     let (program, config) = (program.display(), folder.file("a.click"));
     for text in ["FromDevice(lo) -> Discard;", "InfiniteSource -> ToDevice(lo);"] {
         std::fs::write(&config, text).expect("write");
