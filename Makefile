@@ -16,8 +16,8 @@ build:
 run:
 	@agent/demo/run.sh --announce $(ARGS)
 	@$(MAKE) --no-print-directory tools NEED="ip ping iperf3"
-	@echo "building (about a minute the first time) ..."
-	@$(CARGO) build --release
+	@echo "building (two minutes the first time; a dot every few seconds) ..."
+	@(while sleep 4; do printf .; done) & dots=$$!; $(CARGO) build --release; built=$$?; kill $$dots; echo; exit $$built
 	@agent/demo/run.sh $(ARGS)
 
 # Everything that must pass.
