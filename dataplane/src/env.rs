@@ -137,7 +137,6 @@ impl PortTable {
             Some(at) => {
                 let known = &mut self.specs[at];
                 known.promiscuous |= spec.promiscuous;
-                known.outgoing |= spec.outgoing;
                 at
             }
             None => {

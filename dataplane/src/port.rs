@@ -27,7 +27,7 @@ pub enum Device {
 /// A TAP or TUN interface and how it is set up.
 #[derive(Clone, PartialEq, Eq, Debug, Hash, Default)]
 pub struct TunDevice {
-    /// Interface name; empty lets the kernel choose one.
+    /// Interface name; in `tun%d`, the kernel chooses a number.
     pub name: String,
     /// Ethernet frames (TAP), not IP packets (TUN).
     pub tap: bool,
@@ -35,10 +35,6 @@ pub struct TunDevice {
     pub address: Option<(core::net::Ipv4Addr, u8)>,
     /// MTU, bytes; 0 keeps the default.
     pub mtu: u16,
-    /// MAC address of the host's end.
-    pub mac: Option<[u8; 6]>,
-    /// Default gateway that the host gets through it.
-    pub gateway: Option<core::net::Ipv4Addr>,
 }
 
 impl Device {
@@ -69,8 +65,6 @@ pub struct PortSpec {
     pub direction: Direction,
     /// See frames for other hosts too.
     pub promiscuous: bool,
-    /// See frames that the host itself sends.
-    pub outgoing: bool,
 }
 
 impl PortSpec {
@@ -78,7 +72,8 @@ impl PortSpec {
     pub fn same_port(&self, other: &PortSpec) -> bool {
         self.direction == other.direction
             && match (&self.device, &other.device) {
-                (Device::Tun(a), Device::Tun(b)) if !a.name.is_empty() => a.name == b.name,
+                // A name with a number to be chosen may become several interfaces.
+                (Device::Tun(a), Device::Tun(b)) if !a.name.contains('%') => a.name == b.name,
                 (a, b) => a == b,
             }
     }

@@ -69,6 +69,8 @@ const CLASSES: &[Class] = &[
     Class::of::<switching::idle::Idle>(),
     Class::of::<sources::infinite_source::InfiniteSource>(),
     #[cfg(feature = "std")]
+    Class::of::<io::kernel_tun::KernelTap>(),
+    #[cfg(feature = "std")]
     Class::of::<io::kernel_tun::KernelTun>(),
     Class::of::<lookup::linear_ip_lookup::LinearIPLookup>(),
     Class::of::<ethernet::listen_ether_switch::ListenEtherSwitch>(),

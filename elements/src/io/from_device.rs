@@ -67,7 +67,7 @@ impl Configure for FromDevice {
             args.error("BURST must be at least 1");
         }
         let (device, direction) = (Device::Kernel(device), Direction::Receive);
-        let port = env.port(PortSpec { device, direction, promiscuous, outgoing: false });
+        let port = env.port(PortSpec { device, direction, promiscuous });
         FromDevice { port, burst, active, snaplen, count: 0, done: false }
     }
 }

@@ -1,4 +1,4 @@
-//! Exchanges IP packets with the host's network stack.
+//! Exchanges packets with the host's network stack, through a TUN or TAP interface.
 use super::backlog::Backlog;
 use alloc::format;
 use alloc::string::String;
@@ -13,73 +13,104 @@ use sluice_dataplane::info::{Arg, Handler, Info, State, Task};
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::port::{Device, Direction, PortId, PortSpec, TunDevice};
 
-/// Exchanges IP packets with the host's network stack.
-pub struct KernelTun {
+/// Exchanges packets with the host's network stack: IP packets, or Ethernet frames with `TAP`.
+pub struct KernelDevice<const TAP: bool> {
     rx: PortId,
     backlog: Backlog,
     pulls: bool,
     count: u64,
 }
 
+/// Exchanges IP packets with the host's network stack.
+pub type KernelTun = KernelDevice<false>;
+/// Exchanges Ethernet frames with the host's network stack.
+pub type KernelTap = KernelDevice<true>;
+
+const ARGS: &[Arg] = &[
+    Arg::required("ADDRESS", "IP address/prefix", "address of the host's end"),
+    Arg::keyword("DEVNAME", "interface", "chosen by the kernel", "name of the interface"),
+    Arg::keyword("MTU", "bytes", "1500", "largest packet, 68 to 2112 (KernelTap: 2094)"),
+    Arg::keyword("HEADROOM", "bytes", "128", "accepted"),
+];
+
+const HANDLERS: &[Handler] = &[
+    Handler::read("count", "packets received from the host so far"),
+    Handler::read("sent", "packets given to the host so far"),
+    Handler::write("reset_counts", "sets both counts to 0"),
+];
+
+const BOTH: Info = Info {
+    ports: "1/1",
+    flow: "a/h",
+    task: Task::Yes,
+    state: State::Single,
+    args: ARGS,
+    handlers: HANDLERS,
+    ..Info::new("", "io", "")
+};
+
 impl Configure for KernelTun {
     const INFO: &'static Info = &Info {
-        ports: "1/1",
-        flow: "a/h",
-        task: Task::Yes,
-        state: State::Single,
-        args: &[
-            Arg::required("ADDRESS", "IP address/prefix", "address of the host's end"),
-            Arg::keyword("DEVNAME", "interface", "tun%d", "name of the interface"),
-            Arg::keyword("MTU", "bytes", "1500", "largest packet, 68 to 2112"),
-            Arg::keyword("HEADROOM", "bytes", "128", "accepted"),
-        ],
-        handlers: &[
-            Handler::read("count", "packets received from the host so far"),
-            Handler::read("sent", "packets given to the host so far"),
-            Handler::write("reset_counts", "sets both counts to 0"),
-        ],
+        class: "KernelTun",
+        synopsis: "exchanges IP packets with the host",
         doc: "Makes a network interface of the host (a TUN device) with the given address. IP packets that the host sends \
               to it come out, with their network header set; packets that go in are received by the host. The interface \
               goes away with the last graph that uses it.",
         example: "tun :: KernelTun(10.99.0.1/24); tun -> ICMPPingResponder -> Queue -> tun;",
-        see: &["FromDevice", "ToDevice"],
-        ..Info::new("KernelTun", "io", "exchanges IP packets with the host")
+        see: &["KernelTap", "FromDevice", "ToDevice"],
+        ..BOTH
     };
     fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
+        Self::read(args, env, 2112)
+    }
+}
+
+impl Configure for KernelTap {
+    const INFO: &'static Info = &Info {
+        class: "KernelTap",
+        synopsis: "exchanges Ethernet frames with the host",
+        doc: "Makes a network interface of the host (a TAP device) with the given address. Ethernet frames that the host \
+              sends to it come out; frames that go in are received by the host. The interface goes away with the last \
+              graph that uses it.",
+        example: "tap :: KernelTap(10.99.0.1/24); tap -> Queue -> tap;",
+        see: &["KernelTun", "FromDevice", "ToDevice"],
+        ..BOTH
+    };
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
+        Self::read(args, env, 2094) // a frame has an Ethernet header and perhaps a VLAN tag more
+    }
+}
+
+impl<const TAP: bool> KernelDevice<TAP> {
+    fn read(args: &mut Args<'_>, env: &mut Env<'_>, most: u16) -> Self {
         let address: Ipv4Prefix = args.required("ADDRESS");
         let name = args.keyword("DEVNAME", String::blank());
         let mtu = args.keyword("MTU", 1500u16);
         let _ = args.keyword_some::<usize>("HEADROOM");
-        if !(68..=2112).contains(&mtu) {
-            args.error(format!("MTU must be between 68 and 2112, is {mtu}"));
+        if !(68..=most).contains(&mtu) {
+            args.error(format!("MTU must be between 68 and {most}, is {mtu}"));
         }
-        let Some(prefix) = address.length() else {
+        let prefix = address.length();
+        if prefix.is_none() {
             args.error("ADDRESS: the mask has gaps");
-            return KernelTun::on(env, TunDevice::default());
-        };
+        }
+        let unnamed = if TAP { "tap%d" } else { "tun%d" };
         let device = TunDevice {
-            name: if name.is_empty() { "tun%d".into() } else { name },
-            tap: false,
-            address: Some((address.addr, prefix as u8)),
+            name: if name.is_empty() { unnamed.into() } else { name },
+            tap: TAP,
+            address: prefix.map(|p| (address.addr, p as u8)),
             mtu,
-            ..TunDevice::default()
         };
-        KernelTun::on(env, device)
-    }
-}
-
-impl KernelTun {
-    fn on(env: &mut Env<'_>, tun: TunDevice) -> KernelTun {
         let mut port = |direction| {
-            let device = Device::Tun(tun.clone());
-            env.port(PortSpec { device, direction, promiscuous: false, outgoing: false })
+            let device = Device::Tun(device.clone());
+            env.port(PortSpec { device, direction, promiscuous: false })
         };
         let (rx, tx) = (port(Direction::Receive), port(Direction::Transmit));
-        KernelTun { rx, backlog: Backlog::new(tx), pulls: env.input_pulls(0), count: 0 }
+        KernelDevice { rx, backlog: Backlog::new(tx), pulls: env.input_pulls(0), count: 0 }
     }
 }
 
-impl Element for KernelTun {
+impl<const TAP: bool> Element for KernelDevice<TAP> {
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         self.backlog.push(cx, batch);
     }
@@ -87,7 +118,9 @@ impl Element for KernelTun {
         let sent = if self.pulls { self.backlog.pull(cx, up, cx.burst()) } else { Activity::Idle };
         cx.receive(self.rx, cx.burst(), batch);
         self.count += batch.len() as u64;
-        batch.iter_mut().for_each(|p| p.set_net_off(0));
+        if !TAP {
+            batch.iter_mut().for_each(|p| p.set_net_off(0));
+        }
         if !batch.is_empty() || sent == Activity::Busy { Activity::Busy } else { Activity::Waiting }
     }
     fn held(&self) -> usize {
@@ -97,7 +130,7 @@ impl Element for KernelTun {
         self.backlog.release()
     }
     fn take_state(&mut self, _cx: &mut Context<'_>, old: &mut dyn Any) {
-        if let Some(old) = old.downcast_mut::<KernelTun>() {
+        if let Some(old) = old.downcast_mut::<Self>() {
             self.count = old.count;
             self.backlog.take_state(&mut old.backlog);
         }

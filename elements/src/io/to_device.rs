@@ -48,7 +48,7 @@ impl Configure for ToDevice {
             args.error("BURST must be at least 1");
         }
         let (device, direction) = (Device::Kernel(device), Direction::Transmit);
-        let port = env.port(PortSpec { device, direction, promiscuous: false, outgoing: false });
+        let port = env.port(PortSpec { device, direction, promiscuous: false });
         ToDevice { backlog: Backlog::new(port), burst }
     }
 }
