@@ -145,20 +145,9 @@ impl Rx<'_> {
         self.deliver(p);
     }
 
-    /// A free buffer, for ports that write into it themselves and then [`deliver`](Self::deliver).
-    #[inline]
-    pub fn alloc(&mut self) -> Option<Packet> {
-        self.cache.alloc()
-    }
-
-    /// Takes back a buffer that was not used.
-    pub fn give_back(&mut self, p: Packet) {
-        self.cache.free(p);
-    }
-
     /// Delivers a packet.
     #[inline]
-    pub fn deliver(&mut self, p: Packet) {
+    fn deliver(&mut self, p: Packet) {
         self.counters.packets.add(1);
         self.counters.bytes.add(p.len() as u64);
         self.batch.push(p);
@@ -222,12 +211,12 @@ pub trait Transmit: Send {
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
+    /// Hands over what the port itself still buffers.
+    fn flush(&mut self) {}
     /// As [`Receive::maintain`].
     fn maintain(&mut self) -> (bool, Option<String>) {
         (true, None)
     }
-    /// Hands over what the port itself still buffers.
-    fn flush(&mut self) {}
     /// Why packets that it took never got where they should (a full disk); given out once.
     fn failure(&mut self) -> Option<String> {
         None

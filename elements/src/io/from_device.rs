@@ -18,8 +18,6 @@ pub struct FromDevice {
     active: bool,
     snaplen: usize,
     count: u64,
-    /// The port brought its last frame, and somebody was told.
-    done: bool,
 }
 
 impl Configure for FromDevice {
@@ -68,7 +66,7 @@ impl Configure for FromDevice {
         }
         let (device, direction) = (Device::Kernel(device), Direction::Receive);
         let port = env.port(PortSpec { device, direction, promiscuous });
-        FromDevice { port, burst, active, snaplen, count: 0, done: false }
+        FromDevice { port, burst, active, snaplen, count: 0 }
     }
 }
 
@@ -79,8 +77,7 @@ impl Element for FromDevice {
         }
         cx.receive(self.port, self.burst.unwrap_or(cx.burst()), batch);
         if batch.is_empty() {
-            self.done = cx.port_exhausted(self.port);
-            return if self.done { Activity::Idle } else { Activity::Waiting };
+            return if cx.port_exhausted(self.port) { Activity::Idle } else { Activity::Waiting };
         }
         self.count += batch.len() as u64;
         if self.snaplen < 65_535 {
