@@ -1,0 +1,61 @@
+//! `sluice-bench`: what the engine costs, each line as a ratio to a named baseline of the same run.
+//!
+//! Reading order: [`harness`] (how is measured), [`ring`] (where packets come from and go to),
+//! [`report`] (table and JSON); then one module a subject.
+mod engine;
+mod harness;
+mod report;
+mod ring;
+mod router;
+
+use clap::{Parser, Subcommand};
+use harness::{Bench, Mode};
+use std::path::PathBuf;
+
+/// A subject: its name for `--only`, and what measures it.
+type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
+
+/// All subjects, in the order of the table.
+const GROUPS: &[Group] = &[("engine", engine::run), ("router", router::run)];
+
+/// Measures what the engine costs; prints a table and saves it as JSON.
+#[derive(Parser)]
+struct Options {
+    /// Only these subjects, separated by commas.
+    #[arg(long, value_delimiter = ',', value_parser = GROUPS.iter().map(|g| g.0).collect::<Vec<_>>())]
+    only: Vec<String>,
+    /// Measurements of each line; the table shows their median, minimum and maximum.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(3..1000))]
+    repeats: u32,
+    /// Where the figures are saved.
+    #[arg(long, default_value = "target/bench.json")]
+    json: PathBuf,
+    /// No instruction counts (they take a run of callgrind each).
+    #[arg(long)]
+    no_instructions: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs one line of one subject a little, for callgrind to count instructions.
+    #[command(hide = true)]
+    Count { group: String, line: String },
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    if let Some(Command::Count { group, line }) = options.command {
+        let group = GROUPS.iter().find(|g| g.0 == group).ok_or_else(|| anyhow::anyhow!("no subject {group}"))?;
+        return group.1(&mut Bench::new(Mode::Count(line), group.0));
+    }
+    let mut report = report::Report::new();
+    for (key, run) in GROUPS.iter().filter(|g| options.only.is_empty() || options.only.iter().any(|o| o == g.0)) {
+        let mode = Mode::Measure { repeats: options.repeats, instructions: !options.no_instructions };
+        let mut bench = Bench::new(mode, key);
+        run(&mut bench)?;
+        report.show(bench);
+    }
+    report.save(&options.json)
+}

@@ -1,0 +1,93 @@
+//! The table as a person reads it, and the same figures for programs.
+use crate::harness::{Bench, Goal, Line, Table};
+use anyhow::Context as _;
+use serde::Serialize;
+use std::fs;
+use std::path::Path;
+
+/// All tables of a run, with the machine they were made on.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    machine: Machine,
+    tables: Vec<Table>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Machine {
+    processor: String,
+    cores: usize,
+    kernel: String,
+}
+
+impl Machine {
+    fn this() -> Machine {
+        let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = info.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": "));
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        Machine {
+            processor: model.map_or("unknown", |m| m.1).trim().into(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: kernel.trim().into(),
+        }
+    }
+}
+
+impl Report {
+    pub(crate) fn new() -> Report {
+        let machine = Machine::this();
+        println!("{}, {} cores, Linux {}\n", machine.processor, machine.cores, machine.kernel);
+        Report { machine, tables: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Prints what a subject has measured, and keeps it.
+    pub(crate) fn show(&mut self, bench: Bench) {
+        for table in bench.tables {
+            println!("| {} | median {} | min | max | ratio | instructions | goal |", table.title, table.unit);
+            println!("|---|---|---|---|---|---|---|");
+            table.lines.iter().for_each(|line| println!("{}", row(line)));
+            println!();
+            self.tables.push(table);
+        }
+        for note in bench.notes {
+            println!("{note}\n");
+            self.notes.push(note);
+        }
+    }
+
+    /// Saves everything as JSON.
+    pub(crate) fn save(&self, path: &Path) -> anyhow::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        }
+        fs::write(path, serde_json::to_string_pretty(self)? + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        println!("saved as {}", path.display());
+        Ok(())
+    }
+}
+
+fn row(line: &Line) -> String {
+    let instructions = line.instructions.map(|n| format!("{n:.1}")).unwrap_or_default();
+    let goals: Vec<String> = line.goals.iter().map(|g| goal(line, *g)).collect();
+    let c = line.cost;
+    format!(
+        "| {} | {:.2} | {:.2} | {:.2} | {:.2} x {} | {instructions} | {} |",
+        line.name,
+        c.median,
+        c.min,
+        c.max,
+        line.ratio,
+        line.baseline,
+        goals.join(", ")
+    )
+}
+
+fn goal(line: &Line, goal: Goal) -> String {
+    let (text, met) = match goal {
+        Goal::Nanoseconds(n) => (format!("<= {n} ns"), line.cost.median <= n),
+        Goal::Ratio(r) => (format!("<= {r} x"), line.ratio <= r),
+        Goal::RateRatio(r) => (format!(">= {r} x"), line.ratio >= r),
+    };
+    format!("{text}: {}", if met { "met" } else { "missed" })
+}
