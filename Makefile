@@ -2,7 +2,7 @@
 CARGO ?= cargo
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Tools that `run` and `test` use, by the program that shows whether they are there.
-TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc
+TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc valgrind:valgrind
 SLUICE = target/release/sluice
 
 .PHONY: run test check bench build tools clean no-std miri
@@ -55,8 +55,10 @@ miri:
 			--target-dir target/miri -- packet:: pool:: batch::; \
 	else echo "skipped: miri (no nightly toolchain)"; fi
 
+# Every figure of the README; needs no root but for the packet sockets. ARGS="--only router" limits it.
 bench: tools
-	$(CARGO) bench --quiet --workspace
+	$(CARGO) build --quiet --release --workspace
+	target/release/sluice-bench $(ARGS)
 
 # Installs what is missing, by name. NEED limits it to some programs.
 tools:
