@@ -174,14 +174,15 @@ fn measure(traffic: &Traffic, burst: usize, round: &mut Round) -> f64 {
     spent as f64 / packets as f64
 }
 
-/// Packets that a count goes over.
-const COUNTED: usize = 16 * 1024;
+/// Packets that a count goes over: as often round as their time to live allows.
+const COUNTED: usize = 8 * 1024;
 
 fn count(traffic: &Traffic, subject: Subject<'_>) {
     let mut round = (subject.build)();
     ring::refill(traffic);
     let rounds = COUNTED / subject.burst;
     (0..rounds).for_each(|_| round());
+    ring::refill(traffic); // fresh times to live
     counted_rounds(rounds, &mut round);
 }
 

