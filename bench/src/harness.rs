@@ -25,8 +25,8 @@ impl Cost {
 /// What a figure should reach.
 #[derive(Clone, Copy, Serialize, Debug)]
 pub(crate) enum Goal {
-    /// Nanoseconds, at most.
-    Nanoseconds(f64),
+    /// In the unit of the table, at most.
+    AtMost(f64),
     /// Times the baseline, at most.
     Ratio(f64),
     /// Times the baseline, at least: for rates.

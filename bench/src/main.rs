@@ -3,6 +3,7 @@
 //! Reading order: [`harness`] (how is measured), [`ring`] (where packets come from and go to),
 //! [`report`] (table and JSON); then one module a subject.
 mod engine;
+mod fib;
 mod harness;
 mod report;
 mod ring;
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
 /// All subjects, in the order of the table.
-const GROUPS: &[Group] = &[("engine", engine::run), ("router", router::run)];
+const GROUPS: &[Group] = &[("engine", engine::run), ("router", router::run), ("fib", fib::run)];
 
 /// Measures what the engine costs; prints a table and saves it as JSON.
 #[derive(Parser)]

@@ -45,7 +45,7 @@ impl Report {
         for table in bench.tables {
             println!("| {} | median {} | min | max | ratio | instructions | goal |", table.title, table.unit);
             println!("|---|---|---|---|---|---|---|");
-            table.lines.iter().for_each(|line| println!("{}", row(line)));
+            table.lines.iter().for_each(|line| println!("{}", row(line, &table.unit)));
             println!();
             self.tables.push(table);
         }
@@ -67,9 +67,9 @@ impl Report {
     }
 }
 
-fn row(line: &Line) -> String {
+fn row(line: &Line, unit: &str) -> String {
     let instructions = line.instructions.map(|n| format!("{n:.1}")).unwrap_or_default();
-    let goals: Vec<String> = line.goals.iter().map(|g| goal(line, *g)).collect();
+    let goals: Vec<String> = line.goals.iter().map(|g| goal(line, *g, unit)).collect();
     let c = line.cost;
     format!(
         "| {} | {:.2} | {:.2} | {:.2} | {:.2} x {} | {instructions} | {} |",
@@ -83,9 +83,9 @@ fn row(line: &Line) -> String {
     )
 }
 
-fn goal(line: &Line, goal: Goal) -> String {
+fn goal(line: &Line, goal: Goal, unit: &str) -> String {
     let (text, met) = match goal {
-        Goal::Nanoseconds(n) => (format!("<= {n} ns"), line.cost.median <= n),
+        Goal::AtMost(n) => (format!("<= {n} {unit}"), line.cost.median <= n),
         Goal::Ratio(r) => (format!("<= {r} x"), line.ratio <= r),
         Goal::RateRatio(r) => (format!(">= {r} x"), line.ratio >= r),
     };

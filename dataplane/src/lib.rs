@@ -30,6 +30,7 @@ pub mod lock;
 #[cfg(feature = "std")]
 pub mod os;
 pub mod packet;
+pub mod pages;
 pub mod pool;
 pub mod port;
 pub mod reason;

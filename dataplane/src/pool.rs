@@ -6,6 +6,7 @@
 //! elements say they hold.
 use crate::lock::Lock;
 use crate::packet::{HEADER, Header, Packet};
+use crate::pages;
 use alloc::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -65,8 +66,7 @@ impl Pool {
         if mem.is_null() {
             handle_alloc_error(layout);
         }
-        #[cfg(feature = "std")]
-        advise_huge(mem, layout.size());
+        pages::advise_huge(mem, layout.size());
         let block = mem.wrapping_add(mem.align_offset(64));
         let shared = Shared { free: Vec::with_capacity(count), carved: 0, handles: 1 };
         let inner = Inner { shared: Lock::new(shared), count, block, mem, layout };
@@ -230,17 +230,6 @@ impl Inner {
             }
         }
     }
-}
-
-/// Asks for huge pages: without them the benchmark measures the TLB.
-#[cfg(feature = "std")]
-fn advise_huge(at: *mut u8, len: usize) {
-    if cfg!(miri) {
-        return;
-    }
-    let skip = at.align_offset(4096);
-    // SAFETY: advice only, for whole pages inside the block.
-    unsafe { libc::madvise(at.add(skip).cast(), len.saturating_sub(skip) & !4095, libc::MADV_HUGEPAGE) };
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! The routing table: which routes there are, and which of them an address takes.
 //!
-//! The list of routes is the truth; what packets are looked up in is derived from it and hidden
-//! behind [`Fib`], so that another structure can take its place for large tables.
-use super::trie::Trie;
+//! The list of routes is the truth; the [`Directory`] in which packets are looked up is derived from it.
+//! A table that grows large moves into a larger directory a few routes at a time, between batches; look-ups
+//! stay in the old one until the new one is complete.
+use super::directory::{Directory, Leaf, Size};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 /// A route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,13 +24,17 @@ pub struct Route {
 }
 
 /// What a packet needs of its route.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Hop {
     /// Next hop; 0.0.0.0 when the destination is on the link.
     pub gateway: Ipv4Addr,
     /// Output.
     pub output: u16,
 }
+
+/// A look-up of which the first load is under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Begun(u32);
 
 /// Why a table was not changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,19 +47,25 @@ pub enum Refused {
     Full,
 }
 
-/// Most routes of one table.
-pub const MAX_ROUTES: usize = 1 << 24;
+/// Most routes of one table, and most different next hops.
+pub const MAX_ROUTES: usize = (1 << 24) - 1;
+/// Tables with more routes than this get the large directory. Below, the small one is as fast and fits into the
+/// second-level cache (`sluice-bench --only fib`).
+const LARGE: usize = 4096;
+/// Routes that move into the large directory at a time.
+const MOVED: usize = 16;
 
 /// A routing table with longest prefix match.
 #[derive(Clone, Debug)]
 pub struct Fib {
     /// The routes, in places that stay theirs; places of removed routes are used again, last first.
     routes: Vec<Option<Route>>,
-    /// What look-ups need, in the same places.
-    hops: Vec<Hop>,
     free: Vec<usize>,
     by_prefix: HashMap<(u32, u32), usize>,
-    trie: Trie,
+    hops: Hops,
+    directory: Directory,
+    /// The large directory while it is being filled, and the place of the next route for it.
+    next: Option<(Directory, usize)>,
 }
 
 impl Default for Fib {
@@ -64,7 +77,45 @@ impl Default for Fib {
 impl Fib {
     /// No route.
     pub fn new() -> Fib {
-        Fib { routes: Vec::new(), hops: Vec::new(), free: Vec::new(), by_prefix: HashMap::new(), trie: Trie::new() }
+        Fib::sized(0)
+    }
+
+    /// With room for this many routes.
+    fn sized(routes: usize) -> Fib {
+        let size = if routes > LARGE { Size::Large } else { Size::Small };
+        Fib {
+            routes: Vec::with_capacity(routes),
+            free: Vec::new(),
+            by_prefix: HashMap::with_capacity(routes),
+            hops: Hops::new(),
+            directory: Directory::new(size),
+            next: None,
+        }
+    }
+
+    /// All these routes at once; the first of several for one prefix counts. Also returns how many
+    /// were left out for that.
+    ///
+    /// # Errors
+    /// There are more than [`MAX_ROUTES`].
+    pub fn build(routes: &[Route]) -> Result<(Fib, usize), Refused> {
+        let mut fib = Fib::sized(routes.len());
+        let mut left_out = 0;
+        for route in routes {
+            match fib.list(*route) {
+                Ok(_) => (),
+                Err(Refused::Exists(_)) => left_out += 1,
+                Err(why) => return Err(why),
+            }
+        }
+        // In the order of their addresses the directory is written from its start to its end.
+        let entry = |r: &Route| (r.addr, r.length, fib.hops.number(r));
+        let mut entries: Vec<(u32, u32, u32)> = fib.routes().map(entry).collect();
+        entries.sort_unstable();
+        for (addr, length, number) in entries {
+            fib.directory.insert(addr, length, Leaf::new(number, length));
+        }
+        Ok((fib, left_out))
     }
 
     /// Number of routes.
@@ -79,16 +130,31 @@ impl Fib {
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter().flatten()
     }
-    /// Memory of the structure for look-ups, bytes.
+    /// Memory of the structures for look-ups, bytes, as much as they may come to.
     pub fn bytes(&self) -> usize {
-        self.trie.bytes() + self.hops.len() * size_of::<Hop>()
+        self.directory.bytes() + self.next.as_ref().map_or(0, |n| n.0.bytes()) + self.hops.list.len() * size_of::<Hop>()
     }
 
     /// Where packets to `addr` go.
     #[inline]
     pub fn lookup(&self, addr: Ipv4Addr) -> Option<Hop> {
-        let value = self.trie.lookup(addr.into());
-        self.hops.get((value as usize).wrapping_sub(1)).copied()
+        self.finish(self.begin(addr), addr)
+    }
+
+    /// The first half of a look-up. To begin those of a whole batch before the first is finished lets the
+    /// loads of large tables overlap, without a branch between them that may be mispredicted.
+    #[inline]
+    pub fn begin(&self, addr: Ipv4Addr) -> Begun {
+        Begun(self.directory.begin(addr.into()))
+    }
+
+    /// The second half of a look-up of the same address in the same table.
+    #[inline]
+    pub fn finish(&self, begun: Begun, addr: Ipv4Addr) -> Option<Hop> {
+        match self.directory.finish(begun.0, addr.into()).number() {
+            0 => None,
+            number => self.hops.list.get(number as usize).copied(),
+        }
     }
 
     /// Adds a route.
@@ -96,17 +162,11 @@ impl Fib {
     /// # Errors
     /// There is one for this prefix, or the table is full.
     pub fn add(&mut self, route: Route) -> Result<(), Refused> {
-        if let Some(r) = self.find(&route) {
-            return Err(Refused::Exists(r));
+        let leaf = self.list(route)?;
+        self.insert(&route, leaf);
+        if self.len() > LARGE && self.next.is_none() && self.directory.size() == Size::Small {
+            self.next = Some((Directory::new(Size::Large), 0));
         }
-        if self.len() >= MAX_ROUTES {
-            return Err(Refused::Full);
-        }
-        let place = self.free.pop().unwrap_or(self.routes.len());
-        self.place(place, route);
-        let routes = &self.routes;
-        let shorter = |v: u32| length_of(routes, v).is_none_or(|l| l < route.length);
-        self.trie.change(route.addr, route.length, place as u32 + 1, &shorter);
         Ok(())
     }
 
@@ -115,14 +175,16 @@ impl Fib {
     /// # Errors
     /// The table is full.
     pub fn set(&mut self, route: Route) -> Result<Option<Route>, Refused> {
-        match self.by_prefix.get(&(route.addr, route.length)) {
-            Some(&place) => {
-                let old = self.routes[place];
-                self.place(place, route);
-                Ok(old)
-            }
-            None => self.add(route).map(|()| None),
+        let Some(&place) = self.by_prefix.get(&(route.addr, route.length)) else {
+            return self.add(route).map(|()| None);
+        };
+        let leaf = self.hops.take(&route)?;
+        let old = self.routes[place].replace(route);
+        if let Some(old) = &old {
+            self.hops.release(old);
         }
+        self.insert(&route, leaf);
+        Ok(old)
     }
 
     /// Removes the route for a prefix, if `matches` says that it is the one that is meant.
@@ -133,8 +195,12 @@ impl Fib {
         let place = self.by_prefix.get(&(addr, length)).copied().ok_or(Refused::Missing)?;
         let route = self.routes[place].filter(|r| matches(r)).ok_or(Refused::Missing)?;
         self.by_prefix.remove(&(addr, length));
-        let value = place as u32 + 1;
-        self.trie.change(addr, length, self.covering(addr, length), &|v| v == value);
+        let covering = self.covering(addr, length);
+        self.directory.remove(addr, length, covering);
+        if let Some((next, _)) = &mut self.next {
+            next.remove(addr, length, covering);
+        }
+        self.hops.release(&route);
         self.routes[place] = None;
         self.free.push(place);
         Ok(route)
@@ -150,27 +216,123 @@ impl Fib {
         self.by_prefix.get(&(route.addr, route.length)).and_then(|p| self.routes[*p])
     }
 
-    fn place(&mut self, place: usize, route: Route) {
-        let hop = Hop { gateway: route.gateway, output: route.output };
-        if place == self.routes.len() {
-            self.routes.push(Some(route));
-            self.hops.push(hop);
-        } else {
-            (self.routes[place], self.hops[place]) = (Some(route), hop);
+    /// Goes on with the move into the large directory, if there is one. The caller has time for a
+    /// few routes.
+    #[inline]
+    pub fn settle(&mut self) {
+        if self.next.is_some() {
+            self.move_some();
         }
-        self.by_prefix.insert((route.addr, route.length), place);
     }
 
-    /// The trie's value for the longest prefix that is shorter than this one.
-    fn covering(&self, addr: u32, length: u32) -> u32 {
+    #[cold]
+    fn move_some(&mut self) {
+        let Some((next, place)) = &mut self.next else { return };
+        let end = (*place + MOVED).min(self.routes.len());
+        for route in self.routes[*place..end].iter().flatten() {
+            next.insert(route.addr, route.length, Leaf::new(self.hops.number(route), route.length));
+        }
+        *place = end;
+        if end == self.routes.len()
+            && let Some((complete, _)) = self.next.take()
+        {
+            self.directory = complete;
+        }
+    }
+
+    /// Enters a route in the list of routes only.
+    fn list(&mut self, route: Route) -> Result<Leaf, Refused> {
+        let full = self.len() >= MAX_ROUTES;
+        match self.by_prefix.entry((route.addr, route.length)) {
+            Entry::Occupied(known) => Err(self.routes[*known.get()].map_or(Refused::Missing, Refused::Exists)),
+            Entry::Vacant(_) if full => Err(Refused::Full),
+            Entry::Vacant(new) => {
+                let leaf = self.hops.take(&route)?;
+                let place = self.free.pop().unwrap_or(self.routes.len());
+                match self.routes.get_mut(place) {
+                    Some(free) => *free = Some(route),
+                    None => self.routes.push(Some(route)),
+                }
+                new.insert(place);
+                Ok(leaf)
+            }
+        }
+    }
+
+    fn insert(&mut self, route: &Route, leaf: Leaf) {
+        self.directory.insert(route.addr, route.length, leaf);
+        if let Some((next, _)) = &mut self.next {
+            next.insert(route.addr, route.length, leaf);
+        }
+    }
+
+    /// The leaf of the longest prefix that is shorter than this one.
+    fn covering(&self, addr: u32, length: u32) -> Leaf {
         let shorter = (0..length).rev().map(|l| (addr & u32::MAX.checked_shl(32 - l).unwrap_or(0), l));
-        shorter.filter_map(|key| self.by_prefix.get(&key)).next().map_or(0, |p| *p as u32 + 1)
+        let route = shorter.filter_map(|key| self.by_prefix.get(&key)).next().and_then(|p| self.routes[*p]);
+        route.map_or(Leaf::default(), |r| Leaf::new(self.hops.number(&r), r.length))
     }
 }
 
-/// Length of the prefix of the route with this value in the trie.
-fn length_of(routes: &[Option<Route>], value: u32) -> Option<u32> {
-    routes.get((value as usize).wrapping_sub(1)).copied().flatten().map(|r| r.length)
+/// The different next hops: far fewer than routes, so that they stay in the cache.
+#[derive(Clone, Debug)]
+struct Hops {
+    /// By number; 0 is none.
+    list: Vec<Hop>,
+    /// Number and users of each.
+    known: HashMap<Hop, (u32, u32)>,
+    free: Vec<u32>,
+}
+
+impl Hops {
+    fn new() -> Hops {
+        let none = Hop { gateway: Ipv4Addr::UNSPECIFIED, output: 0 };
+        Hops { list: vec![none], known: HashMap::new(), free: Vec::new() }
+    }
+
+    fn of(route: &Route) -> Hop {
+        Hop { gateway: route.gateway, output: route.output }
+    }
+
+    /// The leaf of a new route.
+    fn take(&mut self, route: &Route) -> Result<Leaf, Refused> {
+        let hop = Hops::of(route);
+        let number = match self.known.get_mut(&hop) {
+            Some((number, users)) => {
+                *users += 1;
+                *number
+            }
+            None => {
+                let new = self.list.len();
+                let number = self.free.pop().unwrap_or(new as u32);
+                match self.list.get_mut(number as usize) {
+                    Some(free) => *free = hop,
+                    None if new > MAX_ROUTES => return Err(Refused::Full),
+                    None => self.list.push(hop),
+                }
+                self.known.insert(hop, (number, 1));
+                number
+            }
+        };
+        Ok(Leaf::new(number, route.length))
+    }
+
+    /// The route is gone.
+    fn release(&mut self, route: &Route) {
+        let hop = Hops::of(route);
+        if let Some((number, users)) = self.known.get_mut(&hop) {
+            *users -= 1;
+            if *users == 0 {
+                self.free.push(*number);
+                self.known.remove(&hop);
+            }
+        }
+    }
+
+    /// The number of a route's next hop.
+    fn number(&self, route: &Route) -> u32 {
+        self.known.get(&Hops::of(route)).map_or(0, |k| k.0)
+    }
 }
 
 #[cfg(test)]
@@ -259,17 +421,25 @@ mod tests {
     }
 
     #[test]
-    fn removing_all_routes_frees_all_nodes() {
+    fn removing_all_routes_frees_all_groups_and_next_hops() {
         let mut fib = Fib::new();
-        let empty = fib.bytes();
-        let all: Vec<Route> = (0..1000u32).map(|i| route(i.wrapping_mul(0x0101_0900), 20 + i % 13, 1)).collect();
+        let all: Vec<Route> = (0..1000u32).map(|i| route(i.wrapping_mul(0x0101_0900), 20 + i % 13, i as u16)).collect();
         let added: Vec<&Route> = all.iter().filter(|r| fib.add(**r).is_ok()).collect();
-        assert!(fib.bytes() < 512 * 1024, "{} bytes", fib.bytes());
         let held = fib.bytes();
         added.iter().for_each(|r| assert!(fib.remove(r.addr, r.length, |_| true).is_ok()));
+        assert!(fib.hops.known.is_empty());
         let again: Vec<&Route> = all.iter().filter(|r| fib.add(**r).is_ok()).collect();
         assert_eq!(again.len(), added.len());
-        // Nodes and places are used again; only the list of free nodes stays.
-        assert!(fib.bytes() <= held + 4 * 4096, "{} after {held}, {empty} when empty", fib.bytes());
+        // Groups, places and next hops are used again; only the list of free groups stays.
+        assert!(fib.bytes() <= held + 4 * 4096, "{} after {held}", fib.bytes());
+    }
+
+    #[test]
+    fn small_tables_are_small() {
+        let mut fib = Fib::new();
+        for i in 0..1000u32 {
+            let _ = fib.add(route(i.wrapping_mul(0x0101_0900), 24, 1));
+        }
+        assert!(fib.bytes() < 1536 * 1024, "{} bytes", fib.bytes());
     }
 }

@@ -1,5 +1,5 @@
 //! What the look-up elements share: arguments, handlers, and the way of a packet.
-use super::fib::{Fib, Refused, Route};
+use super::fib::{Begun, Fib, MAX_ROUTES, Refused, Route};
 use super::route::{Read, read};
 use alloc::format;
 use alloc::string::String;
@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 use core::net::Ipv4Addr;
 use sluice_dataplane::args::{Args, FromArg, NameDb, shift_word};
-use sluice_dataplane::batch::Batch;
+use sluice_dataplane::batch::{Batch, MAX_BURST};
 use sluice_dataplane::context::{Context, Stream};
 use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply};
@@ -56,14 +56,18 @@ impl Router {
     /// Reads the routes.
     pub(super) fn configure(args: &mut Args<'_>, env: &mut Env<'_>, complains: bool) -> Router {
         let texts = args.rest_strings();
-        let (mut fib, mut doubles) = (Fib::new(), 0);
+        let mut routes = Vec::with_capacity(texts.len());
         for (i, text) in texts.iter().enumerate() {
             match read(text, false, args.names()).map(|r| r.route(env.outputs())) {
                 None => args.error(format!("argument {} should be ‘ADDR/MASK [GATEWAY] OUTPUT’", i + 1)),
                 Some(None) => args.error(format!("argument {} bad OUTPUT", i + 1)),
-                Some(Some(route)) => doubles += usize::from(fib.add(route).is_err()),
+                Some(Some(route)) => routes.push(route),
             }
         }
+        let (fib, doubles) = Fib::build(&routes).unwrap_or_else(|_| {
+            args.error(format!("{} routes: at most {MAX_ROUTES} fit", routes.len()));
+            Default::default()
+        });
         if doubles > 0 {
             let routes = if doubles == 1 { "route" } else { "routes" };
             env.warn(format!("{doubles} {routes} replaced by later versions"));
@@ -75,9 +79,13 @@ impl Router {
     #[inline]
     pub(super) fn route(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
         let Router { fib, complains, complaints, .. } = self;
+        fib.settle();
+        let mut begun = [Begun::default(); MAX_BURST];
+        batch.iter().zip(&mut begun).for_each(|(p, b)| *b = fib.begin(p.dst()));
+        let mut begun = begun.iter();
         cx.scatter(
             batch,
-            |p| match fib.lookup(p.dst()) {
+            |p| match fib.finish(begun.next().copied().unwrap_or_else(|| fib.begin(p.dst())), p.dst()) {
                 Some(hop) => {
                     if !hop.gateway.is_unspecified() {
                         p.set_dst(hop.gateway);
