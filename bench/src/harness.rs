@@ -22,6 +22,13 @@ impl Cost {
     }
 }
 
+impl Cost {
+    /// What is left when a part that cost `other` is taken away.
+    pub(crate) fn beyond(self, other: Cost) -> Cost {
+        Cost { median: self.median - other.median, min: self.min - other.median, max: self.max - other.median }
+    }
+}
+
 /// What a figure should reach.
 #[derive(Clone, Copy, Serialize, Debug)]
 pub(crate) enum Goal {

@@ -4,6 +4,7 @@
 //! [`report`] (table and JSON); then one module a subject.
 mod engine;
 mod fib;
+mod filter;
 mod harness;
 mod report;
 mod ring;
@@ -17,7 +18,8 @@ use std::path::PathBuf;
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
 /// All subjects, in the order of the table.
-const GROUPS: &[Group] = &[("engine", engine::run), ("router", router::run), ("fib", fib::run)];
+const GROUPS: &[Group] =
+    &[("engine", engine::run), ("router", router::run), ("filter", filter::run), ("fib", fib::run)];
 
 /// Measures what the engine costs; prints a table and saves it as JSON.
 #[derive(Parser)]

@@ -67,10 +67,11 @@ impl Batch {
     pub fn append_to(&mut self, to: &mut Batch) {
         to.0.append(&mut self.0);
     }
-    /// The packets from number `at` on, writable.
+    /// Up to [`MAX_BURST`] packets from number `at` on, writable.
     #[inline]
-    pub(crate) fn rest_mut(&mut self, at: usize) -> &mut [Packet] {
-        self.0.get_mut(at..).unwrap_or_default()
+    pub(crate) fn some_mut(&mut self, at: usize) -> &mut [Packet] {
+        let end = self.0.len().min(at + MAX_BURST);
+        self.0.get_mut(at..end).unwrap_or_default()
     }
     /// The packets in order.
     #[inline]
@@ -93,7 +94,7 @@ impl Batch {
         while at < self.0.len() {
             let mut numbers = [0; MAX_BURST]; // 0: stays; others are 1 more than the number
             let mut any = 0;
-            for (p, number) in self.rest_mut(at).iter_mut().zip(&mut numbers) {
+            for (p, number) in self.some_mut(at).iter_mut().zip(&mut numbers) {
                 *number = match judge(p) {
                     Fate::Keep => 0,
                     Fate::Move(n) => u32::from(n) + 1,

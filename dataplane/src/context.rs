@@ -80,18 +80,30 @@ impl Context<'_> {
         &mut self,
         batch: &mut Batch,
         mut judge: impl FnMut(&mut Packet) -> u16,
+        other: impl FnMut(&mut Self, Packet, u16),
+    ) {
+        let judge = |some: &mut [Packet], outs: &mut [u16]| {
+            some.iter_mut().zip(outs).for_each(|(p, out)| *out = judge(p));
+        };
+        self.scatter_many(batch, judge, other);
+    }
+    /// As [`scatter`](Self::scatter), where `judge` looks at up to [`MAX_BURST`] packets at once and
+    /// writes down an output for each.
+    #[inline]
+    pub fn scatter_many(
+        &mut self,
+        batch: &mut Batch,
+        mut judge: impl FnMut(&mut [Packet], &mut [u16]),
         mut other: impl FnMut(&mut Self, Packet, u16),
     ) {
         let mut at = 0;
         while at < batch.len() {
             let mut outs = [0; MAX_BURST];
-            let mut any = 0;
-            for (p, out) in batch.rest_mut(at).iter_mut().zip(&mut outs) {
-                *out = judge(p);
-                any |= *out;
-            }
-            let end = batch.len().min(at + MAX_BURST);
-            at = if any == 0 { end } else { self.distribute(batch, at, &outs[..end - at], &mut other) };
+            let some = batch.some_mut(at);
+            let outs = &mut outs[..some.len()];
+            judge(some, outs);
+            let any = outs.iter().fold(0, |any, out| any | out);
+            at = if any == 0 { at + outs.len() } else { self.distribute(batch, at, outs, &mut other) };
         }
     }
     /// Sends the packets from number `at` on to the outputs `outs`; returns where those end that stay.

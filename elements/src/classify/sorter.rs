@@ -1,6 +1,6 @@
 //! What Classifier, IPClassifier and IPFilter share: rules that send packets to outputs, with a
 //! count for each.
-use super::filter::{Expr, Report, Rule, Rules, Start, View};
+use super::filter::{Expr, Report, Rule, Rules, Start};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -62,14 +62,16 @@ impl Sorter {
     #[inline]
     pub(super) fn sort(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
         let Sorter { rules, fates, packets, .. } = self;
-        cx.scatter(
+        cx.scatter_many(
             batch,
-            |p| {
-                let rule = rules.classify(&View::new(p, Start::Annotation));
-                if let Some(n) = packets.get_mut(rule) {
-                    *n += 1;
+            |some, outs| {
+                let found = rules.classify_packets(some, Start::Annotation);
+                for (rule, out) in found.iter().zip(outs) {
+                    if let Some(n) = packets.get_mut(*rule as usize) {
+                        *n += 1;
+                    }
+                    *out = fates.get(*rule as usize).copied().unwrap_or(UNMATCHED);
                 }
-                fates.get(rule).copied().unwrap_or(UNMATCHED)
             },
             |cx, p, fate| cx.drop(p, if fate == DENIED { Reason::Filtered } else { Reason::Unmatched }),
         );

@@ -80,19 +80,20 @@ impl Router {
     pub(super) fn route(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
         let Router { fib, complains, complaints, .. } = self;
         fib.settle();
-        let mut begun = [Begun::default(); MAX_BURST];
-        batch.iter().zip(&mut begun).for_each(|(p, b)| *b = fib.begin(p.dst()));
-        let mut begun = begun.iter();
-        cx.scatter(
+        cx.scatter_many(
             batch,
-            |p| match fib.finish(begun.next().copied().unwrap_or_else(|| fib.begin(p.dst())), p.dst()) {
-                Some(hop) => {
-                    if !hop.gateway.is_unspecified() {
-                        p.set_dst(hop.gateway);
+            |some, outs| {
+                let mut begun = [Begun::default(); MAX_BURST];
+                some.iter().zip(&mut begun).for_each(|(p, b)| *b = fib.begin(p.dst()));
+                for ((p, begun), out) in some.iter_mut().zip(begun).zip(outs) {
+                    *out = NO_ROUTE;
+                    if let Some(hop) = fib.finish(begun, p.dst()) {
+                        if !hop.gateway.is_unspecified() {
+                            p.set_dst(hop.gateway);
+                        }
+                        *out = hop.output;
                     }
-                    hop.output
                 }
-                None => NO_ROUTE,
             },
             |cx, p, _| {
                 if *complains && *complaints < COMPLAINTS {

@@ -2,15 +2,14 @@
 //!
 //! Every rule becomes a few *conjuncts*: sets of values of *fields* (bits of one word) that must
 //! all hold. For every field, the values are cut into ranges that the conjuncts do not tell apart,
-//! and each range gets a row of bits, one for each conjunct that accepts it. A packet is looked up
-//! in every field, the rows are combined with `and`, and the first bit that is left names the rule:
-//! the bit-vector scheme of Lakshman and Stiliadis (SIGCOMM 1998). The cost grows with the number
-//! of different fields, and with the rules only by a binary search and a 64th of their number.
+//! and each range gets a class with a row of bits, one for each conjunct that accepts it. How packets go
+//! through these is the matter of `program`. The cost grows with the number of different fields, hardly with the
+//! rules.
 //!
 //! What does not fit this form (tests with many unrelated bits in their mask, expressions with too
 //! many alternatives) becomes a field of its own with two values, found out by interpretation.
 use super::expr::{Base, Expr, Test};
-use super::program::{Lookup, Program, Source};
+use super::program::{Column, Program, Source};
 use super::sets::{Conjunct, Set, add, always, both, covers};
 use super::{MAX_FIELDS, MAX_MEMORY, MAX_RULES, MAX_WORK};
 use alloc::format;
@@ -250,28 +249,25 @@ impl Compiler {
             return Err(format!("the rules look at {count} different fields, the limit is {MAX_FIELDS}"));
         }
         let words = conjuncts.len().div_ceil(64);
-        let mut program = Program::new(conjuncts.iter().map(|c| c.1).collect(), rules);
+        let mut memory = 0;
+        let mut columns = Vec::with_capacity(count);
         for (i, field) in self.fields.into_iter().enumerate().filter(|(i, _)| used[*i]) {
             let sets: Vec<Option<&Set>> =
                 conjuncts.iter().map(|(c, _)| c.iter().find(|(f, _)| *f == i).map(|(_, s)| s)).collect();
             let highest = field.highest();
-            let (starts, rows, short) = cut(&sets, words, &mut program)?;
             let source = match field {
                 Field::Bits(p) => Source::Bits { base: p.base, offset: p.offset, end: p.end, shift: p.shift, highest },
                 Field::Test(t) => Source::Test(t),
                 Field::Expr(e) => Source::Expr(e),
             };
-            program.lookups.push(Lookup::new(source, starts, rows, short));
+            columns.push(cut(source, &sets, words, &mut memory)?);
         }
-        Ok(program)
+        Ok(Program::new(conjuncts.iter().map(|c| c.1).collect(), rules, columns))
     }
 }
 
-/// Starts of ranges, their rows, and the row of packets that do not have the field.
-type Cut = (Vec<u32>, Vec<u32>, u32);
-
-/// Cuts the values of one field into ranges and gives each its row.
-fn cut(sets: &[Option<&Set>], words: usize, program: &mut Program) -> Result<Cut, String> {
+/// Cuts the values of one field into ranges and gives each its class. Adds to `memory` what the rows take.
+fn cut(source: Source, sets: &[Option<&Set>], words: usize, memory: &mut usize) -> Result<Column, String> {
     let set_bit = |row: &mut [u64], i: usize, on: bool| {
         let bit = 1u64 << (i % 64);
         if on { row[i / 64] |= bit } else { row[i / 64] &= !bit }
@@ -290,19 +286,21 @@ fn cut(sets: &[Option<&Set>], words: usize, program: &mut Program) -> Result<Cut
     }
     events.sort_unstable();
     let mut known: HashMap<Vec<u64>, u32> = HashMap::new();
+    let mut list: Vec<Vec<u64>> = Vec::new();
     let mut intern = |row: &[u64]| {
-        if let Some(&at) = known.get(row) {
-            return Ok(at);
+        if let Some(&class) = known.get(row) {
+            return Ok(class);
         }
-        let at = program.add_row(row);
-        if program.bytes() > MAX_MEMORY {
+        *memory += row.len() * 8;
+        if *memory > MAX_MEMORY {
             return Err(format!("the compiled rules need more than {} MiB, which is the limit", MAX_MEMORY >> 20));
         }
-        known.insert(row.to_vec(), at);
-        Ok(at)
+        known.insert(row.to_vec(), list.len() as u32);
+        list.push(row.to_vec());
+        Ok(list.len() as u32 - 1)
     };
     let short = intern(&short)?;
-    let (mut starts, mut rows) = (vec![0], Vec::new());
+    let (mut starts, mut classes) = (vec![0], Vec::new());
     let mut events = events.into_iter().peekable();
     loop {
         let at = starts.last().copied().unwrap_or(0);
@@ -310,14 +308,15 @@ fn cut(sets: &[Option<&Set>], words: usize, program: &mut Program) -> Result<Cut
             set_bit(&mut row, i, on);
         }
         let this = intern(&row)?;
-        if rows.last() == Some(&this) {
+        if classes.last() == Some(&this) {
             starts.pop();
         } else {
-            rows.push(this);
+            classes.push(this);
         }
         match events.peek() {
             Some(e) => starts.push(e.0),
-            None => return Ok((starts, rows, short)),
+            None => break,
         }
     }
+    Ok(Column { source, starts, classes, short, rows: list })
 }

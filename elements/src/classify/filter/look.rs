@@ -17,8 +17,8 @@ pub enum Start {
     Guess,
 }
 
-/// No header.
-const NONE: usize = usize::MAX;
+/// No header: beyond every packet, with room to count from.
+const NONE: usize = usize::MAX / 2;
 /// VLAN tags that are skipped, at most.
 const MAX_TAGS: usize = 4;
 
@@ -47,6 +47,12 @@ impl<'a> View<'a> {
             view.at[3] = view.at[2].saturating_add(ip_header_length(data, view.at[2]));
         }
         view
+    }
+
+    /// Bytes without headers.
+    #[inline]
+    pub fn of_data(data: &'a [u8]) -> View<'a> {
+        View { data, at: [0, NONE, NONE, NONE] }
     }
 
     /// Bytes with headers at the given places.
@@ -86,17 +92,16 @@ impl<'a> View<'a> {
     /// not have its first `end` bytes.
     #[inline]
     pub fn word(&self, base: Base, offset: u16, end: u8) -> Option<u32> {
-        let at = self.at[base as usize];
-        if at == NONE {
-            return None;
+        let at = self.at[base as usize] + offset as usize;
+        match self.data.get(at..at + 4).and_then(|w| w.first_chunk()) {
+            Some(word) => Some(u32::from_be_bytes(*word)),
+            None => self.last_word(at, end),
         }
-        let rest = self.data.get(at.wrapping_add(offset as usize)..)?;
-        if let Some(word) = rest.first_chunk() {
-            return Some(u32::from_be_bytes(*word));
-        }
-        if rest.len() < end as usize {
-            return None;
-        }
+    }
+
+    #[cold]
+    fn last_word(&self, at: usize, end: u8) -> Option<u32> {
+        let rest = self.data.get(at..).filter(|r| r.len() >= end as usize)?;
         let mut word = [0; 4];
         word.iter_mut().zip(rest).for_each(|(w, b)| *w = *b);
         Some(u32::from_be_bytes(word))

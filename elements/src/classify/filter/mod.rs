@@ -8,6 +8,7 @@ mod compile;
 mod directives;
 mod expr;
 mod look;
+mod map;
 mod parse;
 mod primitive;
 mod program;
@@ -25,6 +26,7 @@ use alloc::vec::Vec;
 use primitive::Notes;
 use program::Program;
 use sluice_dataplane::args::{NameDb, unquote_text};
+use sluice_dataplane::batch::MAX_BURST;
 use sluice_dataplane::packet::Packet;
 
 /// Most rules of one element.
@@ -70,7 +72,8 @@ impl Filter {
     /// Whether the packet matches.
     #[inline]
     pub fn matches(&self, p: &Packet) -> bool {
-        self.rules.classify(&View::new(p, self.start)) == 0
+        let view = if self.rules.program.plain { View::of_data(p.data()) } else { View::new(p, self.start) };
+        self.rules.classify(&view) == 0
     }
 }
 
@@ -84,7 +87,7 @@ pub struct Rules {
 impl Default for Rules {
     /// No rule.
     fn default() -> Self {
-        Rules { exprs: Vec::new(), program: Program::new(Vec::new(), 0) }
+        Rules { exprs: Vec::new(), program: Program::default() }
     }
 }
 
@@ -104,10 +107,25 @@ impl Rules {
         self.exprs.len()
     }
 
-    /// The first rule that matches, or [`len`](Self::len) when none does.
+    /// For each packet the first rule that matches, or [`len`](Self::len) when none does. Looks at the first
+    /// [`MAX_BURST`] packets.
     #[inline]
+    pub fn classify_packets(&self, packets: &[Packet], start: Start) -> [u32; MAX_BURST] {
+        let mut views = [View::of_data(&[]); MAX_BURST];
+        for (view, p) in views.iter_mut().zip(packets) {
+            *view = if self.program.plain { View::of_data(p.data()) } else { View::new(p, start) };
+        }
+        let n = packets.len().min(MAX_BURST);
+        let mut found = [0; MAX_BURST];
+        self.program.classify(&views[..n], &mut found[..n]);
+        found
+    }
+
+    /// The first rule that matches bytes whose headers have been found, or [`len`](Self::len).
     pub fn classify(&self, view: &View<'_>) -> usize {
-        self.program.classify(view)
+        let mut found = [0];
+        self.program.classify(core::slice::from_ref(view), &mut found);
+        found[0] as usize
     }
 
     /// The same by the plain interpreter: slow, and right by definition.
