@@ -3,6 +3,7 @@
 use crate::packet::Packet;
 use alloc::vec::{Drain, Vec};
 use core::cell::Cell;
+use core::num::NonZeroU32;
 use core::ops::Range;
 use core::slice::{Iter, IterMut};
 
@@ -87,37 +88,52 @@ impl Batch {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
     /// Keeps the packets that `judge` keeps, in order; the others go to `out` with the number that
-    /// `judge` gave them, in order too. All are judged before any moves: most batches lose none.
+    /// `judge` gave them, in order too.
     #[inline]
     pub fn retain_or_move(&mut self, mut judge: impl FnMut(&mut Packet) -> Fate, mut out: impl FnMut(Packet, u16)) {
+        let judge = |p: &mut Packet| match judge(p) {
+            Fate::Keep => None,
+            Fate::Move(n) => NonZeroU32::MIN.checked_add(n.into()),
+        };
+        self.divert(judge, |p, n| out(p, (n.get() - 1) as u16));
+    }
+    /// Takes the packets out for which `judge` says why they leave, and hands both to `out`, in order. All
+    /// are judged before any moves: most batches lose none.
+    #[inline]
+    pub fn divert<T: Copy>(&mut self, mut judge: impl FnMut(&mut Packet) -> Option<T>, mut out: impl FnMut(Packet, T)) {
         let mut at = 0;
         while at < self.0.len() {
-            let mut numbers = [0; MAX_BURST]; // 0: stays; others are 1 more than the number
-            let mut any = 0;
-            for (p, number) in self.some_mut(at).iter_mut().zip(&mut numbers) {
-                *number = match judge(p) {
-                    Fate::Keep => 0,
-                    Fate::Move(n) => u32::from(n) + 1,
-                };
-                any |= *number;
+            let mut verdicts = [None; MAX_BURST];
+            let mut any = false;
+            let some = self.some_mut(at);
+            let end = at + some.len();
+            for (p, verdict) in some.iter_mut().zip(&mut verdicts) {
+                *verdict = judge(p);
+                any |= verdict.is_some();
             }
-            let end = self.0.len().min(at + MAX_BURST);
-            at = if any == 0 { end } else { self.close_gaps(at..end, &numbers, &mut out) };
+            at = if any { self.close_gaps(at..end, &verdicts, &mut out) } else { end };
         }
     }
-    /// Moves the packets of `range` out whose number is not 0; returns where those end that stay.
+    /// Takes the packets of `range` out that have a verdict; returns where those end that stay.
     #[inline(never)]
-    fn close_gaps(&mut self, range: Range<usize>, numbers: &[u32], out: &mut impl FnMut(Packet, u16)) -> usize {
+    fn close_gaps<T: Copy>(
+        &mut self,
+        range: Range<usize>,
+        verdicts: &[Option<T>],
+        out: &mut impl FnMut(Packet, T),
+    ) -> usize {
         let mut end = range.start;
-        let mut numbers = numbers.iter();
-        let number = Cell::new(0);
+        let mut verdicts = verdicts.iter();
+        let last = Cell::new(None);
         let leaves = |_: &mut Packet| {
-            number.set(numbers.next().copied().unwrap_or(0));
-            end += usize::from(number.get() == 0);
-            number.get() != 0
+            last.set(verdicts.next().copied().flatten());
+            end += usize::from(last.get().is_none());
+            last.get().is_some()
         };
         for p in self.0.extract_if(range, leaves) {
-            out(p, (number.get() - 1) as u16);
+            if let Some(why) = last.get() {
+                out(p, why);
+            }
         }
         end
     }

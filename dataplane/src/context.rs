@@ -152,9 +152,8 @@ impl Context<'_> {
     /// connected, else they are dropped for the reason it gave. Packets that could not be written
     /// because no buffer was free are not bad: they are always dropped.
     #[inline]
-    pub fn check(&mut self, batch: &mut Batch, mut judge: impl FnMut(&mut Packet) -> Option<Reason>) {
-        let judge = |p: &mut Packet| judge(p).map_or(Fate::Keep, |why| Fate::Move(why as u16));
-        batch.retain_or_move(judge, |p, why| match Reason::ALL[why as usize] {
+    pub fn check(&mut self, batch: &mut Batch, judge: impl FnMut(&mut Packet) -> Option<Reason>) {
+        batch.divert(judge, |p, why| match why {
             Reason::NoBuffer => self.drop(p, Reason::NoBuffer),
             why => self.emit_or_drop(1, p, why),
         });

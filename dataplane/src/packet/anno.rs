@@ -97,8 +97,9 @@ impl Packet {
     #[inline]
     fn set_offset(&mut self, field: impl Fn(&Header) -> &Cell<u16>, off: usize) {
         let h = self.header();
-        let at = h.data_off.get() as usize + off;
-        field(h).set(at.min(UNSET.into()) as u16); // whoever reads there checks the length anyway
+        let off = u16::try_from(off).unwrap_or(UNSET);
+        // Past the end of all buffers it is as good as not set.
+        field(h).set(h.data_off.get().saturating_add(off));
     }
 
     /// Offset of the network header from the first byte; `None` when it is not set or was stripped.

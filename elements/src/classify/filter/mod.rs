@@ -72,8 +72,7 @@ impl Filter {
     /// Whether the packet matches.
     #[inline]
     pub fn matches(&self, p: &Packet) -> bool {
-        let view = if self.rules.program.plain { View::of_data(p.data()) } else { View::new(p, self.start) };
-        self.rules.classify(&view) == 0
+        self.rules.classify(&View::new(p, self.start)) == 0
     }
 }
 
@@ -111,13 +110,14 @@ impl Rules {
     /// [`MAX_BURST`] packets.
     #[inline]
     pub fn classify_packets(&self, packets: &[Packet], start: Start) -> [u32; MAX_BURST] {
-        let mut views = [View::of_data(&[]); MAX_BURST];
-        for (view, p) in views.iter_mut().zip(packets) {
-            *view = if self.program.plain { View::of_data(p.data()) } else { View::new(p, start) };
-        }
-        let n = packets.len().min(MAX_BURST);
+        let packets = packets.get(..MAX_BURST).unwrap_or(packets);
         let mut found = [0; MAX_BURST];
-        self.program.classify(&views[..n], &mut found[..n]);
+        let some = &mut found[..packets.len()];
+        if !self.program.classify_plainly(packets, some) {
+            let mut views = [View::of_data(&[]); MAX_BURST];
+            views.iter_mut().zip(packets).for_each(|(view, p)| *view = View::new(p, start));
+            self.program.classify(&views[..packets.len()], some);
+        }
         found
     }
 

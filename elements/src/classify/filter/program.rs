@@ -13,6 +13,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 use sluice_dataplane::batch::MAX_BURST;
+use sluice_dataplane::packet::Packet;
 
 /// Most entries of a table of two classes (64 K entries are 256 KB).
 const MAX_ENTRIES: usize = 1 << 16;
@@ -58,27 +59,34 @@ struct Step {
 impl Step {
     /// Takes packets with these classes one field further.
     fn follow(&self, views: &[View<'_>], classes: &mut [u32]) {
-        let mut values = [0; MAX_BURST];
-        let mut missing = 0u64;
-        let values = &mut values[..views.len()];
         match &self.source {
             Source::Bits { base, offset, end, shift, highest } => {
-                for (i, (view, value)) in views.iter().zip(values.iter_mut()).enumerate() {
-                    match view.word(*base, *offset, *end) {
-                        Some(word) => *value = (word >> shift) & highest,
-                        None => missing |= 1 << i,
-                    }
-                }
+                let words = views.iter().map(|v| v.word(*base, *offset, *end));
+                self.look_up(words.map(|w| Some((w? >> shift) & highest)), classes);
             }
-            Source::Test(t) => views.iter().zip(values.iter_mut()).for_each(|(p, v)| *v = t.eval(p).into()),
-            Source::Expr(e) => views.iter().zip(values.iter_mut()).for_each(|(p, v)| *v = e.eval(p).into()),
+            Source::Test(t) => self.look_up(views.iter().map(|v| Some(t.eval(v).into())), classes),
+            Source::Expr(e) => self.look_up(views.iter().map(|v| Some(e.eval(v).into())), classes),
         }
-        self.map.classes(values);
+    }
+
+    /// The next classes, from the values of this field (`None`: the packet does not have it).
+    #[inline]
+    fn look_up(&self, values: impl Iterator<Item = Option<u32>>, classes: &mut [u32]) {
+        let mut own = [0; MAX_BURST];
+        let mut missing = 0u64;
+        for (i, (own, value)) in own.iter_mut().zip(values).enumerate() {
+            match value {
+                Some(value) => *own = value,
+                None => missing |= 1 << i,
+            }
+        }
+        let own = &mut own[..classes.len()];
+        self.map.classes(own);
         if missing != 0 {
-            let gaps = values.iter_mut().enumerate().filter(|(i, _)| missing >> i & 1 != 0);
+            let gaps = own.iter_mut().enumerate().filter(|(i, _)| missing >> i & 1 != 0);
             gaps.for_each(|(_, class)| *class = self.short);
         }
-        for (class, own) in classes.iter_mut().zip(values) {
+        for (class, own) in classes.iter_mut().zip(own) {
             let at = *class * self.classes + *own;
             *class = self.table.get(at as usize).copied().unwrap_or(0);
         }
@@ -99,8 +107,6 @@ pub(super) struct Program {
     rows: Vec<u64>,
     words: usize,
     summary: usize,
-    /// Whether all fields count from the first byte, so that no header is looked for.
-    pub(super) plain: bool,
 }
 
 /// Chains of which a whole batch is taken through at once.
@@ -120,14 +126,9 @@ impl Program {
     pub(super) fn new(rule: Vec<u32>, rules: u32, mut columns: Vec<Column>) -> Program {
         let words = rule.len().div_ceil(64);
         let summary = if words > UNSUMMARIZED { words.div_ceil(64) } else { 0 };
-        let plain = columns.iter().all(|c| match &c.source {
-            Source::Bits { base, .. } => *base == Base::Data,
-            Source::Test(t) => t.base == Base::Data,
-            Source::Expr(_) => false,
-        });
         // Fields with few classes first: they go far together.
         columns.sort_by_key(|c| c.rows.len());
-        let mut program = Program { chains: Vec::new(), rule, rules, rows: Vec::new(), words, summary, plain };
+        let mut program = Program { chains: Vec::new(), rule, rules, rows: Vec::new(), words, summary };
         let start = || Unfinished { steps: Vec::new(), rows: vec![vec![u64::MAX; words]] };
         let (mut chain, mut last) = (start(), columns.len());
         for column in columns {
@@ -188,6 +189,18 @@ impl Program {
     /// Whether some packet may reach the rule.
     pub(super) fn reaches(&self, rule: usize) -> bool {
         self.rule.binary_search(&(rule as u32)).is_ok()
+    }
+
+    /// As [`classify`](Self::classify), if the rules look at a single word that counts from the first byte, as those of
+    /// most Classifiers do: without looking for headers. False, and nothing done, otherwise.
+    #[inline]
+    pub(super) fn classify_plainly(&self, packets: &[Packet], found: &mut [u32]) -> bool {
+        let [chain] = &self.chains[..] else { return false };
+        let [step] = &chain[..] else { return false };
+        let Source::Bits { base: Base::Data, offset, end, shift, highest } = &step.source else { return false };
+        let words = packets.iter().map(|p| View::of_data(p.data()).word(Base::Data, *offset, *end));
+        step.look_up(words.map(|w| Some((w? >> shift) & highest)), found);
+        true
     }
 
     /// For each packet the first rule that matches, or the number of rules when none does. At most
