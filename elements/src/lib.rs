@@ -14,6 +14,7 @@ pub mod classify;
 pub mod control;
 pub mod ethernet;
 pub mod icmp;
+pub mod impairment;
 #[cfg(feature = "std")]
 pub mod io;
 pub mod ip;

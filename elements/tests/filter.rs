@@ -40,7 +40,9 @@ fn primitive(r: &mut Random) -> String {
         5 => format!("icmp type {op} {n}"),
         6 => r.one(&["tcp", "udp", "icmp", "ip frag", "ip unfrag", "tcp opt syn", "tcp opt ack", "ip vers 4"]).into(),
         7 => format!("tcp[13] & {} = {n}", 1 + r.below(7)),
-        8 => format!("ip[{}:2] & {} {} {n}", 2 * r.below(10), 1 + r.below(0xffff), if op.is_empty() { "=" } else { op }),
+        8 => {
+            format!("ip[{}:2] & {} {} {n}", 2 * r.below(10), 1 + r.below(0xffff), if op.is_empty() { "=" } else { op })
+        }
         9 => format!("ip ttl {op} {n}"),
         10 => format!("ip hl {op} {n}"),
         _ => format!("transp[{}] = {n}", r.below(12)),

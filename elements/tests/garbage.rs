@@ -16,6 +16,11 @@ const CONFIGS: &[&str] = &[
     "in -> SetCRC32 -> t :: Tee -> CheckCRC32 -> out; t[1] -> Strip(1) -> CheckCRC32 -> Discard;",
     "in -> CheckCRC32 -> SetPacketType(BROADCAST) -> SetAnnoByte(PAINT, 3) -> out;",
     "in -> SetTimestamp -> SetTimestampDelta -> TimeRange -> out;",
+    "in -> c :: CheckAverageLength(90) -> TimeFilter(START_AFTER 0) -> out; c[1] -> AggregateCounter(BYTES true) -> Discard;",
+    // impairments
+    "in -> RandomBitErrors(0.01) -> RandomDrop(0.1) -> RandomDuplicate(0.2) -> out;",
+    "in -> RandomReorder(0.3) -> RandomDelay(1ms, 1ms, 0.5, CAPACITY 4) -> out;",
+    "in -> RandomDuplicate(1) -> Queue(7) -> Burster(1ms, 3) -> TimeFilter(END 0, END_CALL stop) -> out;",
     // ethernet
     "in -> EtherEncap(0x0800, 1:1:1:1:1:1, 2:2:2:2:2:2) -> EtherMirror -> out;",
     "in -> EtherMirror -> EtherRewrite(1:1:1:1:1:1, 2:2:2:2:2:2) -> EnsureEther -> out;",

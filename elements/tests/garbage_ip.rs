@@ -30,6 +30,8 @@ const CONFIGS: &[&str] = &[
     "in -> f :: IPFragmenter(68) -> out; f[1] -> Discard;",
     "in -> IPFragmenter(41, HONOR_DF false) -> r :: IPReassembler(HIMEM 8000) -> out; r[1] -> IPFragmenter(60) -> Discard;",
     "in -> MarkIPHeader -> r :: IPReassembler -> out; r[1] -> ICMPError(9.9.9.9, timeexceeded, reassembly) -> Discard;",
+    "in -> AggregateIPFlows(ICMP true) -> a :: AggregateCounter(IP_BYTES true, BYTES true, AGGREGATE_FREEZE 2) -> out; a[1] -> Discard;",
+    "in -> IPFragmenter(68, HONOR_DF false) -> f :: AggregateIPFlows(FRAGMENT_TIMEOUT 0) -> out; f[1] -> Discard;",
     "in -> p :: ICMPPingSource(1.1.1.1, 2.2.2.2, LIMIT 3, IDENTIFIER 0) -> ICMPPingResponder -> out;",
 ];
 

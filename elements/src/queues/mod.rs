@@ -1,5 +1,6 @@
 //! Where push meets pull: queues, and the tasks that empty them.
 pub mod bandwidth_rated_unqueue;
+pub mod burster;
 pub mod delay_unqueue;
 pub mod queue;
 pub mod rated_unqueue;
