@@ -5,7 +5,7 @@ SUDO  := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc valgrind:valgrind
 SLUICE = target/release/sluice
 
-.PHONY: run test check bench build tools clean no-std miri
+.PHONY: run test check bench build manual tools clean no-std miri
 
 build:
 	$(CARGO) build --release --quiet
@@ -59,6 +59,11 @@ miri:
 bench: tools
 	$(CARGO) build --quiet --release --workspace
 	target/release/sluice-bench $(ARGS)
+
+# elements/MANUAL.md, from the elements themselves.
+manual:
+	$(CARGO) run --quiet --bin sluice -- elements --manual > elements/MANUAL.md.new
+	mv elements/MANUAL.md.new elements/MANUAL.md
 
 # Installs what is missing, by name. NEED limits it to some programs.
 tools:

@@ -89,3 +89,23 @@ fn a_misspelt_class_gets_a_hint() {
     assert_eq!((r.status, r.out.as_str()), (1, ""));
     assert!(r.err.contains("no element class ‘Quee’") && r.err.contains("did you mean ‘Queue’?"), "{}", r.err);
 }
+
+#[test]
+fn the_manual_in_the_tree_is_what_the_command_prints() {
+    let printed = sluice(&["elements", "--manual"]).out;
+    let kept = include_str!("../../elements/MANUAL.md");
+    assert!(printed == kept, "elements/MANUAL.md is out of date: run `make manual`");
+    // Every source that it names is there, and defines the class.
+    let crate_dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../elements");
+    let mut class = "";
+    let mut sources = 0;
+    for line in kept.lines() {
+        class = line.strip_prefix("### ").unwrap_or(class);
+        let Some((_, link)) = line.split_once("Source: [`") else { continue };
+        let file = link.split('`').next().unwrap();
+        let text = std::fs::read_to_string(crate_dir.join(file)).unwrap_or_else(|e| panic!("{class}: {file}: {e}"));
+        assert!(text.contains(&format!("\"{class}\"")), "{file} does not define {class}");
+        sources += 1;
+    }
+    assert_eq!(sources, kept.lines().filter(|l| l.starts_with("### ")).count());
+}

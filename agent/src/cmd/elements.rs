@@ -1,6 +1,6 @@
 //! `sluice elements`: the manual, from the elements themselves.
 use crate::driver::console;
-use crate::manual::{self, json};
+use crate::manual::{self, json, markdown};
 use sluice_dataplane::context::Stream;
 use sluice_dataplane::lang::{Classes as _, did_you_mean};
 use sluice_elements::TABLE;
@@ -15,10 +15,14 @@ pub(crate) struct Args {
     /// One JSON document with everything.
     #[arg(long)]
     json: bool,
+    /// The whole manual as one Markdown document (elements/MANUAL.md).
+    #[arg(long, conflicts_with_all = ["name", "json"])]
+    manual: bool,
 }
 
 pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let text = match args.name {
+        None if args.manual => markdown::manual(&TABLE),
         None if args.json => serde_json::to_string_pretty(&json::Manual::of(&TABLE))? + "\n",
         None => manual::list(&TABLE, width()),
         Some(name) => {

@@ -1,5 +1,6 @@
 //! The manual of the elements, made from what each says about itself ([`Info`]).
 pub(crate) mod json;
+pub(crate) mod markdown;
 mod wrap;
 
 use sluice_dataplane::element::Table;
@@ -11,13 +12,18 @@ use wrap::{block, hanging};
 /// Handlers that every element has.
 const COMMON: &str = "class, config, drops, handlers, name and ports";
 
+/// The classes of each family, both sorted by name.
+fn families(table: &Table) -> BTreeMap<&'static str, Vec<&'static Info>> {
+    let mut families: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    table.0.iter().for_each(|c| families.entry(c.info.family).or_default().push(c.info));
+    families
+}
+
 /// All classes by family, each with its one line.
 pub(crate) fn list(table: &Table, width: usize) -> String {
-    let mut families: BTreeMap<&str, Vec<&Info>> = BTreeMap::new();
-    table.0.iter().for_each(|c| families.entry(c.info.family).or_default().push(c.info));
     let names = table.0.iter().map(|c| c.info.class.len()).max().unwrap_or(0);
     let mut out = String::new();
-    for (family, infos) in families {
+    for (family, infos) in families(table) {
         let _ = writeln!(out, "{family}");
         for info in infos {
             out += &hanging(&format!("  {:<names$}  ", info.class), info.synopsis, width);
@@ -42,7 +48,7 @@ pub(crate) fn page(info: &Info, width: usize) -> String {
     section("ARGUMENTS", info.args.iter().map(|a| argument(a, width)).collect());
     section("HANDLERS", handlers(info, width));
     section("DESCRIPTION", block(info.doc, 4, width));
-    section("EXAMPLE", example(info.example));
+    section("EXAMPLE", example(info.example, 4));
     section("SEE ALSO", block(&info.see.join(", "), 4, width));
     out
 }
@@ -67,11 +73,17 @@ fn synopsis(info: &Info) -> String {
 }
 
 fn ports(info: &Info, width: usize) -> String {
+    let (inputs, outputs) = sides(info);
+    hanging("    ", &inputs, width) + &hanging("    ", &outputs, width)
+}
+
+/// Inputs and outputs in words.
+fn sides(info: &Info) -> (String, String) {
     let (inputs, outputs) = info.port_counts();
     let (code_in, code_out) = info.flow.split_once('/').unwrap_or((info.flow, info.flow));
     let inputs = side(inputs, "input", code_in.len(), &|p| info.input_flow(p));
     let outputs = side(outputs, "output", code_out.len(), &|p| info.output_flow(p));
-    hanging("    ", &inputs, width) + &hanging("    ", &outputs, width)
+    (inputs, outputs)
 }
 
 /// One side's number of ports, and who moves the packets through each.
@@ -99,6 +111,11 @@ fn side(count: Count, kind: &str, codes: usize, flow: &dyn Fn(usize) -> Flow) ->
 }
 
 fn argument(a: &Arg, width: usize) -> String {
+    hanging(&format!("    {}  ", a.name), &argument_facts(a).join(", "), width) + &block(a.doc, 8, width)
+}
+
+/// Type of an argument, how it is given, its default.
+fn argument_facts(a: &Arg) -> Vec<String> {
     let mut facts = vec![a.kind.to_string()];
     facts.extend(match a.given {
         Given::Required => Some("required".to_string()),
@@ -110,7 +127,7 @@ fn argument(a: &Arg, width: usize) -> String {
         facts.push(format!("default {}", a.default));
     }
     facts.retain(|f| !f.is_empty());
-    hanging(&format!("    {}  ", a.name), &facts.join(", "), width) + &block(a.doc, 8, width)
+    facts
 }
 
 fn handlers(info: &Info, width: usize) -> String {
@@ -135,8 +152,8 @@ pub(crate) fn access(a: Access) -> &'static str {
     }
 }
 
-/// A configuration as it is; one that stands on one line is cut where statements end.
-fn example(text: &str) -> String {
+/// A configuration as it is, indented; one that stands on one line is cut where statements end.
+fn example(text: &str, indent: usize) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let mut depth = 0i32;
@@ -149,7 +166,7 @@ fn example(text: &str) -> String {
             let (statement, more) = rest.split_at(end.map_or(rest.len(), |e| e.0 + 1));
             // Only what was cut off loses the space before it.
             let statement = if rest.len() < line.len() { statement.trim_start() } else { statement };
-            out += &format!("    {}\n", statement.trim_end());
+            out += &format!("{:indent$}{}\n", "", statement.trim_end());
             rest = more;
         }
         if line.trim().is_empty() {
