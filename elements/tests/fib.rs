@@ -100,3 +100,27 @@ fn a_million_lookups_agree_with_a_trie_through_random_changes() {
     assert!(most > 5000, "the table never moved: at most {most} routes");
     assert!(hits > 500_000 && hits < 1_000_000, "{hits} look-ups found a route");
 }
+
+#[test]
+fn tables_built_at_once_agree_with_a_trie_whatever_their_size() {
+    let mut random = Random(2_685_821_657_736_338_717);
+    for n in [0, 4, 4096, 20_000] {
+        let mut trie: PrefixMap<(u32, u8), Hop> = PrefixMap::new();
+        let mut routes = Vec::new();
+        for _ in 0..n {
+            let (addr, length) = random.prefix();
+            let hop = Hop { gateway: random.below(50).into(), output: random.below(4) as u16 };
+            routes.push(Route { addr, length: length.into(), gateway: hop.gateway, output: hop.output });
+            trie.entry((addr, length)).or_insert(hop); // the first of several counts
+        }
+        let (fib, left_out) = Fib::build(&routes).expect("room");
+        assert_eq!((fib.len(), left_out), (trie.len(), n - trie.len()));
+        for route in &routes {
+            let last = route.addr | (u64::from(u32::MAX) >> route.length) as u32;
+            for addr in [route.addr, last, route.addr.wrapping_sub(1), last.wrapping_add(1), random.next()] {
+                let expected = trie.get_lpm(&(addr, 32)).map(|(_, hop)| *hop);
+                assert_eq!(fib.lookup(addr.into()), expected, "{addr:#x} of {n} routes");
+            }
+        }
+    }
+}
