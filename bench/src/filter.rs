@@ -3,11 +3,16 @@
 //! Two kinds of rules and traffic. *Last rule*: each rule but the last denies one /24 and one TCP port
 //! that never come; all packets match the last. *Mixed*: rules as ClassBench (Taylor, Turner, INFOCOM 2005) makes
 //! them: pairs of prefixes of lengths 0 to 32, ports that are exact, ranges or any, protocols; packets match a
-//! rule that is drawn with a preference for few (a Pareto-like tail), one in ten matches none.
-use crate::harness::{Bench, Goal, Line, Subject, Table};
+//! rule that is drawn with a preference for few (a Pareto-like tail), one in ten matches none. Besides: Classifier with
+//! its usual patterns, and what compiling costs.
+use crate::harness::{Bench, Cost, Goal, Line, Subject, Table};
 use crate::ring::{self, FRAME, Random, Traffic};
+use sluice_dataplane::args::NameDb;
 use sluice_dataplane::batch::{Batch, Fate};
+use sluice_dataplane::io::affinity::thread_cpu_time;
 use sluice_dataplane::packet::Packet;
+use sluice_elements::classify::filter::{Report, Rules, parse_rules};
+use std::hint::black_box;
 use std::net::Ipv4Addr;
 
 /// Numbers of rules.
@@ -176,7 +181,61 @@ fn engine(config: String) -> impl FnMut() {
     }
 }
 
+/// Classifier as it stands before most routers; all packets are IP.
+fn patterns(bench: &mut Bench) {
+    let flows = last(1).1;
+    let traffic = Traffic::new("cold", |i| flows[i].frame());
+    let to_sink = |patterns: &str, ip: usize| {
+        let others = (0..3).filter(|o| *o != ip).map(|o| format!("c [{o}] -> sink;")).collect::<String>();
+        format!("sink :: RingSink; RingSource -> c :: Classifier({patterns}); {others} c [{ip}] -> sink;")
+    };
+    let (arp, ip) = (to_sink("12/0806 20/0001, 12/0800, -", 1), to_sink("12/0800, 12/0806 20/0001, -", 0));
+    let subjects = vec![
+        Subject::new("null", 32, || engine("RingSource -> Null -> RingSink;".into())),
+        Subject::new("arp first", 32, || engine(arp)),
+        Subject::new("ip first", 32, || engine(ip)),
+    ];
+    let costs = bench.compare(&traffic, subjects);
+    let [null, arp, ip] = costs[..] else { return };
+    let mut line = |name: &str, key: &str, cost: Cost| {
+        let line = Line::new(name, cost.beyond(null), "Null", null).goal(Goal::AtMost(3.0));
+        line.instructions(bench.instructions(&traffic, key))
+    };
+    let lines = vec![
+        line("ARP, IP, others: all to output 1", "arp first", arp),
+        line("IP, ARP, others: all to output 0", "ip first", ip),
+    ];
+    bench.tables.push(Table { title: "Classifier beyond Null, 3 patterns".into(), unit: "ns/packet".into(), lines });
+}
+
+/// Builds of one measurement.
+const BUILDS: usize = 5;
+
+/// What compiling rules costs, without reading their text.
+fn builds(bench: &mut Bench) -> anyhow::Result<()> {
+    let mut lines: Vec<Line> = Vec::new();
+    for n in SIZES.into_iter().chain([10_000]) {
+        let texts: Vec<String> =
+            mixed(n).0.iter().map(|r| r.text().replace("allow", "0").replace("deny", "1")).collect();
+        let (_, exprs) = parse_rules(&texts, 2, &NameDb::new(), &mut Report::default());
+        let (mut costs, mut size) = (Vec::new(), 0);
+        for _ in 0..BUILDS {
+            let exprs = exprs.clone();
+            let start = thread_cpu_time();
+            let rules = Rules::new(exprs).map_err(anyhow::Error::msg)?;
+            costs.push((thread_cpu_time() - start).as_nanos() as f64 / 1e6);
+            size = black_box(rules).size().0;
+        }
+        let cost = Cost::of(costs);
+        let one = lines.first().map_or(cost, |l| l.cost);
+        lines.push(Line::new(format!("{n} rules, mixed: {} KiB", size >> 10), cost, "1 rule", one));
+    }
+    bench.tables.push(Table { title: "Compiling rules".into(), unit: "ms/build".into(), lines });
+    Ok(())
+}
+
 pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
+    patterns(bench);
     for (kind, make) in [("last rule", last as fn(usize) -> _), ("mixed", mixed)] {
         let mut lines: Vec<Line> = Vec::new();
         for n in SIZES {
@@ -211,5 +270,5 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
             bench.tables.push(Table { title, unit: "ns/packet".into(), lines });
         }
     }
-    Ok(())
+    if bench.measures() { builds(bench) } else { Ok(()) }
 }

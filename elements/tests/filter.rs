@@ -3,7 +3,7 @@ use sluice_dataplane::args::NameDb;
 use sluice_dataplane::batch::MAX_BURST;
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::pool::Pool;
-use sluice_elements::classify::filter::{Base, Expr, Report, Rules, Start, Test, View, parse_rules};
+use sluice_elements::classify::filter::{Base, Expr, MAX_MEMORY, Report, Rules, Start, Test, View, parse_rules};
 
 const PACKETS: usize = 1_000_000;
 /// Packets that go through a rule set.
@@ -126,4 +126,26 @@ fn a_million_packets_go_where_the_plain_interpreter_says() {
         }
     }
     assert!(matched > PACKETS / 4 && matched < PACKETS, "{matched} packets matched a rule");
+}
+
+#[test]
+fn ten_thousand_nested_rules_are_taken_or_refused() {
+    let mut r = Random(88_172_645_463_325_252);
+    let pool = Pool::new(MAX_BURST + 1);
+    // Each rule is tied to one identification, so that none takes all packets of those behind it.
+    let texts: Vec<String> = (0..10_000).map(|i| format!("0 ip id {} and ({})", i % 900, pattern(&mut r, 3))).collect();
+    let mut report = Report::default();
+    let (_, exprs) = parse_rules(&texts, 1, &NameDb::new(), &mut report);
+    match Rules::new(exprs) {
+        Ok(rules) => {
+            assert!(rules.size().0 <= MAX_MEMORY, "{:?}", rules.size());
+            let mut p = pool.alloc().expect("buffer");
+            for _ in 0..20 {
+                packet(&mut r, &mut p);
+                let view = View::new(&p, Start::Annotation);
+                assert_eq!(rules.classify(&view), rules.classify_plainly(&view), "{:?}", p.data());
+            }
+        }
+        Err(why) => assert!(why.contains("limit"), "{why}"),
+    }
 }

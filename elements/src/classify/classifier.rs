@@ -159,3 +159,58 @@ impl Element for Classifier {
         self.0.call(cx, handler, op)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::filter::{Rules, View};
+    use super::*;
+    use alloc::vec;
+    use proptest::prelude::*;
+
+    /// One clause: whether it must fail, the offset, and of each byte value, wildcard digits and mask.
+    type Clause = (bool, usize, Vec<(u8, u8, u8)>, bool);
+
+    fn clause() -> impl Strategy<Value = Clause> {
+        let byte = (0u8..3, 0u8..4, prop::sample::select(vec![0xffu8, 0x0f, 0xf0, 3, 1, 0]));
+        (any::<bool>(), 0usize..12, prop::collection::vec(byte, 1..7), any::<bool>())
+    }
+
+    fn text(c: &Clause) -> String {
+        let (negated, offset, bytes, masked) = c;
+        let digit = |wild: bool, v: u8| if wild { "?".into() } else { format!("{v:x}") };
+        let value: String =
+            bytes.iter().map(|(v, w, _)| digit(w & 2 != 0, v >> 4) + &digit(w & 1 != 0, v & 15)).collect();
+        let mask: String = bytes.iter().map(|b| format!("{:02x}", b.2)).collect();
+        let (sign, mask) = (if *negated { "!" } else { "" }, if *masked { format!("%{mask}") } else { String::new() });
+        format!("{sign}{offset}/{value}{mask}")
+    }
+
+    /// Byte by byte; a byte of which no bit counts may be missing.
+    fn holds(c: &Clause, packet: &[u8]) -> bool {
+        let (negated, offset, bytes, masked) = c;
+        let all = bytes.iter().enumerate().all(|(i, (value, wild, mask))| {
+            let known = (if wild & 2 != 0 { 0 } else { 0xf0 }) | (if wild & 1 != 0 { 0 } else { 0x0f });
+            let mask = if *masked { mask & known } else { known };
+            mask == 0 || packet.get(offset + i).is_some_and(|b| b & mask == value & mask)
+        });
+        all != *negated
+    }
+
+    proptest! {
+        #[test]
+        fn patterns_match_as_byte_by_byte(
+            patterns in prop::collection::vec(prop::collection::vec(clause(), 1..4), 1..12),
+            packets in prop::collection::vec(prop::collection::vec(0u8..3, 0..20), 1..60),
+        ) {
+            let texts: Vec<String> =
+                patterns.iter().map(|p| p.iter().map(text).collect::<Vec<_>>().join(" ")).collect();
+            let exprs: Vec<Expr> = texts.iter().map(|t| pattern(t).expect("well-formed")).collect();
+            let rules = Rules::new(exprs).expect("within the limits");
+            for packet in &packets {
+                let expected = patterns.iter().position(|p| p.iter().all(|c| holds(c, packet)));
+                let first = rules.classify(&View::of_bytes(packet, None, None));
+                prop_assert_eq!(first, expected.unwrap_or(patterns.len()), "{:?} {:?}", &texts, packet);
+            }
+        }
+    }
+}
