@@ -64,7 +64,7 @@ fn words(r: &mut Random) -> Expr {
     let tests = (0..1 + r.below(3)).map(|_| {
         let mask = [0xff, 0xff00, 0xffff_0000, 0xffff_ffff, r.next() | 1][r.below(5)];
         let end = 4 - (mask.trailing_zeros() / 8) as u8;
-        let value = r.below(4) as u32 * 0x0101_0101 & mask;
+        let value = (r.below(4) as u32 * 0x0101_0101) & mask;
         let offset = 4 * r.below(10) as u16;
         let test = Expr::Test(Test { base: Base::Data, offset, end, mask, value, greater: false, negated: false });
         if r.below(4) == 0 { test.not() } else { test }
