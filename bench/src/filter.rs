@@ -224,7 +224,7 @@ fn builds(bench: &mut Bench) -> anyhow::Result<()> {
             let start = thread_cpu_time();
             let rules = Rules::new(exprs).map_err(anyhow::Error::msg)?;
             costs.push((thread_cpu_time() - start).as_nanos() as f64 / 1e6);
-            size = black_box(rules).size().0;
+            size = black_box(rules).bytes();
         }
         let cost = Cost::of(costs);
         let one = lines.first().map_or(cost, |l| l.cost);

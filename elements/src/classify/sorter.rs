@@ -65,13 +65,13 @@ impl Sorter {
         cx.scatter_many(
             batch,
             |some, outs| {
-                let found = rules.classify_packets(some, Start::Annotation);
-                for (rule, out) in found.iter().zip(outs) {
-                    if let Some(n) = packets.get_mut(*rule as usize) {
+                let mut outs = outs.iter_mut();
+                rules.classify_packets(some, Start::Annotation, |rule| {
+                    if let (Some(n), Some(out)) = (packets.get_mut(rule as usize), outs.next()) {
                         *n += 1;
+                        *out = fates.get(rule as usize).copied().unwrap_or(UNMATCHED);
                     }
-                    *out = fates.get(*rule as usize).copied().unwrap_or(UNMATCHED);
-                }
+                });
             },
             |cx, p, fate| cx.drop(p, if fate == DENIED { Reason::Filtered } else { Reason::Unmatched }),
         );

@@ -7,6 +7,7 @@ mod compare;
 mod compile;
 mod directives;
 mod expr;
+mod graph;
 mod look;
 mod map;
 mod parse;
@@ -23,6 +24,7 @@ pub use look::{Start, View};
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use graph::Graph;
 use primitive::Notes;
 use program::Program;
 use sluice_dataplane::args::{NameDb, unquote_text};
@@ -80,13 +82,24 @@ impl Filter {
 #[derive(Debug)]
 pub struct Rules {
     exprs: Vec<Expr>,
-    program: Program,
+    form: Form,
+    /// The rules that some packet may reach, ascending.
+    reached: Vec<u32>,
+}
+
+/// How rules are compiled.
+#[derive(Debug)]
+enum Form {
+    /// Few tests: by headers, or by bytes that count from the packet's first.
+    Graph { graph: Graph, plain: bool },
+    /// Any number of rules.
+    Tables(Program),
 }
 
 impl Default for Rules {
     /// No rule.
     fn default() -> Self {
-        Rules { exprs: Vec::new(), program: Program::default() }
+        Rules { exprs: Vec::new(), form: Form::Tables(Program::default()), reached: Vec::new() }
     }
 }
 
@@ -96,8 +109,20 @@ impl Rules {
     /// # Errors
     /// They exceed a limit; the message names it.
     pub fn new(exprs: Vec<Expr>) -> Result<Rules, String> {
+        let mut rules = Rules::as_tables(exprs)?;
+        if let Some(graph) = Graph::new(&rules.exprs) {
+            rules.form = Form::Graph { plain: graph.is_plain(), graph };
+        }
+        Ok(rules)
+    }
+
+    /// As [`new`](Self::new), but as tables even if there are few rules: to compare the two forms.
+    ///
+    /// # Errors
+    /// As of `new`.
+    pub fn as_tables(exprs: Vec<Expr>) -> Result<Rules, String> {
         let program = compile::compile(&exprs)?;
-        Ok(Rules { exprs, program })
+        Ok(Rules { exprs, reached: program.reached(), form: Form::Tables(program) })
     }
 
     /// Number of rules.
@@ -106,26 +131,38 @@ impl Rules {
         self.exprs.len()
     }
 
-    /// For each packet the first rule that matches, or [`len`](Self::len) when none does. Looks at the first
-    /// [`MAX_BURST`] packets.
+    /// Tells `each` in their order the first rule that matches a packet, or [`len`](Self::len) when none does.
+    /// Looks at the first [`MAX_BURST`] packets.
     #[inline]
-    pub fn classify_packets(&self, packets: &[Packet], start: Start) -> [u32; MAX_BURST] {
-        let packets = packets.get(..MAX_BURST).unwrap_or(packets);
-        let mut found = [0; MAX_BURST];
-        let some = &mut found[..packets.len()];
-        if !self.program.classify_plainly(packets, some) {
-            let mut views = [View::of_data(&[]); MAX_BURST];
-            views.iter_mut().zip(packets).for_each(|(view, p)| *view = View::new(p, start));
-            self.program.classify(&views[..packets.len()], some);
+    pub fn classify_packets(&self, packets: &[Packet], start: Start, each: impl FnMut(u32)) {
+        match &self.form {
+            Form::Graph { graph, plain: true } => {
+                packets.iter().map(|p| graph.find(&View::of_data(p.data()))).for_each(each);
+            }
+            Form::Graph { graph, plain: false } => {
+                packets.iter().map(|p| graph.find(&View::new(p, start))).for_each(each);
+            }
+            Form::Tables(program) => {
+                let mut found = [0; MAX_BURST];
+                let mut views = [View::of_data(&[]); MAX_BURST];
+                views.iter_mut().zip(packets).for_each(|(view, p)| *view = View::new(p, start));
+                let n = packets.len().min(MAX_BURST);
+                program.classify(&views[..n], &mut found[..n]);
+                found[..n].iter().copied().for_each(each);
+            }
         }
-        found
     }
 
     /// The first rule that matches bytes whose headers have been found, or [`len`](Self::len).
     pub fn classify(&self, view: &View<'_>) -> usize {
-        let mut found = [0];
-        self.program.classify(core::slice::from_ref(view), &mut found);
-        found[0] as usize
+        match &self.form {
+            Form::Graph { graph, .. } => graph.find(view) as usize,
+            Form::Tables(program) => {
+                let mut found = [0];
+                program.classify(core::slice::from_ref(view), &mut found);
+                found[0] as usize
+            }
+        }
     }
 
     /// The same by the plain interpreter: slow, and right by definition.
@@ -137,12 +174,15 @@ impl Rules {
     /// earlier rule takes every packet that it matches. A rule that several earlier ones cover
     /// together may go unnoticed.
     pub fn reaches(&self, rule: usize) -> bool {
-        self.program.reaches(rule)
+        self.reached.binary_search(&(rule as u32)).is_ok()
     }
 
-    /// Memory of the compiled form, bytes, and the number of fields that a packet is looked up in.
-    pub fn size(&self) -> (usize, usize) {
-        (self.program.bytes(), self.program.fields())
+    /// Memory of the compiled form, bytes.
+    pub fn bytes(&self) -> usize {
+        match &self.form {
+            Form::Graph { graph, .. } => graph.bytes(),
+            Form::Tables(program) => program.bytes(),
+        }
     }
 
     /// The rules as steps in Click's notation; `output` gives the output of a rule, `None` for a

@@ -13,7 +13,6 @@ use alloc::vec;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 use sluice_dataplane::batch::MAX_BURST;
-use sluice_dataplane::packet::Packet;
 
 /// Most entries of a table of two classes (64 K entries are 256 KB).
 const MAX_ENTRIES: usize = 1 << 16;
@@ -186,21 +185,9 @@ impl Program {
         self.chains.iter().map(Vec::len).sum()
     }
 
-    /// Whether some packet may reach the rule.
-    pub(super) fn reaches(&self, rule: usize) -> bool {
-        self.rule.binary_search(&(rule as u32)).is_ok()
-    }
-
-    /// As [`classify`](Self::classify), if the rules look at a single word that counts from the first byte, as those of
-    /// most Classifiers do: without looking for headers. False, and nothing done, otherwise.
-    #[inline]
-    pub(super) fn classify_plainly(&self, packets: &[Packet], found: &mut [u32]) -> bool {
-        let [chain] = &self.chains[..] else { return false };
-        let [step] = &chain[..] else { return false };
-        let Source::Bits { base: Base::Data, offset, end, shift, highest } = &step.source else { return false };
-        let words = packets.iter().map(|p| View::of_data(p.data()).word(Base::Data, *offset, *end));
-        step.look_up(words.map(|w| Some((w? >> shift) & highest)), found);
-        true
+    /// The rules that some packet may reach, ascending.
+    pub(super) fn reached(&self) -> Vec<u32> {
+        self.rule.clone()
     }
 
     /// For each packet the first rule that matches, or the number of rules when none does. At most

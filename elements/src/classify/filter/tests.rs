@@ -181,10 +181,11 @@ fn memory_is_bounded() {
 fn many_values_of_one_field_are_one_alternative() {
     let hosts = |n: u32| (0..n).map(|i| alloc::format!("10.{}.{}.1", i >> 8, i & 255)).collect::<Vec<_>>().join(" or ");
     let f = filter(&alloc::format!("src host {}", hosts(2000)));
-    assert_eq!(f.rules.size().1, 1);
+    let fields = |f: &Filter| compile::compile(&f.rules.exprs).expect("within the limits").fields();
+    assert_eq!(fields(&f), 1);
     assert_eq!(f.rules.classify(&View::of_bytes(&ip(1, 2, 6, &[]), None, Some(0))), 0);
     let ports = (0..500).map(|i| alloc::format!("{}", i * 3)).collect::<Vec<_>>().join(" or ");
-    assert!(filter(&alloc::format!("tcp dst port {ports}")).rules.size().1 <= 3);
+    assert!(fields(&filter(&alloc::format!("tcp dst port {ports}"))) <= 3);
 }
 
 #[test]
@@ -238,8 +239,8 @@ fn a_thousand_rules_need_few_fields_and_little_memory() {
         .map(|i| alloc::format!("deny src host 10.{}.{}.1 and dst port {}", i / 250, i % 250, 1000 + i))
         .collect();
     let (_, exprs) = parse_rules(&texts, 1, &names, &mut report);
-    let rules = Rules::new(exprs).expect("rules");
-    let (bytes, fields) = rules.size();
+    let program = compile::compile(&exprs).expect("within the limits");
+    let (bytes, fields) = (program.bytes(), program.fields());
     assert!(fields <= 4 && bytes < 1 << 21, "{fields} fields, {bytes} bytes");
 }
 
@@ -335,8 +336,8 @@ proptest! {
         let mut notes = Notes::default();
         let exprs: Vec<Expr> = patterns.iter().map(|t| parse::parse_text(t, &NameDb::new(), &mut notes)).collect();
         prop_assert!(notes.errors.iter().all(|e| e.contains("zero mask")), "{:?}", notes.errors);
-        let rules = Rules::new(exprs).expect("within the limits");
-        for p in &packets {
+        let forms = [Rules::new(exprs.clone()), Rules::as_tables(exprs)].map(|r| r.expect("within the limits"));
+        for (p, rules) in packets.iter().flat_map(|p| forms.iter().map(move |r| (p, r))) {
             for network in [Some(0), None] {
                 let view = View::of_bytes(p, None, network);
                 prop_assert_eq!(rules.classify(&view), rules.classify_plainly(&view), "{:?} {:?}", &patterns, p);
