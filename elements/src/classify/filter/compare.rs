@@ -16,6 +16,12 @@ pub(super) struct Compare {
 }
 
 impl Primitive {
+    /// Whether the comparisons must fail. As in Click `<` is the failure of `>`, for both sides of a
+    /// packet: `port < 1024` means that neither port is above 1023.
+    pub(super) fn negates(&self) -> bool {
+        self.negated != (self.op == Op::Less)
+    }
+
     /// The comparisons, all of which must hold, of a number with up to `full`, before negation.
     pub(super) fn compare(&mut self, full: u32, given: Option<u32>, notes: &mut Notes) -> Result<Vec<Compare>, String> {
         let mask = given.unwrap_or(full);
@@ -61,10 +67,11 @@ impl Primitive {
                     let will = always != self.negated;
                     notes.warnings.push(format!("relation ‘{sign} {value}’ is always {will} (range 0-{mask})"));
                     // Nothing to compare: the negation alone decides.
-                    return Ok(if always { vec![] } else { vec![Compare { negated: true, ..equal(0, 0) }] });
+                    let holds = will != self.negates();
+                    return Ok(if holds { vec![] } else { vec![Compare { negated: true, ..equal(0, 0) }] });
                 }
-                let (bound, less) = if op == Op::Less { (value - 1, true) } else { (value, false) };
-                Ok(vec![Compare { mask, value: bound, greater: true, negated: less }])
+                let bound = if op == Op::Less { value - 1 } else { value };
+                Ok(vec![Compare { mask, value: bound, greater: true, negated: false }])
             }
         }
     }

@@ -31,7 +31,7 @@ impl Primitive {
 
     /// `test` for source, destination or both.
     pub(super) fn sides(&self, test: impl Fn(bool, bool) -> Expr) -> Expr {
-        let negated = self.negated;
+        let negated = self.negates();
         // `src or dst host != X`: neither is X.
         let both = |any: bool| {
             let parts = vec![test(true, negated), test(false, negated)];
@@ -148,7 +148,7 @@ impl Primitive {
         if plain && !negated && number.is_none_or(|m| m == 0xff) && matches!(self.data, Data::Int(_)) {
             self.proto = Some(value);
         }
-        Ok(combine(&parts, self.negated, |c| c.shifted(16).test(Base::Network, 8, 2)))
+        Ok(combine(&parts, self.negates(), |c| c.shifted(16).test(Base::Network, 8, 2)))
     }
 
     pub(super) fn port(&mut self, mask: Option<u32>, notes: &mut Notes) -> Result<Expr, String> {
@@ -165,7 +165,8 @@ impl Primitive {
         let parts = self.compare(0xffff, mask, notes)?;
         let test = self.sides(|src, negated| {
             combine(&parts, negated, |c| {
-                if src { c.shifted(16).test(Base::Transport, 0, 2) } else { c.test(Base::Transport, 0, 4) }
+                // A packet has both ports or none.
+                if src { c.shifted(16) } else { c }.test(Base::Transport, 0, 4)
             })
         });
         Ok(self.in_first_fragment(true, test))

@@ -1,111 +1,150 @@
-//! Few rules as a graph of decisions: each test leads to the next one, or to the rule that is found.
+//! Rules as a graph of decisions: each test leads to the next one, or to the rule that is found.
 //!
-//! What a test just told is not asked again: an edge leads past tests that its outcome decides. A packet
-//! pays for the tests on its way alone, which for few rules is less than looking into every field.
+//! A packet pays for the tests on its way alone, which for few rules is less than looking into every field.
+//! `simplify` takes out the tests whose outcome is known already.
 use super::expr::{Base, Expr, Test};
 use super::look::View;
+use super::simplify::simplify;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 
-/// Tests that a graph has at most: with more, tables are faster.
-pub(super) const MAX_NODES: usize = 64;
-/// A goal with this bit is a rule; any other is a node.
-const RULE: u32 = 1 << 31;
+/// Tests of a graph that packets go through, at most: with more, tables are faster.
+const MAX_NODES: usize = 64;
+/// Tests before simplifying, at most.
+const MAX_RAW: usize = 4 * MAX_NODES;
 
-/// A test of one word, and where each outcome leads.
+/// Where a test leads: to the node of this number, which is higher than that of the test, or to a rule.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Node {
-    base: Base,
-    offset: u16,
-    /// Bytes of the word that the packet must have.
-    end: u8,
-    /// Number of this word among those of the graph.
-    word: u8,
-    mask: u32,
-    /// The word's bits of the mask are compared with `low..=low + span`.
-    low: u32,
-    span: u32,
-    inside: u32,
-    outside: u32,
-    short: u32,
+pub(super) struct Goal(u32);
+
+impl Goal {
+    const RULE: u32 = 1 << 31;
+
+    /// Rule `n`; one more than there are stands for none.
+    pub(super) fn rule(n: usize) -> Goal {
+        Goal(Goal::RULE | n as u32) // there are at most MAX_RULES
+    }
+    pub(super) fn node(n: usize) -> Goal {
+        Goal(n as u32) // fewer than there are tests, of which each takes some bytes of text
+    }
+    /// The node's number; for a rule one that no node has.
+    #[inline]
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+    pub(super) fn is_rule(self) -> bool {
+        self.0 & Goal::RULE != 0
+    }
+    #[inline]
+    pub(super) fn number(self) -> u32 {
+        self.0 & !Goal::RULE
+    }
 }
 
-/// What is known about the word of a node on one of its edges.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+/// What comes of a test.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Outcome {
     Inside,
     Outside,
     Short,
 }
 
+impl Outcome {
+    pub(super) const ALL: [Outcome; 3] = [Outcome::Inside, Outcome::Outside, Outcome::Short];
+}
+
+/// A test of one word, and where its outcomes lead.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Node {
+    pub(super) base: Base,
+    pub(super) offset: u16,
+    /// Bytes of the word that the packet must have.
+    pub(super) end: u8,
+    pub(super) mask: u32,
+    /// The word's bits of the mask are compared with `low..=low + span`.
+    pub(super) low: u32,
+    pub(super) span: u32,
+    /// By [`Outcome`].
+    pub(super) goals: [Goal; 3],
+}
+
 impl Node {
     #[inline]
-    fn accepts(&self, word: u32) -> bool {
+    pub(super) fn accepts(&self, word: u32) -> bool {
         (word & self.mask).wrapping_sub(self.low) <= self.span
     }
-
-    /// Where `next` leads after `self` came out so; `None` if it must be asked.
-    fn decides(&self, outcome: Outcome, next: &Node) -> Option<u32> {
-        if (self.base, self.offset) != (next.base, next.offset) {
-            return None;
-        }
-        let same = (self.end, self.mask, self.low, self.span) == (next.end, next.mask, next.low, next.span);
-        match outcome {
-            Outcome::Short => (next.end >= self.end).then_some(next.short),
-            Outcome::Outside => same.then_some(next.outside),
-            Outcome::Inside if same => Some(next.inside),
-            // Only a test for equality says what the bits are.
-            Outcome::Inside if self.span > 0 || next.end > self.end => None,
-            Outcome::Inside if next.mask & !self.mask == 0 => {
-                Some(if next.accepts(self.low) { next.inside } else { next.outside })
-            }
-            Outcome::Inside => {
-                let differ = next.span == 0 && (next.low ^ self.low) & next.mask & self.mask != 0;
-                differ.then_some(next.outside)
-            }
-        }
+    #[inline]
+    pub(super) fn goal(&self, outcome: Outcome) -> Goal {
+        self.goals[outcome as usize]
+    }
+    /// The same as a test for the opposite, if it looks at one bit.
+    pub(super) fn flipped(&self) -> Option<Node> {
+        let [inside, outside, short] = self.goals;
+        let one = self.mask.is_power_of_two() && self.span == 0;
+        one.then(|| Node { low: self.low ^ self.mask, goals: [outside, inside, short], ..*self })
+    }
+    #[inline]
+    pub(super) fn same_word(&self, other: &Node) -> bool {
+        (self.base, self.offset, self.end) == (other.base, other.offset, other.end)
     }
 }
 
-/// Compiled rules.
+/// A graph; every edge leads to a higher number.
 #[derive(Debug)]
 pub(super) struct Graph {
-    nodes: Vec<Node>,
-    start: u32,
+    pub(super) nodes: Vec<Node>,
+    pub(super) start: Goal,
 }
 
 impl Graph {
-    /// `None` if the rules need too many tests.
-    pub(super) fn new(rules: &[Expr]) -> Option<Graph> {
-        let mut b = Builder::default();
-        let goal = |rule: usize| RULE | rule as u32; // there are at most MAX_RULES
-        let mut start = goal(rules.len());
+    /// What the rules say, with at most `limit` tests; `None` if there are more.
+    pub(super) fn raw(rules: &[Expr], limit: usize) -> Option<Graph> {
+        let mut b = Builder { nodes: Vec::new(), known: HashMap::new(), limit };
+        let mut start = Goal::rule(rules.len());
         for (i, rule) in rules.iter().enumerate().rev() {
-            start = b.add(rule, goal(i), start)?;
+            start = b.add(rule, Goal::rule(i), start)?;
         }
-        Some(Graph { nodes: b.nodes, start })
+        // The builder goes from the last test to the first.
+        let n = b.nodes.len();
+        let turn = |g: Goal| if g.is_rule() { g } else { Goal::node(n - 1 - g.index()) };
+        let nodes = b.nodes.into_iter().rev().map(|node| Node { goals: node.goals.map(turn), ..node });
+        Some(Graph { nodes: nodes.collect(), start: turn(start) })
+    }
+
+    /// Lets other rules take the places of rules.
+    pub(super) fn rename(&mut self, to: impl Fn(usize) -> usize) {
+        let rename = |g: Goal| if g.is_rule() { Goal::rule(to(g.number() as usize)) } else { g };
+        self.nodes.iter_mut().for_each(|n| n.goals = n.goals.map(rename));
+        self.start = rename(self.start);
+    }
+
+    /// For packets to go through; `None` if the rules need too many tests for that.
+    pub(super) fn new(rules: &[Expr]) -> Option<Graph> {
+        let mut graph = Graph::raw(rules, MAX_RAW)?;
+        simplify(&mut graph);
+        (graph.nodes.len() <= MAX_NODES).then_some(graph)
     }
 
     /// The first rule that matches, or the number of rules when none does.
     #[inline]
     pub(super) fn find(&self, view: &View<'_>) -> u32 {
         let mut at = self.start;
-        while let Some(mut n) = self.nodes.get(at as usize) {
+        while let Some(mut n) = self.nodes.get(at.index()) {
             let Some(word) = view.word(n.base, n.offset, n.end) else {
-                at = n.short;
+                at = n.goal(Outcome::Short);
                 continue;
             };
             // Most tests are followed by others of the same word.
-            let word_of = n.word;
+            let first = n;
             at = loop {
-                let goal = if n.accepts(word) { n.inside } else { n.outside };
-                match self.nodes.get(goal as usize) {
-                    Some(next) if next.word == word_of => n = next,
+                let goal = n.goals[usize::from(!n.accepts(word))];
+                match self.nodes.get(goal.index()) {
+                    Some(next) if next.same_word(first) => n = next,
                     _ => break goal,
                 }
             };
         }
-        at & !RULE
+        at.number()
     }
 
     /// Whether all tests count from the first byte, so that no headers need be found.
@@ -120,16 +159,15 @@ impl Graph {
 }
 
 /// Makes nodes from the last to the first, equal ones once.
-#[derive(Default)]
 struct Builder {
     nodes: Vec<Node>,
-    known: HashMap<Node, u32>,
-    words: Vec<(Base, u16, u8)>,
+    known: HashMap<Node, Goal>,
+    limit: usize,
 }
 
 impl Builder {
     /// The goal of a packet that must be judged by `e`; `None` when there are too many nodes.
-    fn add(&mut self, e: &Expr, yes: u32, no: u32) -> Option<u32> {
+    fn add(&mut self, e: &Expr, yes: Goal, no: Goal) -> Option<Goal> {
         match e {
             Expr::Const(b) => Some(if *b { yes } else { no }),
             Expr::Test(t) => self.test(t, yes, no),
@@ -138,53 +176,32 @@ impl Builder {
             Expr::Or(parts) => parts.iter().rev().try_fold(no, |no, e| self.add(e, yes, no)),
             Expr::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
-                let then = self.add(then, yes, no)?;
                 let otherwise = self.add(otherwise, yes, no)?;
+                let then = self.add(then, yes, no)?;
                 self.add(condition, then, otherwise)
             }
         }
     }
 
-    fn test(&mut self, t: &Test, yes: u32, no: u32) -> Option<u32> {
+    fn test(&mut self, t: &Test, yes: Goal, no: Goal) -> Option<Goal> {
         let Test { base, offset, end, mask, value, greater, negated } = *t;
         let (inside, outside) = if negated { (no, yes) } else { (yes, no) };
-        let word = self.word((base, offset, end));
-        let mut node = Node { base, offset, end, word, mask, low: value, span: 0, inside, outside, short: no };
+        let mut node = Node { base, offset, end, mask, low: value, span: 0, goals: [inside, outside, no] };
         if greater {
             match value.checked_add(1) {
                 Some(low) => (node.low, node.span) = (low, u32::MAX - low),
-                None => node.inside = outside, // nothing is greater
+                None => node.goals[0] = outside, // nothing is greater
             }
         }
-        node.inside = self.past(&node, Outcome::Inside, node.inside);
-        node.outside = self.past(&node, Outcome::Outside, node.outside);
-        node.short = self.past(&node, Outcome::Short, node.short);
-        if node.inside == node.outside && node.outside == node.short {
-            return Some(node.short);
+        if node.goals == [no; 3] {
+            return Some(no);
         }
         if let Some(at) = self.known.get(&node) {
             return Some(*at);
         }
-        let at = self.nodes.len() as u32;
+        let at = Goal::node(self.nodes.len());
         self.known.insert(node, at);
         self.nodes.push(node);
-        (self.nodes.len() <= MAX_NODES).then_some(at)
-    }
-
-    /// The number of a word; there are no more than nodes.
-    fn word(&mut self, word: (Base, u16, u8)) -> u8 {
-        let known = self.words.iter().position(|w| *w == word);
-        known.unwrap_or_else(|| {
-            self.words.push(word);
-            self.words.len() - 1
-        }) as u8
-    }
-
-    /// The first node behind `goal` that is still undecided, or the rule.
-    fn past(&self, node: &Node, outcome: Outcome, mut goal: u32) -> u32 {
-        while let Some(next) = self.nodes.get(goal as usize).and_then(|n| node.decides(outcome, n)) {
-            goal = next;
-        }
-        goal
+        (self.nodes.len() <= self.limit).then_some(at)
     }
 }

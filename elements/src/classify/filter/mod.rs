@@ -1,8 +1,9 @@
 //! Patterns and rules over packets: Click's filter language (manual page of IPFilter), compiled.
 //!
 //! `words` and `parse` read the text, `primitive` gives it meaning, `expr` is that meaning as a
-//! boolean expression over tests of 32-bit words, `compile` and `program` make it fast. The
-//! classifying elements share [`Rules`]; [`Filter`] is one pattern alone, for traces and taps.
+//! boolean expression over tests of 32-bit words. Few rules become a decision `graph`, many become tables
+//! (`compile`, `program`). The classifying elements share [`Rules`]; [`Filter`] is one pattern alone, for
+//! traces and taps.
 mod compare;
 mod compile;
 mod directives;
@@ -14,6 +15,7 @@ mod parse;
 mod primitive;
 mod program;
 mod sets;
+mod simplify;
 mod steps;
 #[cfg(test)]
 mod tests;

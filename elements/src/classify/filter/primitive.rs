@@ -284,7 +284,7 @@ impl Primitive {
                 }
                 let parts = self.compare(3, number?, notes)?;
                 self.kind = Some(Kind::Field(Field::TOS));
-                combine(&parts, self.negated, |c| c.shifted(16).test(Base::Network, 0, 2))
+                combine(&parts, self.negates(), |c| c.shifted(16).test(Base::Network, 0, 2))
             }
             Kind::Ce => {
                 if self.data != Data::None || mask.is_some() {
@@ -306,7 +306,7 @@ impl Primitive {
                 let last = in_word + f.bits;
                 let offset = u16::try_from(word).map_err(|_| self.wrong("out of range, bound 65532"))?;
                 let test = |c: Compare| c.shifted(32 - last).test(base, offset, last.div_ceil(8) as u8);
-                let test = combine(&parts, self.negated, test);
+                let test = combine(&parts, self.negates(), test);
                 self.in_first_fragment(f.proto.is_some(), test)
             }
         };

@@ -181,6 +181,7 @@ impl Program {
     }
 
     /// Number of fields that a packet is looked up in.
+    #[cfg(test)]
     pub(super) fn fields(&self) -> usize {
         self.chains.iter().map(Vec::len).sum()
     }
