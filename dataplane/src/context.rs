@@ -102,9 +102,22 @@ impl Context<'_> {
             let some = batch.some_mut(at);
             let outs = &mut outs[..some.len()];
             judge(some, outs);
-            let any = outs.iter().fold(0, |any, out| any | out);
-            at = if any == 0 { at + outs.len() } else { self.distribute(batch, at, outs, &mut other) };
+            let (any, all) = outs.iter().fold((0, u16::MAX), |(any, all), out| (any | out, all & out));
+            at = match any {
+                0 => at + outs.len(),
+                out if out == all && outs.len() == batch.len() && self.move_all(batch, out.into()) => 0,
+                _ => self.distribute(batch, at, outs, &mut other),
+            };
         }
+    }
+    /// Sends a whole batch to output `out`; false, and nothing done, if that is not to be had so simply.
+    fn move_all(&mut self, batch: &mut Batch, out: usize) -> bool {
+        let free = self.output_connected(out) && self.core.sides[out].is_empty();
+        if free {
+            core::mem::swap(batch, &mut self.core.sides[out]);
+            self.core.dirty = true;
+        }
+        free
     }
     /// Sends the packets from number `at` on to the outputs `outs`; returns where those end that stay.
     /// Output 0 is one of many here: a branch on it would be mispredicted when packets are mixed.

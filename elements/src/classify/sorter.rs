@@ -3,7 +3,6 @@
 use super::filter::{Expr, Report, Rule, Rules, Start};
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use hashbrown::HashMap;
@@ -26,8 +25,13 @@ pub(super) struct Sorter {
     /// The arguments as written.
     texts: Vec<String>,
     /// By rule; the last one is for packets that no rule matches.
-    fates: Vec<u16>,
-    packets: Vec<u64>,
+    fates: Vec<Fate>,
+}
+
+/// What becomes of the packets of a rule, and how many there were.
+struct Fate {
+    output: u16,
+    packets: u64,
 }
 
 impl Sorter {
@@ -46,9 +50,9 @@ impl Sorter {
         let rules = Rules::new(if bad { Vec::new() } else { exprs });
         let rules = rules.map_err(|e| args.error(e)).unwrap_or_default();
         let fate = |r: &Rule| r.output.map_or(DENIED, |o| u16::try_from(o).unwrap_or(DENIED).min(UNMATCHED - 1));
-        let fates = list.iter().map(fate).chain([UNMATCHED]).collect();
-        let packets = vec![0; list.len() + 1];
-        Sorter { rules, list, texts, fates, packets }
+        let outputs = list.iter().map(fate).chain([UNMATCHED]);
+        let fates = outputs.map(|output| Fate { output, packets: 0 }).collect();
+        Sorter { rules, list, texts, fates }
     }
 
     /// Notes outputs that no packet can reach.
@@ -61,16 +65,16 @@ impl Sorter {
     /// Sends every packet where the first rule that matches says.
     #[inline]
     pub(super) fn sort(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
-        let Sorter { rules, fates, packets, .. } = self;
+        let Sorter { rules, fates, .. } = self;
         cx.scatter_many(
             batch,
             |some, outs| {
-                let mut outs = outs.iter_mut();
-                rules.classify_packets(some, Start::Annotation, |rule| {
-                    if let (Some(n), Some(out)) = (packets.get_mut(rule as usize), outs.next()) {
-                        *n += 1;
-                        *out = fates.get(rule as usize).copied().unwrap_or(UNMATCHED);
+                rules.classify_packets(some, Start::Annotation, outs, |rule| match fates.get_mut(rule as usize) {
+                    Some(fate) => {
+                        fate.packets += 1;
+                        fate.output
                     }
+                    None => UNMATCHED,
                 });
             },
             |cx, p, fate| cx.drop(p, if fate == DENIED { Reason::Filtered } else { Reason::Unmatched }),
@@ -80,14 +84,14 @@ impl Sorter {
     /// Takes the counts of rules that are written as before.
     pub(super) fn take_counts(&mut self, old: &Sorter) {
         let mut known: HashMap<&str, Vec<u64>> = HashMap::new();
-        for (text, n) in old.texts.iter().zip(&old.packets).rev() {
-            known.entry(text).or_default().push(*n);
+        for (text, fate) in old.texts.iter().zip(&old.fates).rev() {
+            known.entry(text).or_default().push(fate.packets);
         }
-        for (text, n) in self.texts.iter().zip(&mut self.packets) {
-            *n = known.get_mut(text.as_str()).and_then(Vec::pop).unwrap_or(0);
+        for (text, fate) in self.texts.iter().zip(&mut self.fates) {
+            fate.packets = known.get_mut(text.as_str()).and_then(Vec::pop).unwrap_or(0);
         }
-        if let (Some(n), Some(was)) = (self.packets.last_mut(), old.packets.last()) {
-            *n = *was;
+        if let (Some(fate), Some(was)) = (self.fates.last_mut(), old.fates.last()) {
+            fate.packets = was.packets;
         }
     }
 
@@ -104,9 +108,9 @@ impl Sorter {
         Outcome::Done(match (handler, pattern, op) {
             ("program", _, Op::Read(_)) => Ok(self.rules.steps(|r| self.list.get(r).and_then(|r| r.output))),
             ("rules", _, Op::Read(_)) => Ok(self.report()),
-            ("unmatched", _, Op::Read(_)) => Ok(format!("{}", self.packets.last().unwrap_or(&0))),
+            ("unmatched", _, Op::Read(_)) => Ok(format!("{}", self.fates.last().map_or(0, |f| f.packets))),
             ("reset_counts", _, Op::Write(_)) => {
-                self.packets.fill(0);
+                self.fates.iter_mut().for_each(|f| f.packets = 0);
                 Ok(String::new())
             }
             (_, Some(i), Op::Read(_)) => Ok(self.texts[i].clone()),
@@ -121,7 +125,8 @@ impl Sorter {
 
     fn report(&self) -> String {
         let mut out = String::new();
-        for (i, (rule, n)) in self.list.iter().zip(&self.packets).enumerate() {
+        for (i, (rule, fate)) in self.list.iter().zip(&self.fates).enumerate() {
+            let n = fate.packets;
             let _ = writeln!(out, "{i}\t{n}\t{}\t{}", rule.action, rule.pattern);
         }
         out

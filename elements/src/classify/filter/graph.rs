@@ -1,17 +1,7 @@
 //! Rules as a graph of decisions: each test leads to the next one, or to the rule that is found.
-//!
-//! A packet pays for the tests on its way alone, which for few rules is less than looking into every field.
-//! `simplify` takes out the tests whose outcome is known already.
 use super::expr::{Base, Expr, Test};
-use super::look::View;
-use super::simplify::simplify;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
-
-/// Tests of a graph that packets go through, at most: with more, tables are faster.
-const MAX_NODES: usize = 64;
-/// Tests before simplifying, at most.
-const MAX_RAW: usize = 4 * MAX_NODES;
 
 /// Where a test leads: to the node of this number, which is higher than that of the test, or to a rule.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,14 +18,12 @@ impl Goal {
         Goal(n as u32) // fewer than there are tests, of which each takes some bytes of text
     }
     /// The node's number; for a rule one that no node has.
-    #[inline]
     pub(super) fn index(self) -> usize {
         self.0 as usize
     }
     pub(super) fn is_rule(self) -> bool {
         self.0 & Goal::RULE != 0
     }
-    #[inline]
     pub(super) fn number(self) -> u32 {
         self.0 & !Goal::RULE
     }
@@ -69,11 +57,9 @@ pub(super) struct Node {
 }
 
 impl Node {
-    #[inline]
     pub(super) fn accepts(&self, word: u32) -> bool {
         (word & self.mask).wrapping_sub(self.low) <= self.span
     }
-    #[inline]
     pub(super) fn goal(&self, outcome: Outcome) -> Goal {
         self.goals[outcome as usize]
     }
@@ -83,22 +69,20 @@ impl Node {
         let one = self.mask.is_power_of_two() && self.span == 0;
         one.then(|| Node { low: self.low ^ self.mask, goals: [outside, inside, short], ..*self })
     }
-    #[inline]
     pub(super) fn same_word(&self, other: &Node) -> bool {
         (self.base, self.offset, self.end) == (other.base, other.offset, other.end)
     }
 }
 
 /// A graph; every edge leads to a higher number.
-#[derive(Debug)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) start: Goal,
 }
 
 impl Graph {
-    /// What the rules say, with at most `limit` tests; `None` if there are more.
-    pub(super) fn raw(rules: &[Expr], limit: usize) -> Option<Graph> {
+    /// The graph of some rules, with at most `limit` tests; `None` if there are more.
+    pub(super) fn of(rules: &[Expr], limit: usize) -> Option<Graph> {
         let mut b = Builder { nodes: Vec::new(), known: HashMap::new(), limit };
         let mut start = Goal::rule(rules.len());
         for (i, rule) in rules.iter().enumerate().rev() {
@@ -116,45 +100,6 @@ impl Graph {
         let rename = |g: Goal| if g.is_rule() { Goal::rule(to(g.number() as usize)) } else { g };
         self.nodes.iter_mut().for_each(|n| n.goals = n.goals.map(rename));
         self.start = rename(self.start);
-    }
-
-    /// For packets to go through; `None` if the rules need too many tests for that.
-    pub(super) fn new(rules: &[Expr]) -> Option<Graph> {
-        let mut graph = Graph::raw(rules, MAX_RAW)?;
-        simplify(&mut graph);
-        (graph.nodes.len() <= MAX_NODES).then_some(graph)
-    }
-
-    /// The first rule that matches, or the number of rules when none does.
-    #[inline]
-    pub(super) fn find(&self, view: &View<'_>) -> u32 {
-        let mut at = self.start;
-        while let Some(mut n) = self.nodes.get(at.index()) {
-            let Some(word) = view.word(n.base, n.offset, n.end) else {
-                at = n.goal(Outcome::Short);
-                continue;
-            };
-            // Most tests are followed by others of the same word.
-            let first = n;
-            at = loop {
-                let goal = n.goals[usize::from(!n.accepts(word))];
-                match self.nodes.get(goal.index()) {
-                    Some(next) if next.same_word(first) => n = next,
-                    _ => break goal,
-                }
-            };
-        }
-        at.number()
-    }
-
-    /// Whether all tests count from the first byte, so that no headers need be found.
-    pub(super) fn is_plain(&self) -> bool {
-        self.nodes.iter().all(|n| n.base == Base::Data)
-    }
-
-    /// Memory, bytes.
-    pub(super) fn bytes(&self) -> usize {
-        size_of_val(&self.nodes[..])
     }
 }
 

@@ -18,7 +18,7 @@ pub enum Start {
 }
 
 /// No header: beyond every packet, with room to count from.
-const NONE: usize = usize::MAX / 2;
+const NONE: u32 = u32::MAX / 2;
 /// VLAN tags that are skipped, at most.
 const MAX_TAGS: usize = 4;
 
@@ -27,7 +27,7 @@ const MAX_TAGS: usize = 4;
 pub struct View<'a> {
     data: &'a [u8],
     /// Offsets by [`Base`].
-    at: [usize; 4],
+    at: [u32; 4],
 }
 
 impl<'a> View<'a> {
@@ -36,15 +36,16 @@ impl<'a> View<'a> {
     #[inline]
     pub fn new(p: &'a Packet, start: Start) -> View<'a> {
         let data = p.data();
-        let network = p.net_off().unwrap_or(NONE);
-        let transport = p.transport_off().unwrap_or(NONE);
-        let link = p.mac_off().unwrap_or(NONE);
+        let offset = |o: Option<usize>| o.map_or(NONE, |o| o as u32); // annotations have 16 bits
+        let network = offset(p.net_off());
+        let transport = offset(p.transport_off());
+        let link = offset(p.mac_off());
         let mut view = View { data, at: [0, link, network, transport] };
         if network == NONE && start != Start::Annotation {
             view.search(start);
         }
         if transport == NONE && view.at[2] != NONE {
-            view.at[3] = view.at[2].saturating_add(ip_header_length(data, view.at[2]));
+            view.at[3] = view.at[2] + ip_header_length(data, view.at[2]);
         }
         view
     }
@@ -57,7 +58,7 @@ impl<'a> View<'a> {
 
     /// Bytes with headers at the given places.
     #[cfg(test)]
-    pub fn of_bytes(data: &'a [u8], link: Option<usize>, network: Option<usize>) -> View<'a> {
+    pub fn of_bytes(data: &'a [u8], link: Option<u32>, network: Option<u32>) -> View<'a> {
         let network = network.unwrap_or(NONE);
         let transport = if network == NONE { NONE } else { network + ip_header_length(data, network) };
         View { data, at: [0, link.unwrap_or(NONE), network, transport] }
@@ -79,7 +80,7 @@ impl<'a> View<'a> {
         };
         let found = if start == Start::Ip { None } else { ethernet(self.data) };
         if start == Start::Ethernet || found.is_some() {
-            self.at[2] = found.unwrap_or(NONE);
+            self.at[2] = found.map_or(NONE, |at| at as u32);
             if self.at[1] == NONE {
                 self.at[1] = 0;
             }
@@ -92,24 +93,29 @@ impl<'a> View<'a> {
     /// not have its first `end` bytes.
     #[inline]
     pub fn word(&self, base: Base, offset: u16, end: u8) -> Option<u32> {
-        let at = self.at[base as usize] + offset as usize;
-        match self.data.get(at..at + 4).and_then(|w| w.first_chunk()) {
-            Some(word) => Some(u32::from_be_bytes(*word)),
-            None => self.last_word(at, end),
-        }
+        word(self.data, self.at[base as usize] as usize + usize::from(offset), end)
     }
+}
 
-    #[cold]
-    fn last_word(&self, at: usize, end: u8) -> Option<u32> {
-        let rest = self.data.get(at..).filter(|r| r.len() >= end as usize)?;
-        let mut word = [0; 4];
-        word.iter_mut().zip(rest).for_each(|(w, b)| *w = *b);
-        Some(u32::from_be_bytes(word))
+/// As [`View::word`], of bytes.
+#[inline]
+pub(super) fn word(data: &[u8], at: usize, end: u8) -> Option<u32> {
+    match data.get(at..at + 4).and_then(|w| w.first_chunk()) {
+        Some(word) => Some(u32::from_be_bytes(*word)),
+        None => last_word(data, at, end),
     }
+}
+
+#[cold]
+fn last_word(data: &[u8], at: usize, end: u8) -> Option<u32> {
+    let rest = data.get(at..).filter(|r| r.len() >= end as usize)?;
+    let mut word = [0; 4];
+    word.iter_mut().zip(rest).for_each(|(w, b)| *w = *b);
+    Some(u32::from_be_bytes(word))
 }
 
 /// RFC 791 section 3.1: the low four bits of the first byte, in units of four bytes.
 #[inline]
-fn ip_header_length(data: &[u8], at: usize) -> usize {
-    data.get(at).map_or(20, |b| usize::from(b & 15) * 4).max(20)
+fn ip_header_length(data: &[u8], at: u32) -> u32 {
+    data.get(at as usize).map_or(20, |b| u32::from(b & 15) * 4).max(20)
 }

@@ -1,11 +1,12 @@
 //! Patterns and rules over packets: Click's filter language (manual page of IPFilter), compiled.
 //!
 //! `words` and `parse` read the text, `primitive` gives it meaning, `expr` is that meaning as a
-//! boolean expression over tests of 32-bit words. Few rules become a decision `graph`, many become tables
-//! (`compile`, `program`). The classifying elements share [`Rules`]; [`Filter`] is one pattern alone, for
+//! boolean expression over tests of 32-bit words. Few rules become a `graph`, `simplify`ed, of decisions
+//! (`decide`), many become tables (`compile`, `program`). The classifying elements share [`Rules`]; [`Filter`] is one pattern alone, for
 //! traces and taps.
 mod compare;
 mod compile;
+mod decide;
 mod directives;
 mod expr;
 mod graph;
@@ -26,7 +27,7 @@ pub use look::{Start, View};
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use graph::Graph;
+use decide::Decisions;
 use primitive::Notes;
 use program::Program;
 use sluice_dataplane::args::{NameDb, unquote_text};
@@ -92,8 +93,8 @@ pub struct Rules {
 /// How rules are compiled.
 #[derive(Debug)]
 enum Form {
-    /// Few tests: by headers, or by bytes that count from the packet's first.
-    Graph { graph: Graph, plain: bool },
+    /// Few tests; `plain`: their bytes count from the packet's first, headers do not matter.
+    Few { decisions: Decisions, plain: bool },
     /// Any number of rules.
     Tables(Program),
 }
@@ -112,8 +113,8 @@ impl Rules {
     /// They exceed a limit; the message names it.
     pub fn new(exprs: Vec<Expr>) -> Result<Rules, String> {
         let mut rules = Rules::as_tables(exprs)?;
-        if let Some(graph) = Graph::new(&rules.exprs) {
-            rules.form = Form::Graph { plain: graph.is_plain(), graph };
+        if let Some(decisions) = Decisions::new(&rules.exprs) {
+            rules.form = Form::Few { plain: decisions.is_plain(), decisions };
         }
         Ok(rules)
     }
@@ -133,24 +134,25 @@ impl Rules {
         self.exprs.len()
     }
 
-    /// Tells `each` in their order the first rule that matches a packet, or [`len`](Self::len) when none does.
-    /// Looks at the first [`MAX_BURST`] packets.
+    /// Writes to `out` what `each` makes of the first rule that matches a packet, or of [`len`](Self::len) when none
+    /// does. Looks at the first [`MAX_BURST`] packets.
     #[inline]
-    pub fn classify_packets(&self, packets: &[Packet], start: Start, each: impl FnMut(u32)) {
+    pub fn classify_packets<T>(&self, packets: &[Packet], start: Start, out: &mut [T], mut each: impl FnMut(u32) -> T) {
+        let packets = packets.get(..MAX_BURST).unwrap_or(packets);
         match &self.form {
-            Form::Graph { graph, plain: true } => {
-                packets.iter().map(|p| graph.find(&View::of_data(p.data()))).for_each(each);
+            Form::Few { decisions, plain: true } => {
+                packets.iter().zip(out).for_each(|(p, out)| *out = each(decisions.find_plainly(p.data())));
             }
-            Form::Graph { graph, plain: false } => {
-                packets.iter().map(|p| graph.find(&View::new(p, start))).for_each(each);
+            Form::Few { decisions, plain: false } => {
+                packets.iter().zip(out).for_each(|(p, out)| *out = each(decisions.find(&View::new(p, start))));
             }
             Form::Tables(program) => {
                 let mut found = [0; MAX_BURST];
+                let found = &mut found[..packets.len()];
                 let mut views = [View::of_data(&[]); MAX_BURST];
                 views.iter_mut().zip(packets).for_each(|(view, p)| *view = View::new(p, start));
-                let n = packets.len().min(MAX_BURST);
-                program.classify(&views[..n], &mut found[..n]);
-                found[..n].iter().copied().for_each(each);
+                program.classify(&views[..packets.len()], found);
+                found.iter().zip(out).for_each(|(rule, out)| *out = each(*rule));
             }
         }
     }
@@ -158,7 +160,7 @@ impl Rules {
     /// The first rule that matches bytes whose headers have been found, or [`len`](Self::len).
     pub fn classify(&self, view: &View<'_>) -> usize {
         match &self.form {
-            Form::Graph { graph, .. } => graph.find(view) as usize,
+            Form::Few { decisions, .. } => decisions.find(view) as usize,
             Form::Tables(program) => {
                 let mut found = [0];
                 program.classify(core::slice::from_ref(view), &mut found);
@@ -182,7 +184,7 @@ impl Rules {
     /// Memory of the compiled form, bytes.
     pub fn bytes(&self) -> usize {
         match &self.form {
-            Form::Graph { graph, .. } => graph.bytes(),
+            Form::Few { decisions, .. } => decisions.bytes(),
             Form::Tables(program) => program.bytes(),
         }
     }

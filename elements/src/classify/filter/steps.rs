@@ -15,7 +15,7 @@ const MAX_STEPS: usize = 20_000;
 /// All steps of some rules, which need not be those that packets take.
 pub(super) fn steps(rules: &[Expr], output: impl Fn(usize) -> Option<usize>) -> String {
     let equalities: Vec<Expr> = rules.iter().map(without_greater).collect();
-    let Some(mut graph) = Graph::raw(&equalities, MAX_STEPS) else {
+    let Some(mut graph) = Graph::of(&equalities, MAX_STEPS) else {
         return format!("more than {MAX_STEPS} steps\n");
     };
     // What matters is the output, not the rule; the rule behind the last drops.
