@@ -97,9 +97,8 @@ impl Packet {
     #[inline]
     fn set_offset(&mut self, field: impl Fn(&Header) -> &Cell<u16>, off: usize) {
         let h = self.header();
-        let off = u16::try_from(off).unwrap_or(UNSET);
         // Past the end of all buffers it is as good as not set.
-        field(h).set(h.data_off.get().saturating_add(off));
+        field(h).set(off.saturating_add(h.data_off.get().into()).min(UNSET.into()) as u16);
     }
 
     /// Offset of the network header from the first byte; `None` when it is not set or was stripped.

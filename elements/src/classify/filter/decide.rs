@@ -35,6 +35,13 @@ struct Step {
     next: [Next; 3],
 }
 
+impl Step {
+    #[inline]
+    fn accepts(&self, word: u32) -> bool {
+        (word & self.mask).wrapping_sub(self.low) <= self.span
+    }
+}
+
 /// Few rules, compiled.
 #[derive(Debug)]
 pub(super) struct Decisions {
@@ -90,16 +97,28 @@ impl Decisions {
                 next = step.next[Outcome::Short as usize] & !SAME;
                 continue;
             };
-            loop {
-                let inside = (word & step.mask).wrapping_sub(step.low) <= step.span;
-                next = step.next[usize::from(!inside)];
-                match self.steps.get((next ^ SAME) as usize) {
-                    Some(same) => step = same,
-                    None => break,
+            // A branch for each test, for the processor to predict: looking the way up would take longer.
+            next = 'word: loop {
+                while !step.accepts(word) {
+                    let next = step.next[Outcome::Outside as usize];
+                    match self.same_word(next) {
+                        Some(same) => step = same,
+                        None => break 'word next,
+                    }
                 }
-            }
+                let next = step.next[Outcome::Inside as usize];
+                match self.same_word(next) {
+                    Some(same) => step = same,
+                    None => break next,
+                }
+            };
         }
         next & NUMBER
+    }
+
+    #[inline]
+    fn same_word(&self, next: Next) -> Option<&Step> {
+        self.steps.get((next ^ SAME) as usize)
     }
 
     /// Whether all tests count from the first byte, so that no headers need be found.
