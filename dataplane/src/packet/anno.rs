@@ -98,7 +98,8 @@ impl Packet {
     fn set_offset(&mut self, field: impl Fn(&Header) -> &Cell<u16>, off: usize) {
         let h = self.header();
         // Past the end of all buffers it is as good as not set.
-        field(h).set(off.saturating_add(h.data_off.get().into()).min(UNSET.into()) as u16);
+        let at = u32::from(h.data_off.get()) + off.min(UNSET.into()) as u32;
+        field(h).set(at.min(UNSET.into()) as u16);
     }
 
     /// Offset of the network header from the first byte; `None` when it is not set or was stripped.

@@ -10,6 +10,7 @@
 use crate::pool;
 use core::cell::Cell;
 use core::mem::offset_of;
+use core::ptr::NonNull;
 use core::sync::atomic::AtomicU16;
 
 /// Bytes of a header: two cache lines.
@@ -28,7 +29,7 @@ pub(crate) const FIX_IP_SRC: u8 = 4;
 
 #[repr(C, align(64))]
 pub(crate) struct Header {
-    pub(crate) buf_addr: Cell<*mut u8>,
+    pub(crate) buf_addr: Cell<NonNull<u8>>,
     pub(crate) buf_iova: Cell<u64>,
     pub(crate) data_off: Cell<u16>,
     /// Users of the buffer, not of the header.

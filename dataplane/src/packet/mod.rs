@@ -58,7 +58,8 @@ impl Packet {
     /// `at` is the start of `HEADER + buf_len` initialised bytes, aligned to 64, that nobody uses;
     /// `pool` may be freed through.
     pub(crate) unsafe fn carve(at: *mut u8, buf_len: u16, pool: *const pool::Inner) -> NonNull<Header> {
-        let buf_addr = at.wrapping_add(HEADER);
+        // SAFETY: the caller says that there are so many bytes.
+        let buf_addr = unsafe { NonNull::new_unchecked(at.add(HEADER)) };
         let header = Header {
             buf_addr: Cell::new(buf_addr),
             buf_iova: Cell::new(0),
@@ -149,7 +150,10 @@ impl Packet {
         let h = self.header();
         // SAFETY: data_off + data_len <= buf_len; the pool made all bytes initialised; nobody
         // writes to a shared buffer.
-        unsafe { slice::from_raw_parts(h.buf_addr.get().add(h.data_off.get() as usize), h.data_len.get() as usize) }
+        unsafe {
+            let at = h.buf_addr.get().add(h.data_off.get() as usize);
+            slice::from_raw_parts(at.as_ptr(), h.data_len.get() as usize)
+        }
     }
 
     #[inline]
@@ -168,7 +172,8 @@ impl Packet {
         let h = self.header();
         // SAFETY: as in `data`, and the buffer has just this one user.
         Some(unsafe {
-            slice::from_raw_parts_mut(h.buf_addr.get().add(h.data_off.get() as usize), h.data_len.get() as usize)
+            let at = h.buf_addr.get().add(h.data_off.get() as usize);
+            slice::from_raw_parts_mut(at.as_ptr(), h.data_len.get() as usize)
         })
     }
 
@@ -276,7 +281,7 @@ impl Packet {
         }
         // SAFETY: start - by .. start + len lies inside the buffer, which has one user.
         unsafe {
-            let to = h.buf_addr.get().add(start);
+            let to = h.buf_addr.get().as_ptr().add(start);
             core::ptr::copy(to.sub(by), to, len);
         }
         true
@@ -318,7 +323,7 @@ impl Packet {
         // SAFETY: start <= data_off; otherwise as in `data`.
         let bytes = unsafe {
             let at = h.buf_addr.get().add(start as usize);
-            slice::from_raw_parts(at, (off - start) as usize + h.data_len.get() as usize)
+            slice::from_raw_parts(at.as_ptr(), (off - start) as usize + h.data_len.get() as usize)
         };
         c.header().data_off.set(start);
         let fits = c.set_data(bytes) && c.strip((off - start) as usize);
@@ -362,7 +367,7 @@ impl Packet {
         }
         // SAFETY: every buffer lies right behind its own header; `buf_addr` was made from a
         // pointer to the pool's whole block.
-        unsafe { NonNull::new_unchecked(self.header().buf_addr.get().sub(HEADER).cast()) }
+        unsafe { self.header().buf_addr.get().sub(HEADER).cast() }
     }
 
     /// The user count of the buffer behind `h`, reached without a reference to the whole header,
@@ -406,7 +411,7 @@ impl Packet {
             // SAFETY: `own` was owned by the handle.
             unsafe {
                 let h = own.as_ref();
-                h.buf_addr.set(own.as_ptr().cast::<u8>().add(HEADER));
+                h.buf_addr.set(own.cast::<u8>().add(HEADER));
                 h.buf_len.set(pool::BUFFER);
                 h.ol_flags.set(0);
             }

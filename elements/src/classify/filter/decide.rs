@@ -45,8 +45,10 @@ impl Step {
 /// Few rules, compiled.
 #[derive(Debug)]
 pub(super) struct Decisions {
+    /// From the first one on.
     steps: Vec<Step>,
-    start: Next,
+    /// The rule that is found if there are none.
+    always: u32,
 }
 
 impl Decisions {
@@ -73,8 +75,7 @@ impl Decisions {
                 next,
             }
         });
-        let kind = if graph.start.is_rule() { RULE } else { 0 };
-        Some(Decisions { steps: steps.collect(), start: graph.start.number() | kind })
+        Some(Decisions { steps: steps.collect(), always: graph.start.number() })
     }
 
     /// The first rule that matches, or the number of rules when none does.
@@ -91,29 +92,37 @@ impl Decisions {
 
     #[inline]
     fn follow(&self, word: impl Fn(&Step) -> Option<u32>) -> u32 {
-        let mut next = self.start;
-        while let Some(mut step) = self.steps.get(next as usize) {
-            let Some(word) = word(step) else {
-                next = step.next[Outcome::Short as usize] & !SAME;
-                continue;
+        let Some(mut step) = self.steps.first() else { return self.always };
+        loop {
+            let next = match word(step) {
+                Some(word) => self.follow_word(step, word),
+                None => step.next[Outcome::Short as usize] & !SAME,
             };
-            // A branch for each test, for the processor to predict: looking the way up would take longer.
-            next = 'word: loop {
-                while !step.accepts(word) {
-                    let next = step.next[Outcome::Outside as usize];
-                    match self.same_word(next) {
-                        Some(same) => step = same,
-                        None => break 'word next,
-                    }
-                }
-                let next = step.next[Outcome::Inside as usize];
+            match self.steps.get(next as usize) {
+                Some(other) => step = other,
+                None => return next & NUMBER,
+            }
+        }
+    }
+
+    /// Goes through the tests of one word. A branch for each, for the processor to predict: looking the way up
+    /// would take longer.
+    #[inline]
+    fn follow_word<'a>(&'a self, mut step: &'a Step, word: u32) -> Next {
+        loop {
+            while !step.accepts(word) {
+                let next = step.next[Outcome::Outside as usize];
                 match self.same_word(next) {
                     Some(same) => step = same,
-                    None => break next,
+                    None => return next,
                 }
-            };
+            }
+            let next = step.next[Outcome::Inside as usize];
+            match self.same_word(next) {
+                Some(same) => step = same,
+                None => return next,
+            }
         }
-        next & NUMBER
     }
 
     #[inline]

@@ -74,7 +74,7 @@ impl Node {
     }
 }
 
-/// A graph; every edge leads to a higher number.
+/// A graph; every edge leads to a higher number. Simplified, it starts with node 0 if there are any.
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) start: Goal,
