@@ -11,7 +11,7 @@ const BOTH: u8 = TCP | UDP;
 /// the old ones for both protocols).
 static SERVICES: [(&str, u16, u8); 65] = [
     ("auth", 113, BOTH),
-    ("bgp", 179, BOTH),
+    ("bgp", 179, TCP),
     ("bootpc", 68, BOTH),
     ("bootps", 67, BOTH),
     ("chargen", 19, BOTH),
