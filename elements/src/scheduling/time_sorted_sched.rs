@@ -102,6 +102,7 @@ impl TimeSortedSched {
 
 impl Element for TimeSortedSched {
     fn pull(&mut self, cx: &mut Context<'_>, up: &mut Upstream<'_>, _port: usize, n: usize, batch: &mut Batch) {
+        let had = batch.len();
         for _ in 0..n {
             self.fill(cx, up);
             let Some(p) = self.first() else { break };
@@ -117,10 +118,15 @@ impl Element for TimeSortedSched {
             return cx.wake();
         }
         cx.rest();
-        if self.stop && !self.stopped && !(0..self.from.len()).any(|i| cx.upstream_active(i)) {
-            self.stopped = true;
-            cx.stop_driver();
+        if !self.stop || self.stopped || (0..self.from.len()).any(|i| cx.upstream_active(i)) {
+            return;
         }
+        if batch.len() > had {
+            // Whoever fills a queue upstream may have a turn before the end is certain.
+            return cx.wake_pullers();
+        }
+        self.stopped = true;
+        cx.stop_driver();
     }
     fn held(&self) -> usize {
         self.inside.len()
