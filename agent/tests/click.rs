@@ -198,3 +198,11 @@ fn libraries_are_found_along_the_click_path() {
     let r = sluice(&["click", "-C", dir.0.to_str().unwrap(), "-e", text, "-h", "c.count"]);
     assert_eq!((r.out.as_str(), r.err.as_str()), ("5\n", ""));
 }
+
+#[test]
+fn a_script_that_replaces_its_graph_and_ends_does_not_stop_the_next_one() {
+    let next = "InfiniteSource(LIMIT 3, STOP true) -> c :: Counter -> Discard;";
+    let config = format!("Idle -> Discard; DriverManager(writeq hotconfig \"{next}\");");
+    let r = sluice(&["click", "-R", "-e", &config, "-h", "c.count"]);
+    assert_eq!((r.out.as_str(), r.err.as_str(), r.status), ("3\n", "", 0));
+}

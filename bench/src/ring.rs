@@ -183,7 +183,7 @@ impl Element for RingSink {
 pub(crate) fn engine(config: &str, burst: usize) -> Engine {
     let mut all = sluice_elements::TABLE.0.to_vec();
     all.extend([Class::of::<RingSource>(), Class::of::<RingSink>()]);
-    all.sort_by_key(|c| c.info.class);
+    all.sort_by_key(|c| c.name);
     let mut builder = Builder::new(Table(Vec::leak(all)));
     let plan = builder
         .load(config, "bench", &[], None)

@@ -111,6 +111,8 @@ pub trait Configure: Element + Sized {
 /// One row of the table of classes.
 #[derive(Clone, Copy)]
 pub struct Class {
+    /// What configurations call it: the class's name, or an old one that still counts.
+    pub name: &'static str,
     /// The facts.
     pub info: &'static Info,
     /// Makes an element; errors are in the arguments afterwards.
@@ -120,7 +122,11 @@ pub struct Class {
 impl Class {
     /// The row of `E`.
     pub const fn of<E: Configure>() -> Class {
-        Class { info: E::INFO, make: |args, env| Box::new(E::configure(args, env)) }
+        Class::synonym::<E>(E::INFO.class)
+    }
+    /// The row of `E` under another name, which old configurations use. In all else it is the class.
+    pub const fn synonym<E: Configure>(name: &'static str) -> Class {
+        Class { name, info: E::INFO, make: |args, env| Box::new(E::configure(args, env)) }
     }
 }
 
@@ -129,9 +135,13 @@ impl Class {
 pub struct Table(pub &'static [Class]);
 
 impl Table {
+    /// The facts of every class, once for each whatever names it has.
+    pub fn classes(&self) -> impl Iterator<Item = &'static Info> {
+        self.0.iter().filter(|c| c.name == c.info.class).map(|c| c.info)
+    }
     /// The row of a class.
     pub fn find(&self, class: &str) -> Option<&'static Class> {
-        self.0.binary_search_by(|c| c.info.class.cmp(class)).ok().map(|i| &self.0[i])
+        self.0.binary_search_by(|c| c.name.cmp(class)).ok().map(|i| &self.0[i])
     }
 }
 
@@ -140,6 +150,6 @@ impl crate::lang::Classes for Table {
         self.find(class).is_some()
     }
     fn names(&self) -> Vec<&str> {
-        self.0.iter().map(|c| c.info.class).collect()
+        self.0.iter().map(|c| c.name).collect()
     }
 }

@@ -1,4 +1,5 @@
-//! The table of all element classes, sorted by name. One row for each file of this crate.
+//! The table of all element classes, sorted by name. One row for each file of this crate, and one for each old name
+//! that Click knows.
 use crate::*;
 use sluice_dataplane::element::{Class, Table};
 
@@ -11,6 +12,7 @@ const CLASSES: &[Class] = &[
     Class::of::<arp::arp_responder::ARPResponder>(),
     Class::of::<arp::arp_table::ARPTable>(),
     Class::of::<control::address_info::AddressInfo>(),
+    Class::of::<bytes::adjust_timestamp::AdjustTimestamp>(),
     Class::of::<monitoring::aggregate_counter::AggregateCounter>(),
     Class::of::<monitoring::aggregate_ip_flows::AggregateIPFlows>(),
     Class::of::<bytes::align::Align>(),
@@ -49,6 +51,8 @@ const CLASSES: &[Class] = &[
     Class::of::<ethernet::ether_mirror::EtherMirror>(),
     Class::of::<ethernet::ether_rewrite::EtherRewrite>(),
     Class::of::<ethernet::ether_switch::EtherSwitch>(),
+    Class::of::<vlan::ether_vlan_encap::EtherVLANEncap>(),
+    Class::synonym::<vlan::ether_vlan_encap::EtherVLANEncap>("EtherVlanEncap"),
     Class::of::<ip::fix_ip_src::FixIPSrc>(),
     #[cfg(feature = "std")]
     Class::of::<io::from_device::FromDevice>(),
@@ -60,9 +64,11 @@ const CLASSES: &[Class] = &[
     Class::of::<switching::hash_switch::HashSwitch>(),
     Class::of::<ethernet::host_ether_filter::HostEtherFilter>(),
     Class::of::<icmp::icmp_error::ICMPError>(),
+    Class::of::<icmp::icmp_ip_encap::ICMPIPEncap>(),
     Class::of::<icmp::icmp_ping_encap::ICMPPingEncap>(),
     Class::of::<icmp::icmp_ping_responder::ICMPPingResponder>(),
     Class::of::<icmp::icmp_ping_source::ICMPPingSource>(),
+    Class::synonym::<icmp::icmp_ping_source::ICMPPingSource>("ICMPSendPings"),
     Class::of::<classify::ip_classifier::IPClassifier>(),
     Class::of::<ip::ip_encap::IPEncap>(),
     Class::of::<classify::ip_filter::IPFilter>(),
@@ -78,6 +84,7 @@ const CLASSES: &[Class] = &[
     Class::of::<io::kernel_tun::KernelTun>(),
     Class::of::<lookup::ip_lookup::LinearIPLookup>(),
     Class::of::<ethernet::listen_ether_switch::ListenEtherSwitch>(),
+    Class::of::<ip::mark_ip_ce::MarkIPCE>(),
     Class::of::<ip::mark_ip_header::MarkIPHeader>(),
     Class::of::<control::message::Message>(),
     Class::of::<shaping::meter::Meter>(),
@@ -122,22 +129,28 @@ const CLASSES: &[Class] = &[
     Class::of::<bytes::set_timestamp_delta::SetTimestampDelta>(),
     Class::of::<ip::set_udp_checksum::SetUDPChecksum>(),
     Class::of::<vlan::set_vlan_anno::SetVLANAnno>(),
+    Class::synonym::<vlan::set_vlan_anno::SetVLANAnno>("SetVlanAnno"),
     Class::of::<shaping::shaper::Shaper>(),
     Class::of::<queues::simple_queue::SimpleQueue>(),
     Class::of::<lookup::ip_lookup::StaticIPLookup>(),
     Class::of::<switching::static_pull_switch::StaticPullSwitch>(),
     Class::of::<switching::static_switch::StaticSwitch>(),
     Class::of::<control::static_thread_sched::StaticThreadSched>(),
+    Class::of::<bytes::store_data::StoreData>(),
     Class::of::<ip::store_ip_address::StoreIPAddress>(),
     Class::of::<scheduling::stride_sched::StrideSched>(),
     Class::of::<bytes::strip::Strip>(),
+    Class::of::<vlan::strip_ether_vlan_header::StripEtherVLANHeader>(),
+    Class::synonym::<vlan::strip_ether_vlan_header::StripEtherVLANHeader>("StripEtherVlanHeader"),
     Class::of::<ip::strip_ip_header::StripIPHeader>(),
+    Class::of::<ip::strip_tcp_header::StripTCPHeader>(),
     Class::of::<bytes::strip_to_network_header::StripToNetworkHeader>(),
     Class::of::<switching::suppressor::Suppressor>(),
     Class::of::<switching::switch::Switch>(),
     Class::of::<switching::tee::Tee>(),
     Class::of::<bytes::time_filter::TimeFilter>(),
     Class::of::<bytes::time_range::TimeRange>(),
+    Class::of::<scheduling::time_sorted_sched::TimeSortedSched>(),
     Class::of::<sources::timed_source::TimedSource>(),
     Class::of::<queues::timed_unqueue::TimedUnqueue>(),
     #[cfg(feature = "std")]
@@ -150,6 +163,7 @@ const CLASSES: &[Class] = &[
     Class::of::<ip::udp_ip_encap::UDPIPEncap>(),
     Class::of::<queues::unqueue::Unqueue>(),
     Class::of::<bytes::unstrip::Unstrip>(),
+    Class::of::<ip::unstrip_ip_header::UnstripIPHeader>(),
     Class::of::<vlan::vlan_decap::VLANDecap>(),
     Class::of::<vlan::vlan_encap::VLANEncap>(),
 ];

@@ -12,11 +12,11 @@ fn a_group_of_route_changes_is_made_whole_or_not_at_all() {
     let mut b = Bench::new(ROUTES, 8);
     let before = b.read("r.table").expect("table");
     let wrong = [
-        ("add 11/8 1\nset 10/8 1.1.1.1 1\nremove 0/0\nadd 11/8 0", "conflict with existing route ‘11.0.0.0/8 - 1’"),
-        ("remove 10/8\nremove 10/8", "route ‘10.0.0.0/8 - -1’ not found"),
-        ("add 11/8 1\n\n// a comment\ndelete 11/8", "bad command ‘delete’"),
+        ("add 11/8 1\nset 10/8 1.1.1.1 1\nremove 0/0\nadd 11/8 0", "conflict with existing route '11.0.0.0/8 - 1'"),
+        ("remove 10/8\nremove 10/8", "route '10.0.0.0/8 - -1' not found"),
+        ("add 11/8 1\n\n// a comment\ndelete 11/8", "bad command 'delete'"),
         ("add 11/8 1\nadd 12/8 2", "bad OUTPUT"),
-        ("add 11/8 1\nadd 12/8", "expected ‘ADDR/MASK [GATEWAY] OUTPUT’"),
+        ("add 11/8 1\nadd 12/8", "expected 'ADDR/MASK [GATEWAY] OUTPUT'"),
     ];
     for (group, why) in wrong {
         assert_eq!(b.write("r.ctrl", group).expect_err(group).to_string(), why);
@@ -38,10 +38,10 @@ fn a_group_of_route_changes_is_made_whole_or_not_at_all() {
 fn route_handlers_say_what_is_wrong() {
     let mut b = Bench::new(ROUTES, 8);
     for (handler, value, why) in [
-        ("r.add", "10/8 1", "conflict with existing route ‘10.0.0.0/8 - 0’"),
-        ("r.remove", "10/8 1", "route ‘10.0.0.0/8 - 1’ not found"),
-        ("r.remove", "0/0 1.1.1.1 1", "route ‘0.0.0.0/0 1.1.1.1 1’ not found"),
-        ("r.remove", "nonsense", "expected ‘ADDR/MASK [GATEWAY OUTPUT]’"),
+        ("r.add", "10/8 1", "conflict with existing route '10.0.0.0/8 - 0'"),
+        ("r.remove", "10/8 1", "route '10.0.0.0/8 - 1' not found"),
+        ("r.remove", "0/0 1.1.1.1 1", "route '0.0.0.0/0 1.1.1.1 1' not found"),
+        ("r.remove", "nonsense", "expected 'ADDR/MASK [GATEWAY OUTPUT]'"),
         ("r.remove", "10/8 9", "bad OUTPUT"),
         ("r.set", "10/8 -1", "bad OUTPUT"),
     ] {

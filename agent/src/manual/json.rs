@@ -68,7 +68,7 @@ struct Handler {
 
 impl Manual {
     pub(crate) fn of(table: &Table) -> Manual {
-        Manual { elements: table.0.iter().map(|c| Element::of(c.info)).collect() }
+        Manual { elements: table.classes().map(Element::of).collect() }
     }
 }
 

@@ -15,13 +15,13 @@ const COMMON: &str = "class, config, drops, handlers, name and ports";
 /// The classes of each family, both sorted by name.
 fn families(table: &Table) -> BTreeMap<&'static str, Vec<&'static Info>> {
     let mut families: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    table.0.iter().for_each(|c| families.entry(c.info.family).or_default().push(c.info));
+    table.classes().for_each(|info| families.entry(info.family).or_default().push(info));
     families
 }
 
 /// All classes by family, each with its one line.
 pub(crate) fn list(table: &Table, width: usize) -> String {
-    let names = table.0.iter().map(|c| c.info.class.len()).max().unwrap_or(0);
+    let names = table.classes().map(|info| info.class.len()).max().unwrap_or(0);
     let mut out = String::new();
     for (family, infos) in families(table) {
         let _ = writeln!(out, "{family}");
@@ -30,7 +30,7 @@ pub(crate) fn list(table: &Table, width: usize) -> String {
         }
         out.push('\n');
     }
-    let _ = writeln!(out, "{} classes; `sluice elements NAME` tells all about one", table.0.len());
+    let _ = writeln!(out, "{} classes; `sluice elements NAME` tells all about one", table.classes().count());
     out
 }
 

@@ -7,35 +7,36 @@ const TCP: u8 = 1;
 const UDP: u8 = 2;
 const BOTH: u8 = TCP | UDP;
 
-/// Common services, by name (IANA Service Name and Transport Protocol Port Number Registry).
+/// Common services, by name (IANA Service Name and Transport Protocol Port Number Registry, which has most of
+/// the old ones for both protocols).
 static SERVICES: [(&str, u16, u8); 65] = [
-    ("auth", 113, TCP),
+    ("auth", 113, BOTH),
     ("bgp", 179, TCP),
-    ("bootpc", 68, UDP),
-    ("bootps", 67, UDP),
+    ("bootpc", 68, BOTH),
+    ("bootps", 67, BOTH),
     ("chargen", 19, BOTH),
     ("daytime", 13, BOTH),
     ("discard", 9, BOTH),
     ("dns", 53, BOTH),
     ("domain", 53, BOTH),
     ("echo", 7, BOTH),
-    ("finger", 79, TCP),
-    ("ftp", 21, TCP),
-    ("ftp-data", 20, TCP),
+    ("finger", 79, BOTH),
+    ("ftp", 21, BOTH),
+    ("ftp-data", 20, BOTH),
     ("ftps", 990, TCP),
-    ("gopher", 70, TCP),
+    ("gopher", 70, BOTH),
     ("gtp-control", 2123, UDP),
     ("gtp-user", 2152, UDP),
-    ("http", 80, TCP),
+    ("http", 80, BOTH),
     ("http-alt", 8080, TCP),
     ("https", 443, BOTH),
     ("imap", 143, TCP),
-    ("imap2", 143, TCP),
+    ("imap2", 143, BOTH),
     ("imap3", 220, BOTH),
     ("imaps", 993, TCP),
     ("ipsec-nat-t", 4500, UDP),
-    ("irc", 194, TCP),
-    ("isakmp", 500, UDP),
+    ("irc", 194, BOTH),
+    ("isakmp", 500, BOTH),
     ("kerberos", 88, BOTH),
     ("l2tp", 1701, UDP),
     ("ldap", 389, BOTH),
@@ -43,15 +44,15 @@ static SERVICES: [(&str, u16, u8); 65] = [
     ("mdns", 5353, UDP),
     ("ms-sql-s", 1433, TCP),
     ("mysql", 3306, TCP),
-    ("netbios-dgm", 138, UDP),
-    ("netbios-ns", 137, UDP),
-    ("netbios-ssn", 139, TCP),
+    ("netbios-dgm", 138, BOTH),
+    ("netbios-ns", 137, BOTH),
+    ("netbios-ssn", 139, BOTH),
     ("nfs", 2049, BOTH),
-    ("nntp", 119, TCP),
+    ("nntp", 119, BOTH),
     ("ntp", 123, UDP),
     ("openvpn", 1194, BOTH),
-    ("pop2", 109, TCP),
-    ("pop3", 110, TCP),
+    ("pop2", 109, BOTH),
+    ("pop3", 110, BOTH),
     ("pop3s", 995, TCP),
     ("postgresql", 5432, TCP),
     ("radius", 1812, UDP),
@@ -61,19 +62,19 @@ static SERVICES: [(&str, u16, u8); 65] = [
     ("rtsp", 554, BOTH),
     ("sip", 5060, BOTH),
     ("sip-tls", 5061, TCP),
-    ("smtp", 25, TCP),
+    ("smtp", 25, BOTH),
     ("snmp", 161, BOTH),
     ("snmp-trap", 162, BOTH),
     ("socks", 1080, TCP),
-    ("ssh", 22, TCP),
+    ("ssh", 22, BOTH),
     ("submission", 587, TCP),
     ("sunrpc", 111, BOTH),
     ("syslog", 514, UDP),
-    ("telnet", 23, TCP),
-    ("tftp", 69, UDP),
+    ("telnet", 23, BOTH),
+    ("tftp", 69, BOTH),
     ("time", 37, BOTH),
-    ("whois", 43, TCP),
-    ("www", 80, TCP),
+    ("whois", 43, BOTH),
+    ("www", 80, BOTH),
 ];
 
 fn service(name: &str, kind: u8) -> Option<u16> {
@@ -169,7 +170,7 @@ mod tests {
         let db = NameDb::new();
         assert_eq!(UdpPort::from_arg("domain", &db), Ok(UdpPort(53)));
         assert_eq!(TcpPort::from_arg("0x50", &db), Ok(TcpPort(80)));
-        assert_eq!(UdpPort::from_arg("http", &db), Err("parse error".into()));
+        assert_eq!(UdpPort::from_arg("imaps", &db), Err("parse error".into()));
         assert_eq!(TcpPort::from_arg("65536", &db), Err("overflow, range 0-65535".into()));
         assert_eq!(IpProto::from_arg("ospf", &db), Ok(IpProto(89)));
         assert_eq!(IpProto::from_arg("256", &db), Err("parse error".into()));

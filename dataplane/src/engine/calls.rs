@@ -184,8 +184,14 @@ impl Core {
     /// Replaces the arguments of one element while it runs: a new one is made aside, takes over the
     /// state of the old one, and starts as after a swap: its task awake, its timer its own.
     fn reconfigure(&mut self, slots: &mut [Slot], id: usize, config: &str) -> Reply {
-        let mut new = crate::graph::plan::rebuild(&self.topo, id, config)?;
+        let (mut new, warnings) = crate::graph::plan::rebuild(&self.topo, id, config)?;
         let Some(old) = &mut slots[id] else { return Err("element is busy".into()) };
+        if !warnings.is_empty() {
+            let node = &self.topo.nodes[id];
+            let head = format!("While configuring ‘{} :: {}’:\n", node.name, node.class.info.class);
+            let text = warnings.iter().fold(head, |text, w| text + &format!("  warning: {w}\n"));
+            self.print(crate::context::Stream::Err, &text);
+        }
         new.take_state(&mut Context { core: self, id }, &mut **old);
         let mut old = core::mem::replace(old, new);
         if let Some(new) = &mut slots[id] {

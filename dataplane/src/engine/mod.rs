@@ -262,6 +262,10 @@ impl Engine {
             load = load.max(if self.core.topo.nodes[id].runnable { Load::Waiting } else { Load::Idle });
         }
         if let Some(plan) = self.core.next.take() {
+            // The script that replaced its own graph may have ended: that stops the old graph, not this one.
+            if self.core.failures.is_empty() {
+                self.core.stops = 0;
+            }
             drop(self.swap(plan));
             load = Load::Busy;
         }

@@ -302,8 +302,13 @@ fn make(class: &Class, config: &str, names: &NameDb, env: &mut Env<'_>) -> Resul
     }
 }
 
-/// Makes a second element like `id`, with other arguments: for the `config` handler.
-pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dyn Element>, HandlerError> {
+/// Makes a second element like `id`, with other arguments, and says what it warns of: for the `config`
+/// handler.
+pub(crate) fn rebuild(
+    topo: &Topology,
+    id: usize,
+    config: &str,
+) -> Result<(Box<dyn Element>, Vec<String>), HandlerError> {
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
     let mut ports = PortTable::default();
@@ -318,7 +323,8 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         graph: &mut wide,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
-    make(node.class, config, &topo.names.for_element(&node.name), &mut env).map_err(|e| HandlerError::Failed(lines(e)))
+    let new = make(node.class, config, &topo.names.for_element(&node.name), &mut env);
+    Ok((new.map_err(|e| HandlerError::Failed(lines(e)))?, wide.warnings))
 }
 
 /// The tickets of an element: 1024 times the shares of it and of the compounds that it is in, at

@@ -174,7 +174,8 @@ impl Element for ARPQuerier {
         }
     }
     fn start(&mut self, cx: &mut Context<'_>) {
-        self.sweep(cx);
+        // No search yet: entries that a swap brought remember, though expired, when they were asked for.
+        self.arm(cx);
     }
     fn timer(&mut self, cx: &mut Context<'_>, _batch: &mut Batch) {
         self.armed = false;

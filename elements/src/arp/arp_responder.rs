@@ -8,7 +8,7 @@ use sluice_dataplane::args::{Args, EtherAddr, FromArg, Ipv4Prefix, NameDb};
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
-use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply};
 use sluice_dataplane::info::{Arg, Handler, Info};
 use sluice_dataplane::packet::Packet;
@@ -20,7 +20,6 @@ use sluice_dataplane::wire::{Arp, Ethernet, Malformed, arp};
 pub struct ARPResponder {
     /// A network stands before those that it lies in.
     entries: Vec<(Ipv4Prefix, EtherAddr)>,
-    warnings: Vec<String>,
     names: NameDb,
 }
 
@@ -46,14 +45,14 @@ impl Configure for ARPResponder {
         see: &["ARPQuerier", "CheckARPHeader"],
         ..Info::new("ARPResponder", "arp", "answers ARP requests")
     };
-    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let names = args.names().clone();
-        let mut new = ARPResponder { entries: Vec::new(), warnings: Vec::new(), names };
+        let mut new = ARPResponder { entries: Vec::new(), names };
         for (i, text) in args.rest_strings().iter().enumerate() {
             match parse(text, &new.names) {
                 Ok(all) => all.into_iter().for_each(|(net, ether)| {
                     if new.insert(net, ether) {
-                        new.warnings.push(format!("multiple entries for {}", net));
+                        env.warn(format!("multiple entries for {net}"));
                     }
                 }),
                 Err(why) => args.error(format!("argument {i}: {why}")),
@@ -132,10 +131,6 @@ impl ARPResponder {
 }
 
 impl Element for ARPResponder {
-    fn set_up(&mut self, cx: &mut SetUp<'_>) -> Result<(), String> {
-        cx.warnings.append(&mut self.warnings);
-        Ok(())
-    }
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         let mut out = cx.spare();
         for p in batch.drain() {

@@ -51,12 +51,14 @@ impl Configure for ARPTable {
 
 impl ARPTable {
     fn sweep(&mut self, cx: &mut Context<'_>) {
-        let now = cx.now();
-        let ms = self.table.with(|t| {
-            t.slim(now / 1_000_000, (0, 0), &mut |p, why| cx.drop(p, why));
-            if t.count() > 0 { t.limits.sweep() } else { None }
-        });
-        if let Some(ms) = ms {
+        let now = cx.now() / 1_000_000;
+        self.table.with(|t| t.slim(now, (0, 0), &mut |p, why| cx.drop(p, why)));
+        self.arm(cx);
+    }
+    /// Sets the timer that removes expired entries, if there may be some one day.
+    fn arm(&mut self, cx: &mut Context<'_>) {
+        if let Some(ms) = self.table.with(|t| if t.count() > 0 { t.limits.sweep() } else { None }) {
+            let now = cx.now();
             cx.timer_at(now.saturating_add(ms.saturating_mul(1_000_000)));
         }
     }
@@ -65,7 +67,8 @@ impl ARPTable {
 impl Element for ARPTable {
     fn start(&mut self, cx: &mut Context<'_>) {
         self.table.with(|t| t.limits = self.limits);
-        self.sweep(cx);
+        // No search yet: entries that a swap brought remember, though expired, when they were asked for.
+        self.arm(cx);
     }
     fn timer(&mut self, cx: &mut Context<'_>, _batch: &mut Batch) {
         self.sweep(cx);

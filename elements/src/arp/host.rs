@@ -113,9 +113,7 @@ impl Host {
     fn ask(&mut self, cx: &mut Context<'_>, whom: EtherAddr, ip: Ipv4Addr, annos: (u64, u16), out: &mut Batch) {
         let message = Arp::new(arp::OP_REQUEST, (self.ether, self.ip), (EtherAddr::ZERO, ip));
         let Some(mut q) = frame(cx, whom, &message) else { return };
-        if annos.0 != 0 {
-            q.set_timestamp(annos.0);
-        }
+        q.set_timestamp(annos.0);
         q.set_vlan_tci(annos.1);
         self.queries += 1;
         match cx.outputs() {

@@ -13,7 +13,8 @@ use sluice_dataplane::wire::ethernet::{LEN, TYPE_ARP};
 use sluice_dataplane::wire::{Arp, EtherAddr, Ethernet};
 use zerocopy::IntoBytes;
 
-/// A new frame with an ARP message to `to`, its headers marked and stamped with the time; what cannot be made is counted.
+/// A new frame with an ARP message to `to`, its headers marked and no time on it (whoever prints or records it may
+/// set one); what cannot be made is counted.
 pub(crate) fn frame(cx: &mut Context<'_>, to: EtherAddr, arp: &Arp) -> Option<Packet> {
     let mut bytes = [0; LEN + sluice_dataplane::wire::arp::LEN];
     let (head, body) = bytes.split_at_mut(LEN);
@@ -25,6 +26,5 @@ pub(crate) fn frame(cx: &mut Context<'_>, to: EtherAddr, arp: &Arp) -> Option<Pa
     };
     p.set_mac_off(0);
     p.set_net_off(LEN);
-    p.set_timestamp(cx.recent());
     Some(p)
 }

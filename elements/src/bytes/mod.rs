@@ -1,4 +1,5 @@
 //! Adding, removing and checking bytes, and annotations about them.
+pub mod adjust_timestamp;
 pub mod align;
 pub mod check_average_length;
 pub mod check_crc32;
@@ -10,6 +11,7 @@ pub mod set_crc32;
 pub mod set_packet_type;
 pub mod set_timestamp;
 pub mod set_timestamp_delta;
+pub mod store_data;
 pub mod strip;
 pub mod strip_to_network_header;
 pub mod time_filter;

@@ -101,7 +101,8 @@ impl ICMPPingSource {
         let now = cx.now();
         let mut p = cx.create(&self.data)?;
         let sequence = (self.count % 0xffff + 1) as u16;
-        let request = Request { src: self.src, dst: self.dst, ident: self.ident, sequence, ttl: TTL };
+        let (src, dst, ident) = (self.src, self.dst, self.ident);
+        let request = Request { kind: icmp::ECHO, code: 0, src, dst, ident, sequence, ttl: TTL };
         if let Err(why) = request.encap(&mut p) {
             cx.drop(p, why);
             return None;

@@ -11,6 +11,7 @@ pub mod ip_encap;
 pub mod ip_fragmenter;
 pub mod ip_gw_options;
 pub mod ip_reassembler;
+pub mod mark_ip_ce;
 pub mod mark_ip_header;
 pub mod set_ip_address;
 pub mod set_ip_checksum;
@@ -20,8 +21,10 @@ pub mod set_tcp_checksum;
 pub mod set_udp_checksum;
 pub mod store_ip_address;
 pub mod strip_ip_header;
+pub mod strip_tcp_header;
 pub(crate) mod tally;
 pub mod udp_ip_encap;
+pub mod unstrip_ip_header;
 mod view;
 
 pub(crate) use addresses::{Addresses, Prefixes};

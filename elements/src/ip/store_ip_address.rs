@@ -1,5 +1,4 @@
 //! Writes an address into packets.
-use super::header_mut;
 use core::net::Ipv4Addr;
 use sluice_dataplane::args::{Args, FromArg, Word};
 use sluice_dataplane::batch::Batch;
@@ -10,7 +9,7 @@ use sluice_dataplane::info::{Arg, Info};
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::reason::Reason;
 use sluice_dataplane::wire::checksum::update_u32;
-use sluice_dataplane::wire::{Ipv4, Udp, ip_proto, tcp};
+use sluice_dataplane::wire::{Ipv4, Udp, ip_proto, ipv4, tcp};
 
 /// Writes an address into packets.
 pub struct StoreIPAddress {
@@ -85,8 +84,11 @@ fn replace(
     get: fn(&Ipv4) -> Ipv4Addr,
     set: fn(&mut Ipv4, Ipv4Addr),
 ) -> Result<(), Reason> {
-    let bytes = header_mut(p)?;
-    let ip = Ipv4::parse_header_mut(bytes).map_err(|_| Reason::BadIp)?;
+    let at = p.net_off().ok_or(Reason::BadIp)?;
+    let bytes = p.data_mut().ok_or(Reason::NoBuffer)?.get_mut(at..).ok_or(Reason::BadIp)?;
+    // The mark is trusted, as IPv4 fields go; only a header that says it is IPv6's has its addresses elsewhere.
+    let ip: &mut [u8; ipv4::LEN] = bytes.first_chunk_mut().filter(|h| h[0] >> 4 != 6).ok_or(Reason::BadIp)?;
+    let ip: &mut Ipv4 = zerocopy::transmute_mut!(ip);
     let (old, new_bits) = (u32::from(get(ip)), u32::from(new));
     set(ip, new);
     ip.set_checksum(update_u32(ip.checksum(), old, new_bits));

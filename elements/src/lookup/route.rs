@@ -15,7 +15,10 @@ pub(super) struct Read {
 /// Reads a route; host bits of its address do not matter. `None` if it is none.
 pub(super) fn read(text: &str, output_optional: bool, names: &NameDb) -> Option<Read> {
     let mut words = split_words(text).into_iter();
-    let prefix = Ipv4Prefix::from_arg(words.next()?, names).ok()?;
+    let word = words.next()?;
+    // A name that stands for an address too means the address.
+    let bare = Ipv4Addr::from_arg(word, names).map(|a| Ipv4Prefix::new(a, 32));
+    let prefix = bare.or_else(|_| Ipv4Prefix::from_arg(word, names)).ok()?;
     prefix.length()?;
     let mut word = words.next();
     let mut gateway = Ipv4Addr::UNSPECIFIED;

@@ -59,7 +59,7 @@ impl Router {
         let mut routes = Vec::with_capacity(texts.len());
         for (i, text) in texts.iter().enumerate() {
             match read(text, false, args.names()).map(|r| r.route(env.outputs())) {
-                None => args.error(format!("argument {} should be ‘ADDR/MASK [GATEWAY] OUTPUT’", i + 1)),
+                None => args.error(format!("argument {} should be 'ADDR/MASK [GATEWAY] OUTPUT'", i + 1)),
                 Some(None) => args.error(format!("argument {} bad OUTPUT", i + 1)),
                 Some(Some(route)) => routes.push(route),
             }
@@ -164,7 +164,7 @@ impl Router {
             let result = if ["add", "set", "remove"].contains(&command) {
                 self.command(command, rest, outputs)
             } else {
-                Err(format!("bad command ‘{command}’").into())
+                Err(format!("bad command '{command}'").into())
             };
             match result {
                 Ok(undo) => done.push(undo),
@@ -184,7 +184,7 @@ impl Router {
     fn command(&mut self, command: &str, text: &str, outputs: usize) -> Result<Undo, HandlerError> {
         let removes = command == "remove";
         let form = if removes { "ADDR/MASK [GATEWAY OUTPUT]" } else { "ADDR/MASK [GATEWAY] OUTPUT" };
-        let wanted = || HandlerError::Failed(format!("expected ‘{form}’"));
+        let wanted = || HandlerError::Failed(format!("expected '{form}'"));
         let read = read(text, removes, &self.names).ok_or_else(wanted)?;
         if removes {
             return self.remove(&read, outputs);
@@ -196,8 +196,8 @@ impl Router {
         };
         match result {
             Ok(old) => Ok(old.map_or(Undo::Remove(route), Undo::Restore)),
-            Err(Refused::Exists(old)) => Err(format!("conflict with existing route ‘{old}’").into()),
-            Err(_) => Err(format!("no memory to store route ‘{route}’").into()),
+            Err(Refused::Exists(old)) => Err(format!("conflict with existing route '{old}'").into()),
+            Err(_) => Err(format!("no memory to store route '{route}'").into()),
         }
     }
 
@@ -212,7 +212,7 @@ impl Router {
         self.fib.remove(addr, length, same).map(Undo::Restore).map_err(|_| {
             let gateway = if read.gateway.is_unspecified() { "-".into() } else { format!("{}", read.gateway) };
             let network = read.prefix.network();
-            HandlerError::Failed(format!("route ‘{network}/{length} {gateway} {}’ not found", output.unwrap_or(-1)))
+            HandlerError::Failed(format!("route '{network}/{length} {gateway} {}' not found", output.unwrap_or(-1)))
         })
     }
 }

@@ -2,14 +2,31 @@
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
+use sluice_dataplane::args::{FromArg, Interval, NameDb};
 
-/// Displays nanoseconds since the Unix epoch as seconds: `1000.000020`; nine digits behind the point only where six
-/// would lose something.
+/// Nanoseconds since the Unix epoch, in two's complement: times before the epoch are huge numbers. Displayed and read as
+/// seconds: `1000.000020`, `-0.5`; nine digits behind the point only where six would lose something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seconds(pub u64);
+
+impl FromArg for Seconds {
+    fn from_arg(text: &str, names: &NameDb) -> Result<Self, String> {
+        let (digits, before) = text.strip_prefix('-').map_or((text, false), |t| (t, true));
+        let ns = Interval::from_arg(digits, names)?.0.min(i64::MAX as u64);
+        Ok(Seconds(if before { ns.wrapping_neg() } else { ns }))
+    }
+    fn blank() -> Self {
+        Seconds(0)
+    }
+}
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, ns) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        let size = (self.0 as i64).unsigned_abs();
+        let (seconds, ns) = (size / 1_000_000_000, size % 1_000_000_000);
+        if (self.0 as i64) < 0 {
+            f.write_str("-")?;
+        }
         if ns.is_multiple_of(1000) { write!(f, "{seconds}.{:06}", ns / 1000) } else { write!(f, "{seconds}.{ns:09}") }
     }
 }
@@ -48,6 +65,17 @@ mod tests {
         assert_eq!(format!("{}", Seconds(1_000_020_000)), "1.000020");
         assert_eq!(format!("{}", Seconds(1_000_020_001)), "1.000020001");
         assert_eq!(format!("{}", Seconds(0)), "0.000000");
+    }
+
+    #[test]
+    fn times_before_the_epoch_have_a_sign() {
+        let names = NameDb::new();
+        for (text, shown) in
+            [("-0.9", "-0.900000"), ("-2", "-2.000000"), ("+1.5", "1.500000"), ("-1ns", "-0.000000001")]
+        {
+            assert_eq!(Seconds::from_arg(text, &names).map(|t| format!("{t}")), Ok(shown.into()), "{text}");
+        }
+        assert!(["--1", "", "-", "x"].iter().all(|bad| Seconds::from_arg(bad, &names).is_err()));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! VLAN tags (IEEE 802.1Q).
+pub mod ether_vlan_encap;
 pub mod set_vlan_anno;
+pub mod strip_ether_vlan_header;
+mod tag;
 pub mod vlan_decap;
 pub mod vlan_encap;
 

@@ -23,7 +23,7 @@ pub fn table() -> Table {
     let all = ALL.get_or_init(|| {
         let mut all = sluice_elements::TABLE.0.to_vec();
         all.extend([Class::of::<ends::TestIn>(), Class::of::<ends::TestOut>()]);
-        all.sort_by_key(|c| c.info.class);
+        all.sort_by_key(|c| c.name);
         all
     });
     Table(all)

@@ -90,7 +90,7 @@ impl Configure for Interpreter<false> {
         flow: "ah/ah",
         doc: "Runs instructions: `set VAR TEXT`, `init VAR TEXT`, `export VAR [TEXT]` (a variable that is a read handler \
               too), `print [>FILE|>>FILE] [TEXT|HANDLER]`, `printn`, `read HANDLER`, `write HANDLER [VALUE]`, `save HANDLER \
-              [FILE]`, `append`, `pause [COUNT]`, `wait TIME`, `label NAME`, `goto LABEL [CONDITION]`, `loop`, `return \
+              [PARAMETERS] FILE`, `append`, `pause [COUNT]`, `wait TIME`, `label NAME`, `goto LABEL [CONDITION]`, `loop`, `return \
               [VALUE]`, `end`, `exit`, `stop`, `error [MESSAGE]`. With a `q` at the end (`setq`, `printq`) an instruction \
               removes a layer of quotes. In texts `$VAR` and `$(HANDLER [PARAMETERS])` are replaced by their values; a handler \
               without an element's name is the script's own, such as `$(add $x 1)`.\n\n\

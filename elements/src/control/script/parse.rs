@@ -2,7 +2,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use sluice_dataplane::args::{parse_int, shift_word, unquote_text};
+use sluice_dataplane::args::{parse_int, shift_word, split_words, unquote_text};
 
 /// How a script ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,7 +145,11 @@ impl Program {
                 Insn::Print { text: text(t), newline: base == "print", redirect }
             }
             "save" | "append" => {
-                let (handler, file) = shift_word(rest);
+                // The handler may have a parameter; the last word is the file.
+                let (handler, file) = match split_words(rest).as_slice() {
+                    [_, .., file] => (rest.strip_suffix(file).unwrap_or(rest).trim_end(), *file),
+                    _ => (rest, ""),
+                };
                 let redirect = Redirect { file: unquote_text(file), append: base == "append" };
                 Insn::Print { text: text(handler), newline: true, redirect: Some(redirect) }
             }
@@ -250,5 +254,8 @@ mod tests {
         assert_eq!(redirection(">> 'f x' $y z"), ("$y z", file(true)));
         let p = parse(&["save c.count /tmp/x"]).expect("good");
         assert!(matches!(&p.insns[1], Insn::Print { redirect: Some(r), newline: true, .. } if r.file == "/tmp/x"));
+        let p = parse(&["append r.lookup 10.0.0.1 -"]).expect("good");
+        let Insn::Print { text, redirect: Some(to), .. } = &p.insns[1] else { panic!("not printed") };
+        assert_eq!((&*text.text, &*to.file, to.append), ("r.lookup 10.0.0.1", "-", true));
     }
 }

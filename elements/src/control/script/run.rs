@@ -76,7 +76,7 @@ pub(super) struct Frame {
     pub(super) errors: Vec<String>,
     /// The line before the errors was printed.
     pub(super) headed: bool,
-    /// It has waited for a call.
+    /// It has waited for a call, or begins: nobody asks it now whether the driver stops.
     pub(super) suspended: bool,
 }
 

@@ -30,9 +30,13 @@ impl Runner {
     }
 
     pub(super) fn timer(&mut self, cx: &mut Context<'_>) {
-        if matches!(self.program.insns.get(self.pos), Some(Insn::Initial | Insn::WaitTime(_))) {
-            self.begin(cx, Frame { pos: self.pos, left: 1, ..frame(Cause::Timer) });
-        }
+        let (cause, suspended) = match self.program.insns.get(self.pos) {
+            // The driver lets its manager begin, as it lets it go on later.
+            Some(Insn::Initial) if self.kind == Kind::Driver => (Cause::Driver, true),
+            Some(Insn::Initial | Insn::WaitTime(_)) => (Cause::Timer, false),
+            _ => return,
+        };
+        self.begin(cx, Frame { pos: self.pos, left: 1, suspended, ..frame(cause) });
     }
 
     /// Whether the driver goes on.

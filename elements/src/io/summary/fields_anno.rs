@@ -3,7 +3,7 @@ use super::describe::Missing;
 use super::{Field, Value, Width, order};
 use crate::print::time::Seconds;
 use core::fmt::Write;
-use sluice_dataplane::args::{FromArg, Interval, parse_int};
+use sluice_dataplane::args::{FromArg, parse_int};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -72,14 +72,14 @@ const fn timestamp(name: &'static str, width: Width) -> Field {
         .show(|_, v, out| {
             let _ = write!(out, "{}", Seconds(v.number()));
         })
-        .read(|b, text| Interval::from_arg(text, &b.names).ok().map(|t| Value::Number(t.0)))
+        .read(|b, text| Seconds::from_arg(text, &b.names).ok().map(|t| Value::Number(t.0)))
         .width(width)
 }
 
 /// Packets carry no such annotation: it is read, to spread the packets of one line, and not written.
 const fn first_timestamp(name: &'static str, width: Width) -> Field {
     Field::number(name, order::ANNO, 8, |_| Err(Missing::Silent), |b, v| b.anno.first_timestamp = v.number())
-        .read(|b, text| Interval::from_arg(text, &b.names).ok().map(|t| Value::Number(t.0)))
+        .read(|b, text| Seconds::from_arg(text, &b.names).ok().map(|t| Value::Number(t.0)))
         .width(width)
 }
 

@@ -114,7 +114,7 @@ fn print_timestamps(option: &[u8], out: &mut String) -> Option<()> {
         at += size;
     }
     let left = (option.len() - at) / size;
-    if at == option.len() && at == pointer && flag == AT_ADDRESS {
+    if at == option.len() && at == pointer {
         out.push('^');
     }
     out.push('}');
