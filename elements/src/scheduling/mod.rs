@@ -2,3 +2,4 @@
 pub mod prio_sched;
 pub mod round_robin_sched;
 pub mod stride_sched;
+pub mod time_sorted_sched;
