@@ -31,7 +31,7 @@ impl Runner {
 
     pub(super) fn timer(&mut self, cx: &mut Context<'_>) {
         if matches!(self.program.insns.get(self.pos), Some(Insn::Initial | Insn::WaitTime(_))) {
-            self.begin(cx, Frame { pos: self.pos, left: 1, ..frame(Cause::Timer) });
+            self.begin(cx, self.further(Cause::Timer, 1));
         }
     }
 
@@ -41,7 +41,7 @@ impl Runner {
             return false;
         }
         self.stops = false;
-        self.begin(cx, Frame { pos: self.pos, left: 1, ..frame(Cause::Driver) });
+        self.begin(cx, self.further(Cause::Driver, 1));
         !self.stops
     }
 
@@ -67,8 +67,8 @@ impl Runner {
             // It runs: the steps are taken as soon as it waits.
             Some(f) => f.left = f.left.saturating_add(steps.into()),
             None => {
-                let (pos, left) = (self.pos, steps.into());
-                return self.go(cx, Frame { pos, left, handler: "step".into(), write: true, ..frame(Cause::Handler) });
+                let f = self.further(Cause::Handler, steps.into());
+                return self.go(cx, Frame { handler: "step".into(), write: true, ..f });
             }
         }
         Outcome::Done(Ok(String::new()))
@@ -84,7 +84,8 @@ impl Runner {
             Some(f) => (f.pos, f.moved) = (to, true),
             None => {
                 cx.clear_timer();
-                return self.go(cx, Frame { pos: to, handler: "goto".into(), write: true, ..frame(Cause::Handler) });
+                let f = self.further(Cause::Handler, 0);
+                return self.go(cx, Frame { pos: to, handler: "goto".into(), write: true, ..f });
             }
         }
         Outcome::Done(Ok(String::new()))
