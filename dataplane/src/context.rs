@@ -518,6 +518,10 @@ impl Context<'_> {
         let full = element.map_or(handler.into(), |id| alloc::format!("{}.{handler}", topo.nodes[id].name));
         Ok((full, access))
     }
+    /// What the handler `config` gives from now on: for elements whose arguments another handler changes.
+    pub fn set_config(&mut self, config: String) {
+        self.core.topo.nodes[self.id].config = config;
+    }
     /// Gives the tasks that pull through this element a turn: for elements that are no notifiers,
     /// but got a packet ready between two pulls.
     pub fn wake_pullers(&mut self) {

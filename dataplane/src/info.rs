@@ -187,7 +187,8 @@ pub struct Info {
     pub state: State,
     /// Whether it gets turns.
     pub task: Task,
-    /// It calls `wake` and `rest`; tasks that pull from it sleep while it rests.
+    /// It calls `wake` and `rest`; tasks that pull from it sleep while it rests. If it has `gates`
+    /// too, it may give packets while it rests: those that come through it.
     pub notifies: bool,
     /// It says with `set_full` when it takes no more packets; sources upstream sleep then.
     pub says_full: bool,
@@ -196,6 +197,9 @@ pub struct Info {
     pub gates: bool,
     /// Which outputs packets of an input may reach.
     pub paths: Paths,
+    /// An output and an input. While a pull at another output has got no answer yet, a pull at this
+    /// output goes straight on to the input: the element is busy, and so is on its own way upstream.
+    pub straight: Option<(u16, u16)>,
     /// Its arguments can be changed while it runs, by writing `config`.
     pub live: bool,
     /// It gives names or defaults to others, so it is configured before them.
@@ -222,6 +226,7 @@ impl Info {
             says_full: false,
             gates: false,
             paths: Paths::All,
+            straight: None,
             live: false,
             informs: false,
         }

@@ -3,7 +3,7 @@ use super::{Core, Slot, enter};
 use crate::batch::Batch;
 
 /// Runs the element upstream of pull input `input` of `id`. Depth is bounded: a running element
-/// has no slot.
+/// has no slot, and is passed straight through at most once.
 #[inline]
 pub(crate) fn pull(core: &mut Core, slots: &mut [Slot], id: usize, input: usize, n: usize, batch: &mut Batch) {
     let Some(&Some(edge)) = core.topo.nodes[id].ins.get(input) else { return };
@@ -16,7 +16,9 @@ pub(crate) fn pull(core: &mut Core, slots: &mut [Slot], id: usize, input: usize,
     if core.armed {
         core.observe_begin(&[]);
     }
-    enter(core, slots, up, |el, cx, up| el.pull(cx, up, port, n, batch));
+    if enter(core, slots, up, |el, cx, up| el.pull(cx, up, port, n, batch)).is_none() {
+        pull_straight(core, slots, up, port, n, batch);
+    }
     if core.armed {
         core.observe_pulled(up, port, edge, &batch.as_slice()[had..]);
     }
@@ -24,4 +26,18 @@ pub(crate) fn pull(core: &mut Core, slots: &mut [Slot], id: usize, input: usize,
         core.collect(up, 0);
     }
     core.topo.counts.edges[edge as usize].add((batch.len() - had) as u64);
+}
+
+/// A pull at output `port` of an element that is running: it pulls itself, and is upstream of what it
+/// pulls from. Once only: a loop without a source gives nothing.
+#[cold]
+fn pull_straight(core: &mut Core, slots: &mut [Slot], id: usize, port: usize, n: usize, batch: &mut Batch) {
+    let node = &mut core.topo.nodes[id];
+    if let Some((output, input)) = node.class.info.straight
+        && usize::from(output) == port
+        && !core::mem::replace(&mut node.straight, true)
+    {
+        pull(core, slots, id, input.into(), n, batch);
+        core.topo.nodes[id].straight = false;
+    }
 }

@@ -37,6 +37,8 @@ pub struct Node {
     pub out_flow: Vec<Flow>,
     /// Ways upstream of each pull input.
     pub(crate) ways: Vec<Vec<Way>>,
+    /// A pull is on its `straight` way through this element.
+    pub(crate) straight: bool,
     /// Queues downstream that say when they are full; `None` when packets may always find room.
     pub(crate) rooms: Option<Vec<usize>>,
     /// This queue is full.

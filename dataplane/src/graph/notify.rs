@@ -4,20 +4,34 @@ use super::{Edge, Node, Way};
 use crate::info::{Flow, Paths};
 use alloc::vec;
 use alloc::vec::Vec;
+use hashbrown::HashMap;
+
+/// Most ways to one place that are told apart by their gates; beyond, gates are taken for open.
+const WAYS: usize = 16;
 
 /// The ways to each pull input, from the nearest notifiers upstream on.
+///
+/// Several may lead over one edge, through different gates. One with the gates of another, and more,
+/// is left out: whenever it is open, so is the other. So the search ends, and loops add nothing.
 pub(super) fn find_ways(nodes: &mut [Node], edges: &[Edge]) {
     let search = |first: u32| {
-        let (mut found, mut todo, mut seen) = (Vec::new(), vec![(first, Vec::new())], vec![false; edges.len()]);
+        let mut found: Vec<Way> = Vec::new();
+        let mut seen: HashMap<u32, Vec<Vec<u32>>> = HashMap::new();
+        let mut todo = vec![(first, Vec::new())];
         while let Some((e, mut gates)) = todo.pop() {
-            if core::mem::replace(&mut seen[e as usize], true) {
-                continue;
-            }
             let edge = &edges[e as usize];
             let up = &nodes[edge.from as usize];
-            if up.class.info.gates || nodes[edge.to as usize].class.info.gates {
+            if (up.class.info.gates || nodes[edge.to as usize].class.info.gates) && !gates.contains(&e) {
                 gates.push(e);
             }
+            let before = seen.entry(e).or_default();
+            if before.len() >= WAYS {
+                gates.clear();
+            }
+            if before.iter().any(|known| known.iter().all(|gate| gates.contains(gate))) {
+                continue;
+            }
+            before.push(gates.clone());
             let behind: Vec<u32> = match up.class.info.paths {
                 Paths::All => up.ins.iter().flatten().copied().collect(),
                 Paths::Same => up.ins.get(edge.from_port as usize).copied().flatten().into_iter().collect(),

@@ -352,6 +352,7 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
                 outs: vec![u32::MAX; p.outputs.len()],
                 ins: vec![None; p.inputs.len()],
                 ways: Vec::new(),
+                straight: false,
                 rooms: None,
                 full: false,
                 listeners: Vec::new(),

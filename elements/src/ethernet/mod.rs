@@ -8,6 +8,7 @@ pub mod ether_rewrite;
 pub mod ether_switch;
 pub mod host_ether_filter;
 pub mod listen_ether_switch;
+pub mod mark_mac_header;
 
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::reason::Reason;

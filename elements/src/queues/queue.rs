@@ -1,7 +1,8 @@
-//! A first-in first-out queue.
+//! A first-in first-out queue; and what all queues have in common.
 use alloc::collections::VecDeque;
 use alloc::format;
 use core::any::Any;
+use core::marker::PhantomData;
 use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::{Context, Upstream};
@@ -12,32 +13,60 @@ use sluice_dataplane::info::{Arg, Handler, Info, State};
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::reason::Reason;
 
-/// A first-in first-out queue. A simple one does not tell sources upstream when it is full.
-pub struct Queue<const SIMPLE: bool = false> {
+/// What one class of queue does otherwise than the others.
+pub trait Kind: Send + 'static {
+    /// Whether sources upstream hear that it is full.
+    const SAYS_FULL: bool = false;
+    /// Puts a packet in that came through input `port`. Returns the one for which there is no room,
+    /// if the queue was `full`.
+    #[inline]
+    fn insert(packets: &mut VecDeque<Packet>, p: Packet, _port: usize, full: bool) -> Option<Packet> {
+        if full {
+            return Some(p);
+        }
+        packets.push_back(p);
+        None
+    }
+    /// Takes the packet out that has to go when there are too many.
+    fn evict(packets: &mut VecDeque<Packet>) -> Option<Packet> {
+        packets.pop_back()
+    }
+}
+
+/// The kind of Queue: full, it refuses packets, and says so.
+pub enum Telling {}
+
+impl Kind for Telling {
+    const SAYS_FULL: bool = true;
+}
+
+/// A queue of packets.
+pub struct Queue<K: Kind = Telling> {
     packets: VecDeque<Packet>,
     capacity: usize,
     highwater: usize,
     drops: u64,
+    kind: PhantomData<K>,
 }
 
-impl<const SIMPLE: bool> Queue<SIMPLE> {
+impl<K: Kind> Queue<K> {
     pub(super) const ARGS: &'static [Arg] = &[Arg::optional("CAPACITY", "packets", "1000", "packets it can hold")];
     pub(super) const HANDLERS: &'static [Handler] = &[
         Handler::read("length", "packets inside"),
         Handler::read("highwater_length", "most packets that were inside at a time"),
         Handler::both("capacity", "packets it can hold"),
-        Handler::read("drops", "packets that found it full"),
+        Handler::read("drops", "packets for which there was no room"),
         Handler::write("reset_counts", "sets drops and highwater_length to 0"),
         Handler::write("reset", "drops all packets inside"),
     ];
 
     pub(super) fn from_args(args: &mut Args<'_>) -> Self {
         let capacity = args.optional("CAPACITY", 1000usize);
-        Queue { packets: VecDeque::new(), capacity, highwater: 0, drops: 0 }
+        Queue { packets: VecDeque::new(), capacity, highwater: 0, drops: 0, kind: PhantomData }
     }
 
     fn note_full(&self, cx: &mut Context<'_>) {
-        cx.set_full(!SIMPLE && self.packets.len() >= self.capacity);
+        cx.set_full(K::SAYS_FULL && self.packets.len() >= self.capacity);
     }
 }
 
@@ -55,7 +84,7 @@ impl Configure for Queue {
               output 1 if that is connected, else it is dropped as `queue_full`. Tasks downstream sleep while it is \
               empty, and an InfiniteSource whose packets can go to full queues only sleeps too.",
         example: "InfiniteSource(LIMIT 5) -> q :: Queue(20) -> Unqueue -> Discard; q[1] -> Discard;",
-        see: &["SimpleQueue", "Unqueue", "RoundRobinSched"],
+        see: &["SimpleQueue", "FrontDropQueue", "MixedQueue", "Unqueue", "RoundRobinSched"],
         ..Info::new("Queue", "queues", "holds packets until they are pulled")
     };
     fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
@@ -63,15 +92,14 @@ impl Configure for Queue {
     }
 }
 
-impl<const SIMPLE: bool> Element for Queue<SIMPLE> {
+impl<K: Kind> Element for Queue<K> {
     fn start(&mut self, cx: &mut Context<'_>) {
         self.note_full(cx);
     }
-    fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
+    fn process(&mut self, cx: &mut Context<'_>, port: usize, batch: &mut Batch) {
         for p in batch.drain() {
-            if self.packets.len() < self.capacity {
-                self.packets.push_back(p);
-            } else {
+            let full = self.packets.len() >= self.capacity;
+            if let Some(p) = K::insert(&mut self.packets, p, port, full) {
                 self.drops += 1;
                 cx.emit_or_drop(1, p, Reason::QueueFull);
             }
@@ -98,7 +126,9 @@ impl<const SIMPLE: bool> Element for Queue<SIMPLE> {
     fn take_state(&mut self, _cx: &mut Context<'_>, old: &mut dyn Any) {
         if let Some(old) = old.downcast_mut::<Self>() {
             core::mem::swap(&mut self.packets, &mut old.packets);
-            old.packets = self.packets.split_off(self.capacity.min(self.packets.len()));
+            while self.packets.len() > self.capacity {
+                old.packets.extend(K::evict(&mut self.packets));
+            }
             (self.highwater, self.drops) = (old.highwater, old.drops);
         }
     }
@@ -115,8 +145,9 @@ impl<const SIMPLE: bool> Element for Queue<SIMPLE> {
         match handler {
             "capacity" => {
                 self.capacity = sluice_dataplane::handler::value(text, handler)?;
+                cx.set_config(format!("CAPACITY {}", self.capacity));
                 while self.packets.len() > self.capacity
-                    && let Some(p) = self.packets.pop_back()
+                    && let Some(p) = K::evict(&mut self.packets)
                 {
                     cx.drop(p, Reason::QueueReset);
                 }

@@ -3,6 +3,7 @@ pub mod bandwidth_meter;
 pub mod bandwidth_rated_splitter;
 pub mod bandwidth_shaper;
 mod bucket;
+pub mod delay_shaper;
 pub(crate) mod ewma;
 mod gap;
 pub(crate) mod limit;

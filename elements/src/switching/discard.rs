@@ -12,7 +12,8 @@ use sluice_dataplane::info::{Arg, Handler, Info, State, Task};
 pub struct Discard {
     count: u64,
     active: bool,
-    burst: usize,
+    /// Packets pulled in one turn; `None`: the engine's burst.
+    burst: Option<usize>,
 }
 
 impl Configure for Discard {
@@ -22,7 +23,7 @@ impl Configure for Discard {
         state: State::Replicated,
         args: &[
             Arg::keyword("ACTIVE", "boolean", "true", "if false, a pulling Discard rests"),
-            Arg::keyword("BURST", "packets", "32", "packets pulled in one turn"),
+            Arg::keyword("BURST", "packets", "as the engine", "packets pulled in one turn"),
         ],
         handlers: &[
             Handler::both("active", "whether a pulling Discard pulls"),
@@ -36,8 +37,8 @@ impl Configure for Discard {
     };
     fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
         let active = args.keyword("ACTIVE", true);
-        let burst = args.keyword("BURST", 32usize);
-        if burst == 0 {
+        let burst = args.keyword_some::<usize>("BURST");
+        if burst == Some(0) {
             args.error("BURST must be at least 1");
         }
         Discard { count: 0, active, burst }
@@ -45,6 +46,11 @@ impl Configure for Discard {
 }
 
 impl Element for Discard {
+    fn start(&mut self, cx: &mut Context<'_>) {
+        if !self.active || !cx.upstream_active(0) {
+            cx.set_runnable(false); // a pulling one is a task, and awake otherwise
+        }
+    }
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         self.count += batch.len() as u64;
         cx.consume_all(batch);
@@ -53,7 +59,7 @@ impl Element for Discard {
         if !self.active {
             return Activity::Idle;
         }
-        up.pull(cx, 0, self.burst, batch);
+        up.pull(cx, 0, self.burst.unwrap_or(cx.burst()), batch);
         if batch.is_empty() && !cx.upstream_active(0) {
             return Activity::Idle;
         }

@@ -1,7 +1,9 @@
 //! Choosing an output, copying, and ending packets.
 pub mod block;
+pub mod bypass;
 pub mod discard;
 pub mod hash_switch;
+pub mod hub;
 pub mod idle;
 pub mod null;
 pub mod pull_null;
@@ -10,8 +12,10 @@ pub mod pull_tee;
 pub mod push_null;
 pub mod random_sample;
 pub mod round_robin_switch;
+pub mod simple_pull_switch;
 pub mod static_pull_switch;
 pub mod static_switch;
 pub mod suppressor;
 pub mod switch;
 pub mod tee;
+pub mod timed_sink;

@@ -9,19 +9,24 @@ use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info};
 
-/// Pulls from one input; a static one never changes it.
-pub struct PullSwitch<const STATIC: bool = false> {
+/// Pulls from one input; a static one never changes it, a simple one does not let tasks sleep.
+pub struct PullSwitch<const STATIC: bool = false, const SIMPLE: bool = false> {
     /// `None`: no input.
     input: Option<usize>,
 }
 
-impl<const STATIC: bool> PullSwitch<STATIC> {
+impl<const STATIC: bool, const SIMPLE: bool> PullSwitch<STATIC, SIMPLE> {
+    pub(super) const HANDLERS: &'static [Handler] =
+        &[Handler::both("switch", "where packets come from; -1 for nowhere")];
+
     pub(super) fn from(input: i32, env: &Env<'_>) -> Self {
         PullSwitch { input: port(input, env.inputs()) }
     }
     /// Packets of the other inputs are no reason to pull.
     fn set_gates(&self, cx: &mut Context<'_>) {
-        (0..cx.inputs()).for_each(|i| cx.gate_input(i, Some(i) == self.input));
+        if !SIMPLE {
+            (0..cx.inputs()).for_each(|i| cx.gate_input(i, Some(i) == self.input));
+        }
     }
 }
 
@@ -32,11 +37,11 @@ impl Configure for PullSwitch {
         gates: true,
         live: true,
         args: &[Arg::optional("INPUT", "input", "0", "where packets come from; a number without input for nowhere")],
-        handlers: &[Handler::both("switch", "where packets come from; -1 for nowhere")],
+        handlers: Self::HANDLERS,
         doc: "Answers each pull with a packet from the input INPUT. Tasks downstream sleep while that one is empty.",
         example: "InfiniteSource(LIMIT 5) -> Queue -> s :: PullSwitch(1) -> Unqueue -> Discard;
                   InfiniteSource(LIMIT 5) -> Queue -> [1] s;",
-        see: &["StaticPullSwitch", "Switch", "PrioSched", "RoundRobinSched"],
+        see: &["StaticPullSwitch", "SimplePullSwitch", "Switch", "PrioSched", "RoundRobinSched"],
         ..Info::new("PullSwitch", "switching", "pulls from one input, which a handler chooses")
     };
     fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
@@ -44,7 +49,7 @@ impl Configure for PullSwitch {
     }
 }
 
-impl<const STATIC: bool> Element for PullSwitch<STATIC> {
+impl<const STATIC: bool, const SIMPLE: bool> Element for PullSwitch<STATIC, SIMPLE> {
     fn start(&mut self, cx: &mut Context<'_>) {
         self.set_gates(cx);
     }

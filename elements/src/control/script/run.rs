@@ -91,8 +91,9 @@ pub(super) struct Runner {
     pub(super) program: Arc<Program>,
     pub(super) kind: Kind,
     pub(super) vars: Vec<(String, String)>,
-    /// Where it goes on.
+    /// Where it goes on, and with which `$args`.
     pub(super) pos: usize,
+    pub(super) args: String,
     /// Steps that each `pause` has seen.
     pub(super) waits: Vec<u32>,
     /// The first step is still to be taken.
@@ -129,6 +130,11 @@ pub(super) fn frame(cause: Cause) -> Frame {
 }
 
 impl Runner {
+    /// A frame that goes on where the last one waits.
+    pub(super) fn further(&self, cause: Cause, left: u64) -> Frame {
+        Frame { pos: self.pos, args: self.args.clone(), left, ..frame(cause) }
+    }
+
     pub(super) fn new(program: Program, kind: Kind) -> Runner {
         let vars = program.names.iter().map(|n| (n.clone(), String::new())).collect();
         let waits = program.insns.iter().map(|_| 0).collect();
@@ -137,6 +143,7 @@ impl Runner {
             kind,
             vars,
             pos: 0,
+            args: String::new(),
             waits,
             fresh: false,
             status: 0,
@@ -342,9 +349,10 @@ impl Runner {
     // --- the end of a run ---
 
     /// Ends a frame. What a handler's caller gets; nothing for other causes.
-    fn finish(&mut self, cx: &mut Context<'_>, f: Frame, ended: Ended) -> Option<Reply> {
+    fn finish(&mut self, cx: &mut Context<'_>, mut f: Frame, ended: Ended) -> Option<Reply> {
         if self.frames.is_empty() && f.cause != Cause::Init {
             self.pos = f.pos;
+            self.args = core::mem::take(&mut f.args);
         }
         let over = matches!(ended, Ended::End(_));
         match f.cause {

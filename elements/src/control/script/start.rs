@@ -36,7 +36,7 @@ impl Runner {
             Some(Insn::Initial | Insn::WaitTime(_)) => (Cause::Timer, false),
             _ => return,
         };
-        self.begin(cx, Frame { pos: self.pos, left: 1, suspended, ..frame(cause) });
+        self.begin(cx, Frame { suspended, ..self.further(cause, 1) });
     }
 
     /// Whether the driver goes on.
@@ -45,7 +45,7 @@ impl Runner {
             return false;
         }
         self.stops = false;
-        self.begin(cx, Frame { pos: self.pos, left: 1, ..frame(Cause::Driver) });
+        self.begin(cx, self.further(Cause::Driver, 1));
         !self.stops
     }
 
@@ -71,8 +71,8 @@ impl Runner {
             // It runs: the steps are taken as soon as it waits.
             Some(f) => f.left = f.left.saturating_add(steps.into()),
             None => {
-                let (pos, left) = (self.pos, steps.into());
-                return self.go(cx, Frame { pos, left, handler: "step".into(), write: true, ..frame(Cause::Handler) });
+                let f = self.further(Cause::Handler, steps.into());
+                return self.go(cx, Frame { handler: "step".into(), write: true, ..f });
             }
         }
         Outcome::Done(Ok(String::new()))
@@ -88,7 +88,8 @@ impl Runner {
             Some(f) => (f.pos, f.moved) = (to, true),
             None => {
                 cx.clear_timer();
-                return self.go(cx, Frame { pos: to, handler: "goto".into(), write: true, ..frame(Cause::Handler) });
+                let f = self.further(Cause::Handler, 0);
+                return self.go(cx, Frame { pos: to, handler: "goto".into(), write: true, ..f });
             }
         }
         Outcome::Done(Ok(String::new()))
