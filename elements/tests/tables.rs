@@ -114,5 +114,11 @@ fn what_can_never_happen_is_a_warning() {
             "pattern 1: ‘src proto’: ‘src’ or ‘dst’ ignored"
         ]
     );
-    assert_eq!(warnings(&ROUTES.replace("0/0 10.0.0.1 1", "10.1.1.1/8 1")), ["1 route replaced by later versions"]);
+    let routes = |other: &str| warnings(&ROUTES.replace("0/0 10.0.0.1 1", other));
+    assert_eq!(routes("10.0.0.0/8 1"), ["1 route replaced by later versions"]);
+    assert_eq!(routes("12.1.1.1/8 1"), ["route '12.1.1.1/8 1' has host bits, taken as 12.0.0.0"]);
+    assert_eq!(
+        routes("12.1.1.1/8 1, 13.1.0.0/8 0, 13.2.0.0/15 0, 10.0.0.1/8 1"),
+        ["route '12.1.1.1/8 1' has host bits, taken as 12.0.0.0, and 2 more", "1 route replaced by later versions"]
+    );
 }

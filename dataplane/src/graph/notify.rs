@@ -37,12 +37,14 @@ pub(super) fn find_ways(nodes: &mut [Node], edges: &[Edge]) {
                 Paths::Same => up.ins.get(edge.from_port as usize).copied().flatten().into_iter().collect(),
                 Paths::None => Vec::new(),
             };
-            // A notifier that pulls holds packets itself, and more may come through it.
-            if up.class.info.notifies || behind.is_empty() {
-                let notifier = up.class.info.notifies.then_some(edge.from as usize);
-                found.push(Way { notifier, gates: gates.clone() });
+            if up.class.info.notifies {
+                found.push(Way { notifier: Some(edge.from as usize), gates: gates.clone() });
+            } else if behind.is_empty() {
+                found.push(Way { notifier: None, gates: gates.clone() });
             }
-            todo.extend(behind.into_iter().map(|e| (e, gates.clone())));
+            if !up.class.info.notifies || up.class.info.gates {
+                todo.extend(behind.into_iter().map(|e| (e, gates.clone())));
+            }
         }
         found
     };

@@ -57,8 +57,14 @@ impl Router {
     pub(super) fn configure(args: &mut Args<'_>, env: &mut Env<'_>, complains: bool) -> Router {
         let texts = args.rest_strings();
         let mut routes = Vec::with_capacity(texts.len());
+        let (mut first, mut more) = (None, 0);
         for (i, text) in texts.iter().enumerate() {
-            match read(text, false, args.names()).map(|r| r.route(env.outputs())) {
+            let read = read(text, false, args.names());
+            if let Some(r) = read.as_ref().filter(|r| r.prefix.addr != r.prefix.network()) {
+                more += u32::from(first.is_some());
+                first.get_or_insert((text.clone(), r.prefix.network()));
+            }
+            match read.map(|r| r.route(env.outputs())) {
                 None => args.error(format!("argument {} should be 'ADDR/MASK [GATEWAY] OUTPUT'", i + 1)),
                 Some(None) => args.error(format!("argument {} bad OUTPUT", i + 1)),
                 Some(Some(route)) => routes.push(route),
@@ -68,6 +74,10 @@ impl Router {
             args.error(format!("{} routes: at most {MAX_ROUTES} fit", routes.len()));
             Default::default()
         });
+        if let Some((text, network)) = first {
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            env.warn(format!("route '{text}' has host bits, taken as {network}{more}"));
+        }
         if doubles > 0 {
             let routes = if doubles == 1 { "route" } else { "routes" };
             env.warn(format!("{doubles} {routes} replaced by later versions"));

@@ -35,6 +35,7 @@ impl Configure for TimeSortedSched {
         ports: "-/1",
         flow: "l/l",
         notifies: true,
+        gates: true,
         state: State::Single,
         args: &[
             Arg::keyword("STOP", "boolean", "false", "stops the driver when no input has packets any more"),
