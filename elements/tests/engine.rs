@@ -194,6 +194,25 @@ fn held_packets_outlive_a_swap() {
 }
 
 #[test]
+fn packets_on_a_line_or_waiting_in_a_pull_path_outlive_a_swap() {
+    let holders = [
+        "l :: LinkUnqueue(1s, 1MBps)",
+        "l :: DelayShaper(1s) -> Unqueue",
+        "l :: TimeSortedSched(BUFFER 9) -> DelayShaper(1s) -> Unqueue",
+    ];
+    for holder in holders {
+        let config = format!("InfiniteSource(LIMIT 3) -> q :: Queue -> {holder} -> d :: Discard;");
+        let mut b = Bench::new(&config, 32);
+        rounds(&mut b, 5);
+        assert!(number(&mut b, "q.length") < 3, "{holder} holds some");
+        b.load(&config.replace("LIMIT 3", "LIMIT 4"));
+        b.engine.run_simulated(1000);
+        assert_eq!(b.engine.check(0).expect("adds up").held, 0, "{holder}");
+        assert_eq!((b.engine.drops(), number(&mut b, "d.count")), (vec![], 4), "{holder}");
+    }
+}
+
+#[test]
 fn pull_path_takes_turns_and_sleeps() {
     let mut b = Bench::new(
         "InfiniteSource(LIMIT 2, BURST 4) -> Paint(0) -> Queue -> rr :: RoundRobinSched -> c :: Counter -> u :: Unqueue
