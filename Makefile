@@ -1,8 +1,9 @@
 # The commands of the project. Each says what it needs; `make run` and `make test` install it.
 CARGO ?= cargo
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
-# Tools that `run` and `test` use, by the program that shows whether they are there.
+# Tools that `run` and `test` use, by the program that shows whether they are there; then those that `bench` alone uses.
 TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc valgrind:valgrind
+BENCH_TOOLS := dpdk-testpmd:dpdk-dev
 SLUICE = target/release/sluice
 
 .PHONY: run test check bench build manual tools clean no-std miri
@@ -56,7 +57,9 @@ miri:
 	else echo "skipped: miri (no nightly toolchain)"; fi
 
 # Every figure of the README; needs no root but for the packet sockets. ARGS="--only router" limits it.
-bench: tools
+# Lines whose tool cannot be had are left out, with a note.
+bench:
+	@$(MAKE) --no-print-directory tools NEED="ip valgrind dpdk-testpmd" || true
 	$(CARGO) build --quiet --release --workspace
 	target/release/sluice-bench $(ARGS)
 
@@ -67,7 +70,7 @@ manual:
 
 # Installs what is missing, by name. NEED limits it to some programs.
 tools:
-	@missing=""; for t in $(TOOLS); do \
+	@missing=""; for t in $(TOOLS) $(BENCH_TOOLS); do \
 		p=$${t%%:*}; case " $(or $(NEED),$(foreach t,$(TOOLS),$(firstword $(subst :, ,$(t))))) " in *" $$p "*) ;; *) continue;; esac; \
 		PATH="$$PATH:/usr/sbin:/sbin" command -v $$p >/dev/null || missing="$$missing $${t#*:}"; done; \
 	if [ -n "$$missing" ]; then \

@@ -4,6 +4,7 @@ use crate::ring::{self, Traffic};
 use serde::Serialize;
 use sluice_dataplane::io::affinity::{allowed_cores, pin_to_core, thread_cpu_time};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// Nanoseconds of processor time a packet (or what else a line says it counts).
 #[derive(Clone, Copy, Serialize, Debug)]
@@ -110,6 +111,8 @@ pub(crate) enum Mode {
 pub(crate) struct Bench {
     mode: Mode,
     group: &'static str,
+    /// Cores that the program may use, ascending; it measures on the last.
+    pub(crate) cores: Vec<usize>,
     pub(crate) tables: Vec<Table>,
     pub(crate) notes: Vec<String>,
 }
@@ -122,10 +125,12 @@ const ENOUGH: usize = 400_000;
 impl Bench {
     /// Pins the thread: a change of cores would cost caches.
     pub(crate) fn new(mode: Mode, group: &'static str) -> Bench {
-        if let Some(core) = allowed_cores().ok().and_then(|all| all.last().copied()) {
-            let _ = pin_to_core(core); // where it is not allowed, figures are noisier
+        static CORES: OnceLock<Vec<usize>> = OnceLock::new(); // before the first bench was pinned
+        let cores = CORES.get_or_init(|| allowed_cores().unwrap_or_default()).clone();
+        if let Some(core) = cores.last() {
+            let _ = pin_to_core(*core); // where it is not allowed, figures are noisier
         }
-        Bench { mode, group, tables: Vec::new(), notes: Vec::new() }
+        Bench { mode, group, cores, tables: Vec::new(), notes: Vec::new() }
     }
 
     /// Costs of all subjects on the same traffic, in their order.
@@ -159,6 +164,14 @@ impl Bench {
         }
         let counted = callgrind(self.group, &format!("{}/{subject}", traffic.name));
         counted.map_err(|why| self.notes.push(format!("instructions of {subject}: {why}"))).ok()
+    }
+
+    /// Measurements of each line; `None` while instructions are being counted.
+    pub(crate) fn repeats(&self) -> Option<u32> {
+        match self.mode {
+            Mode::Measure { repeats, .. } => Some(repeats),
+            Mode::Count(_) => None,
+        }
     }
 
     /// Whether tables are wanted; otherwise instructions are being counted.

@@ -2,6 +2,7 @@
 //!
 //! Reading order: [`harness`] (how is measured), [`ring`] (where packets come from and go to),
 //! [`report`] (table and JSON); then one module a subject.
+#![forbid(unsafe_code)]
 mod engine;
 mod fib;
 mod filter;
@@ -9,6 +10,7 @@ mod harness;
 mod report;
 mod ring;
 mod router;
+mod wire;
 
 use clap::{Parser, Subcommand};
 use harness::{Bench, Mode};
@@ -18,8 +20,13 @@ use std::path::PathBuf;
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
 /// All subjects, in the order of the table.
-const GROUPS: &[Group] =
-    &[("engine", engine::run), ("router", router::run), ("filter", filter::run), ("fib", fib::run)];
+const GROUPS: &[Group] = &[
+    ("engine", engine::run),
+    ("router", router::run),
+    ("filter", filter::run),
+    ("fib", fib::run),
+    ("wire", wire::run),
+];
 
 /// Measures what the engine costs; prints a table and saves it as JSON.
 #[derive(Parser)]
