@@ -1,6 +1,7 @@
 //! What an element may know and ask for while a graph is built aside.
 use crate::args::Named;
 use crate::info::Flow;
+use crate::lang::Severity;
 use crate::lock::Lock;
 use crate::port::{PortId, PortSpec};
 use alloc::string::String;
@@ -29,8 +30,8 @@ pub(crate) struct GraphWide {
     pub(crate) rounds: Vec<(String, u32)>,
     /// What elements share.
     pub(crate) shared: Shares,
-    /// Of the element that is being configured: warnings, ports, names that it gives.
-    pub(crate) warnings: Vec<String>,
+    /// Of the element that is being configured: what it says, ports, names that it gives.
+    pub(crate) said: Vec<(Severity, String)>,
     pub(crate) asked: Vec<PortId>,
     pub(crate) bindings: Vec<(String, Named)>,
 }
@@ -91,7 +92,11 @@ impl Env<'_> {
     }
     /// Tells the user what is allowed and yet suspicious.
     pub fn warn(&mut self, message: impl Into<String>) {
-        self.graph.warnings.push(message.into());
+        self.graph.said.push((Severity::Warning, message.into()));
+    }
+    /// Tells the user something.
+    pub fn say(&mut self, message: impl Into<String>) {
+        self.graph.said.push((Severity::Message, message.into()));
     }
     /// What this element shares with others, made on first use.
     pub fn share<T: Default + Send + 'static>(&self) -> Arc<Lock<T>> {

@@ -14,7 +14,7 @@ use sluice_dataplane::context::Stream;
 use sluice_dataplane::engine::{self, Engine};
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::io::affinity;
-use sluice_dataplane::lang::{Diagnostic, Quotes, render_click};
+use sluice_dataplane::lang::{Diagnostic, Quotes, Severity, render_click};
 use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
 use sluice_dataplane::worker::{Ended, Pace, Worker};
@@ -103,7 +103,8 @@ impl Compiler {
     }
 
     fn render(&self, diagnostics: &[Diagnostic], quotes: Quotes) -> String {
-        let shown: Vec<Diagnostic> = diagnostics.iter().filter(|d| self.warnings || d.is_error()).cloned().collect();
+        let shown = diagnostics.iter().filter(|d| self.warnings || d.severity != Severity::Warning);
+        let shown: Vec<Diagnostic> = shown.cloned().collect();
         render_click(&shown, quotes)
     }
 }
@@ -268,7 +269,10 @@ fn hotconfig(mut compiler: Compiler) -> engine::Compiler {
     Box::new(move |text| {
         let source = Source { text: text.into(), file: "config".into() };
         match compiler.compile(&source, Quotes::Ascii) {
-            Ok((plan, _)) => Ok(plan),
+            Ok((plan, warnings)) => {
+                console(Stream::Err, &warnings);
+                Ok(plan)
+            }
             Err(errors) => Err(errors.trim_end().to_string()),
         }
     })

@@ -187,11 +187,10 @@ impl Builder {
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wide.asked.drain(..).map(|p| (p, i)));
-            errors.extend(
-                wide.warnings
-                    .drain(..)
-                    .map(|message| Diagnostic::warning(Some(e.at.clone()), message).configuring(&e.name, &e.class)),
-            );
+            errors.extend(wide.said.drain(..).map(|(severity, message)| {
+                let d = Diagnostic { severity, ..Diagnostic::message(Some(e.at.clone()), message) };
+                d.configuring(&e.name, &e.class)
+            }));
             match made {
                 Ok(element) => elements[i] = Some(element),
                 Err(list) => errors.extend(list.into_iter().map(|(message, hint)| {
@@ -383,7 +382,9 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
         edges: edges.iter().map(|_| Count::default()).collect(),
     };
     let index = nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
-    let (counts, source) = (Arc::new(counts), source.to_string());
+    // Who requires compact_config does not want the text kept.
+    let source = if flat.is_compact() { flat.unparse() } else { source.to_string() };
+    let counts = Arc::new(counts);
     let shut = vec![false; edges.len()];
     Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
 }
