@@ -1,8 +1,9 @@
-//! What needs `unsafe`: packet sockets with mapped rings, TAP devices, interface control.
+//! What needs `unsafe`: packet sockets with mapped rings, TAP devices, interface control, inherited descriptors.
 //!
 //! Every public function here is safe to call. The kernel's structures are in `abi`, the few raw calls that they need are
 //! wrapped once in `raw`; the other files build on those.
 mod abi;
+pub mod inherited;
 pub mod interface;
 pub mod offload;
 mod raw;
