@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
+use core::sync::atomic::AtomicBool;
 use hashbrown::HashMap;
 
 /// While an element is configured: its place in the graph, and what it needs from outside.
@@ -171,11 +172,22 @@ pub struct SetUp<'a> {
     pub warnings: Vec<String>,
 }
 
+/// A handler that wants to be written when the process gets a signal.
+#[derive(Clone, Debug)]
+pub struct OnSignal {
+    /// Number of the signal.
+    pub number: i32,
+    /// Full name of the handler; its value is empty.
+    pub handler: String,
+    /// Whether it wants the next one. A signal that nobody wants does what it does by default.
+    pub armed: Arc<AtomicBool>,
+}
+
 /// What a graph wants of the driver while it runs.
 #[derive(Default)]
 pub struct Services {
-    /// Handlers to be written, with an empty value, when the process gets a signal.
-    pub signals: Vec<(i32, String)>,
+    /// What is to be done when the process gets a signal.
+    pub signals: Vec<OnSignal>,
     /// Control sockets, for [`Servers::update`](crate::control::Servers::update).
     #[cfg(feature = "std")]
     pub sockets: Vec<crate::control::Request>,
@@ -192,15 +204,17 @@ pub(crate) struct OpenSockets(Vec<alloc::sync::Weak<crate::control::Socket>>);
 pub(crate) struct OpenSockets;
 
 impl SetUp<'_> {
-    /// Asks that the element's `handler` be written each time the process gets signal `number`.
+    /// Asks that the element's `handler` be written each time the process gets signal `number` and
+    /// `armed` is true.
     ///
     /// # Errors
     /// The driver does not deliver signals.
-    pub fn on_signal(&mut self, number: i32, handler: &str) -> Result<(), String> {
+    pub fn on_signal(&mut self, number: i32, handler: &str, armed: &Arc<AtomicBool>) -> Result<(), String> {
         if !self.signals {
             return Err("signals cannot be delivered here".into());
         }
-        self.services.signals.push((number, alloc::format!("{}.{handler}", self.name)));
+        let handler = alloc::format!("{}.{handler}", self.name);
+        self.services.signals.push(OnSignal { number, handler, armed: armed.clone() });
         Ok(())
     }
     /// Asks for a control socket. One that an earlier graph has opened there, and that is open

@@ -226,7 +226,7 @@ impl Session {
         let cores = affinity::allowed_cores().unwrap_or_default();
         let core = cores.first().copied().filter(|_| self.options.affinity);
         let pace = Pace { core, wait_for_commands: self.services.any(), ..Pace::default() };
-        let worker = Worker::start(engine, pace, say).context("worker")?;
+        let worker = Worker::start_watching(engine, pace, say, self.services.watch()).context("worker")?;
         let (remote, services) = (worker.remote(), self.services.clone());
         services.start(remote.clone(), false, say)?;
         // A signal stops the driver whatever a DriverManager still wants to do: each request makes

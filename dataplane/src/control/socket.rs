@@ -1,5 +1,5 @@
 //! The listening end of a control socket.
-use crate::io::sys::inherited::inherited;
+use crate::io::sys::process::inherited;
 use crate::os::strerror;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! Descriptors that the process was started with, known by number only.
+//! What a process knows by number: descriptors that it was started with, signals to itself.
 use super::raw;
 use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd};
@@ -12,6 +12,18 @@ pub fn inherited(number: i32) -> io::Result<OwnedFd> {
     let fd = raw::check(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) })?;
     // SAFETY: `fd` was made above and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sends a signal to the calling thread: whoever catches it has done so when this returns.
+///
+/// # Errors
+/// `EINVAL`: no such signal.
+pub fn raise(signal: i32) -> io::Result<()> {
+    // SAFETY: no pointers.
+    match unsafe { libc::raise(signal) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 #[cfg(test)]
@@ -32,5 +44,11 @@ mod tests {
         assert_eq!(all, b"x");
         assert_eq!(inherited(-1).unwrap_err().raw_os_error(), Some(libc::EBADF));
         assert!(inherited(1 << 20).is_err());
+    }
+
+    #[test]
+    fn signals_that_are_ignored_do_nothing_and_others_do_not_exist() {
+        raise(libc::SIGCHLD).unwrap(); // ignored by default
+        assert_eq!(raise(1000).unwrap_err().raw_os_error(), Some(libc::EINVAL));
     }
 }
