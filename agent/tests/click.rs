@@ -3,6 +3,7 @@
 #[allow(dead_code)]
 mod program;
 use program::{Folder, sluice, sluice_with, start};
+use sluice_dataplane::time::now;
 use std::io::{BufRead as _, BufReader, Read as _};
 
 const FIVE: &str = "s :: InfiniteSource(LIMIT 5, STOP true) -> c :: Counter -> Discard;";
@@ -197,4 +198,28 @@ fn libraries_are_found_along_the_click_path() {
     let text = "require(library five); Five -> c :: Counter -> Discard;";
     let r = sluice(&["click", "-C", dir.0.to_str().unwrap(), "-e", text, "-h", "c.count"]);
     assert_eq!((r.out.as_str(), r.err.as_str()), ("5\n", ""));
+}
+
+#[test]
+fn time_can_run_faster_or_not_wait_at_all() {
+    let script = |speed: &str| format!("Script(write timewarp {speed}, print timewarp, wait 2s, write timewarp 1, stop)");
+    for speed in ["40", "nowait"] {
+        let started = now();
+        let r = sluice(&["click", "-e", &script(speed)]);
+        assert_eq!((r.out, r.err, r.status), (format!("{speed}\n"), String::new(), 0));
+        assert!(now() - started < 1_500_000_000, "{speed}");
+    }
+    let r = sluice(&["click", "--simtime", "-e", &script("2")]);
+    assert!(r.out == "simulation\n" && r.err.contains("no 'timewarp' write handler"), "{}{}", r.out, r.err);
+}
+
+#[test]
+fn affinity_is_that_of_the_whole_process_and_one_thread_runs_the_elements() {
+    let core = sluice_dataplane::io::affinity::allowed_cores().unwrap().pop().unwrap();
+    let affinity = format!("--affinity={core}");
+    let r = sluice(&["click", &affinity, "-e", "Script(print $(cat /proc/self/status), stop)"]);
+    let line = r.out.lines().find(|l| l.starts_with("Cpus_allowed_list:")).unwrap_or_default();
+    assert_eq!(line.rsplit('\t').next(), Some(&*core.to_string()), "{}", r.err);
+    let r = sluice(&["click", "-j", "2", "-e", "Script(stop)"]);
+    assert_eq!(r.err, "warning: built without multithread support, running single threaded\n");
 }

@@ -18,6 +18,7 @@ pub struct Env<'a> {
     pub(crate) outputs: &'a [Flow],
     pub(crate) simulated: bool,
     pub(crate) class_of: &'a dyn Fn(&str) -> Option<&'static str>,
+    pub(crate) is_compound: &'a dyn Fn(&str) -> bool,
     pub(crate) ports: &'a mut PortTable,
     pub(crate) graph: &'a mut GraphWide,
 }
@@ -61,6 +62,11 @@ impl Env<'_> {
     /// Class of another element, looked up from this element's compound outwards.
     pub fn class_of(&self, element: &str) -> Option<&'static str> {
         crate::handler::scopes(self.name, element).find_map(|name| (self.class_of)(&name))
+    }
+    /// Whether there is an element, or a compound with elements in it, of that name; looked up as
+    /// [`class_of`](Self::class_of) does.
+    pub fn has_element(&self, name: &str) -> bool {
+        crate::handler::scopes(self.name, name).any(|n| (self.class_of)(&n).is_some() || (self.is_compound)(&n))
     }
     /// Asks for a port. It is opened after the whole configuration was found good, unless the
     /// running graph has it already.

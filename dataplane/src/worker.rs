@@ -212,7 +212,7 @@ impl<R: FnMut(&str)> Loop<R> {
         self.maintain_if_due(now);
         let since = *self.idle_since.get_or_insert(now);
         if !self.pace.busy_poll && now.saturating_sub(since) >= PATIENCE {
-            self.sleep(now);
+            self.sleep();
         }
         true
     }
@@ -229,11 +229,8 @@ impl<R: FnMut(&str)> Loop<R> {
     }
 
     /// Blocks until a port has packets, a timer is due, or a command came.
-    fn sleep(&mut self, now: u64) {
-        let mut wait = MAINTENANCE;
-        if let Some(t) = self.engine.next_timer() {
-            wait = wait.min(t.saturating_sub(now));
-        }
+    fn sleep(&mut self) {
+        let wait = self.engine.until_next_timer().map_or(MAINTENANCE, |t| t.min(MAINTENANCE));
         if wait == 0 {
             return;
         }

@@ -15,7 +15,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use alloc::{format, vec};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 /// Opens the device of a port.
 pub type OpenPort<'a> = &'a mut dyn FnMut(&PortSpec) -> Result<PortObject, String>;
@@ -171,6 +171,8 @@ impl Builder {
     ) -> Vec<Option<Box<dyn Element>>> {
         let index: HashMap<&str, usize> = flat.elements.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect();
         let class_of = |name: &str| index.get(name).map(|&i| classes[i].info.class);
+        let compounds: HashSet<&str> = index.keys().flat_map(|n| n.match_indices('/').map(|m| &n[..m.0])).collect();
+        let is_compound = |name: &str| compounds.contains(name);
         let mut elements: Vec<Option<Box<dyn Element>>> = (0..classes.len()).map(|_| None).collect();
         let mut order: Vec<usize> = (0..classes.len()).collect();
         order.sort_by_key(|&i| !classes[i].info.informs);
@@ -182,6 +184,7 @@ impl Builder {
                 outputs: &ports[i].outputs,
                 simulated: self.simulated,
                 class_of: &class_of,
+                is_compound: &is_compound,
                 ports: &mut self.ports,
                 graph: &mut *wide,
             };
@@ -305,6 +308,8 @@ fn make(class: &Class, config: &str, names: &NameDb, env: &mut Env<'_>) -> Resul
 pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dyn Element>, HandlerError> {
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
+    let inside = |n: &str, name: &str| n.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+    let is_compound = |name: &str| topo.nodes.iter().any(|n| inside(&n.name, name));
     let mut ports = PortTable::default();
     let mut wide = GraphWide { shared: topo.shares.clone(), ..GraphWide::default() };
     let mut env = Env {
@@ -313,6 +318,7 @@ pub(crate) fn rebuild(topo: &Topology, id: usize, config: &str) -> Result<Box<dy
         outputs: &node.out_flow,
         simulated: false,
         class_of: &class_of,
+        is_compound: &is_compound,
         ports: &mut ports,
         graph: &mut wide,
     };

@@ -5,6 +5,7 @@
 
 use super::place::Place;
 use alloc::{
+    borrow::Cow,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -159,6 +160,16 @@ pub enum Quotes {
     Curly,
 }
 
+impl Quotes {
+    /// A text with these marks.
+    pub fn apply(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Quotes::Ascii if text.contains(['‘', '’']) => Cow::Owned(text.replace(['‘', '’'], "'")),
+            _ => Cow::Borrowed(text),
+        }
+    }
+}
+
 /// Prints diagnostics as `file:line:column: error: message`, each with its hint and notes.
 ///
 /// ```
@@ -214,8 +225,5 @@ pub fn render_click(diagnostics: &[Diagnostic], quotes: Quotes) -> String {
             out += &format!("{at}{}\n", n.message);
         }
     }
-    match quotes {
-        Quotes::Curly => out,
-        Quotes::Ascii => out.replace(['‘', '’'], "'"),
-    }
+    quotes.apply(&out).into_owned()
 }
