@@ -223,3 +223,18 @@ fn affinity_is_that_of_the_whole_process_and_one_thread_runs_the_elements() {
     let r = sluice(&["click", "-j", "2", "-e", "Script(stop)"]);
     assert_eq!(r.err, "warning: built without multithread support, running single threaded\n");
 }
+
+#[test]
+fn members_of_a_multicast_group_hear_each_other_but_not_themselves() {
+    let group = "McastSocket(233.252.0.99, 43217, 127.0.0.1)";
+    let text = format!(
+        "InfiniteSource(LIMIT 3) -> a :: {group} -> Discard; b :: {group} -> c :: Counter -> Discard;
+         Script(label again, wait 0.01s, goto again $(lt $(c.count) 3), print a.count, print b.count, print a.sent, stop);
+         Script(wait 10s, stop);"
+    );
+    let r = sluice(&["click", "-e", &text]);
+    assert_eq!((r.out.as_str(), r.err.as_str()), ("0\n3\n3\n", ""));
+    let r = sluice(&["click", "-e", "McastSocket(233.252.0.99, 43217, 192.0.2.77) -> Discard"]);
+    let why = "While initializing 'McastSocket@1 :: McastSocket':\n  bind: Cannot assign requested address\n";
+    assert!(r.err.contains(why), "{}", r.err);
+}

@@ -79,6 +79,8 @@ const CLASSES: &[Class] = &[
     Class::of::<lookup::ip_lookup::LinearIPLookup>(),
     Class::of::<ethernet::listen_ether_switch::ListenEtherSwitch>(),
     Class::of::<ip::mark_ip_header::MarkIPHeader>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::mcast_socket::McastSocket>(),
     Class::of::<control::message::Message>(),
     Class::of::<shaping::meter::Meter>(),
     Class::of::<switching::null::Null>(),
