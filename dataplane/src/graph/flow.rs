@@ -191,14 +191,14 @@ fn reused(flat: &Flat, ports: &[Ports], connections: &[&crate::lang::Connection]
     for ((side, element, port), uses) in seen {
         let [_, second, ..] = uses[..] else { continue };
         let (kind, hint) = match (side, if side { ports[element].outputs[port] } else { ports[element].inputs[port] }) {
-            (true, Flow::Push) => ("push output", Some("use Tee to copy packets to several places")),
-            (true, _) => ("pull output", None),
-            (false, Flow::Pull) => ("pull input", Some("use a scheduler")),
-            (false, _) => continue,
+            (true, Flow::Push) => ("push output", "use Tee to copy packets to several places"),
+            (false, Flow::Pull) => ("pull input", "use a scheduler"),
+            // Several may push into an input, and several pull from an output.
+            _ => continue,
         };
         let e = &flat.elements[element];
         let d = Diagnostic::error(Some(second.at.clone()), format!("illegal reuse of ‘{e}’ {kind} {port}"));
-        errors.push(d.landmark(e.at.clone()).hint(hint.map(String::from)));
+        errors.push(d.landmark(e.at.clone()).hint(Some(hint.into())));
     }
 }
 

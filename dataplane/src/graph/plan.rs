@@ -366,10 +366,13 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
             }
         })
         .collect();
-    let mut edges: Vec<Edge> = Vec::with_capacity(flat.connections.len());
+    let (mut edges, mut further): (Vec<Edge>, Vec<u32>) = (Vec::with_capacity(flat.connections.len()), Vec::new());
     for c in &flat.connections {
         let id = edges.len() as u32;
-        nodes[c.from].outs[c.from_port] = id;
+        match &mut nodes[c.from].outs[c.from_port] {
+            first if *first == u32::MAX => *first = id,
+            _ => further.push(id),
+        }
         if nodes[c.to].in_flow[c.to_port] == Flow::Pull {
             nodes[c.to].ins[c.to_port] = Some(id);
         }
@@ -392,5 +395,5 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
     let source = if flat.is_compact() { flat.unparse() } else { source.to_string() };
     let counts = Arc::new(counts);
     let shut = vec![false; edges.len()];
-    Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
+    Topology { nodes, edges, further, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
 }
