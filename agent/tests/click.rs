@@ -202,7 +202,8 @@ fn libraries_are_found_along_the_click_path() {
 
 #[test]
 fn time_can_run_faster_or_not_wait_at_all() {
-    let script = |speed: &str| format!("Script(write timewarp {speed}, print timewarp, wait 2s, write timewarp 1, stop)");
+    let script =
+        |speed: &str| format!("Script(write timewarp {speed}, print timewarp, wait 2s, write timewarp 1, stop)");
     for speed in ["40", "nowait"] {
         let started = now();
         let r = sluice(&["click", "-e", &script(speed)]);

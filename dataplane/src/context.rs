@@ -523,7 +523,8 @@ impl Context<'_> {
                 if topo.nodes[id].out_flow.get(port) != Some(&Flow::Pull) {
                     continue;
                 }
-                let pullers: Vec<usize> = topo.edges_from(id, port).map(|e| topo.edges[e as usize].to as usize).collect();
+                let pullers: Vec<usize> =
+                    topo.edges_from(id, port).map(|e| topo.edges[e as usize].to as usize).collect();
                 for &down in &pullers {
                     topo.nodes[down].runnable |= topo.nodes[down].task;
                 }

@@ -57,8 +57,7 @@ fn run(file: &Path, text: &str) {
     for s in &all {
         let known = [
             "config", "in", "out", "receive", "transmit", "stdout", "stderr", "said", "read", "write", "drops",
-            "error",
-            "burst",
+            "error", "burst",
         ];
         assert!(known.contains(&s.kind), "unknown section `-- {}`", s.kind);
     }

@@ -53,13 +53,16 @@ impl Core {
             ("flatconfig", _) => Ok(self.topo.flat.unparse()),
             ("requirements", _) => Ok(self.topo.flat.requirements.iter().map(|r| format!("{r}\n")).collect()),
             ("packages", _) => Ok(String::new()),
-            ("handlers", _) => Ok(GLOBALS
-                .iter()
-                .fold(String::new(), |t, (name, a)| t + &format!("{name}\t{}\n", match a {
-                    Access::Read => "r",
-                    Access::Write => "w",
-                    Access::ReadWrite => "rw",
-                }))),
+            ("handlers", _) => Ok(GLOBALS.iter().fold(String::new(), |t, (name, a)| {
+                t + &format!(
+                    "{name}\t{}\n",
+                    match a {
+                        Access::Read => "r",
+                        Access::Write => "w",
+                        Access::ReadWrite => "rw",
+                    }
+                )
+            })),
             ("stop", _) => {
                 self.stops += 1;
                 Ok(String::new())

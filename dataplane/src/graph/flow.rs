@@ -4,7 +4,6 @@ use crate::info::{Count, Flow, Info, Paths};
 use crate::lang::{Diagnostic, Flat};
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
