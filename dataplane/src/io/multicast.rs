@@ -1,4 +1,5 @@
 //! Ports on a multicast group: UDP datagrams over IPv4 (RFC 1112, RFC 768).
+use super::sys::interface;
 use crate::packet::Packet;
 use crate::pool::MAX_FRAME;
 use crate::port::{FrameMeta, MulticastDevice, Receive, Rx, Sent, Transmit};
@@ -60,8 +61,9 @@ impl Member {
             own = said("getsockname", rustix::net::getsockname(&sending).and_then(SocketAddrV4::try_from))?.into();
             said("setsockopt(IP_MULTICAST_IF)", sockopt::set_ip_multicast_if(&sending, &address))?;
         }
-        let interface = device.source.map_or(Ipv4Addr::UNSPECIFIED, |s| s.0);
-        let joined = sockopt::set_ip_add_membership(&receiving, &device.group.0, &interface);
+        interface::only_joined_groups(receiving.as_fd())?;
+        let on = device.source.map_or(Ipv4Addr::UNSPECIFIED, |s| s.0);
+        let joined = sockopt::set_ip_add_membership(&receiving, &device.group.0, &on);
         said("setsockopt(IP_ADD_MEMBERSHIP)", joined)?;
         said("setsockopt(IP_MULTICAST_LOOP)", sockopt::set_ip_multicast_loop(&sending, device.looped))?;
         let snaplen = (device.snaplen as usize).min(MAX_FRAME);
