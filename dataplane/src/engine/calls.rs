@@ -256,10 +256,12 @@ pub(super) fn boolean(text: &str) -> Result<bool, HandlerError> {
 }
 
 impl Engine {
-    /// Makes a handler call from outside, between two rounds.
+    /// Makes a handler call from outside, between two rounds. A graph that it makes is there when the
+    /// answer is, so the next call finds it.
     pub fn call(&mut self, call: Call) -> Reply {
         let reply = perform(&mut self.core, &mut self.slots, None, call);
         self.settle();
+        self.change_over();
         reply
     }
 

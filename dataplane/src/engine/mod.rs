@@ -261,11 +261,16 @@ impl Engine {
             }
             load = load.max(if self.core.topo.nodes[id].runnable { Load::Waiting } else { Load::Idle });
         }
-        if let Some(plan) = self.core.next.take() {
-            drop(self.swap(plan));
+        if self.change_over() {
             load = Load::Busy;
         }
         load
+    }
+
+    /// Changes over to the graph that a handler call has made, if one has.
+    fn change_over(&mut self) -> bool {
+        let next = self.core.next.take();
+        next.map(|plan| drop(self.swap(plan))).is_some()
     }
 
     /// Lets element `id` produce a batch, then runs the stack until nothing is in flight.
