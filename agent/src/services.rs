@@ -2,11 +2,13 @@
 //! delivered. The one place where either is done.
 use signal_hook::consts::{FORBIDDEN, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::low_level::emulate_default_handler;
 use sluice_dataplane::control::{Request, Servers};
-use sluice_dataplane::env;
+use sluice_dataplane::engine::Engine;
+use sluice_dataplane::env::{self, OnSignal};
 use sluice_dataplane::handler::Call;
 use sluice_dataplane::lang::{Declared, Flat, Place};
-use sluice_dataplane::worker::Remote;
+use sluice_dataplane::worker::{Remote, Watch};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,10 +44,14 @@ pub(crate) struct Services(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    signals: Vec<(i32, String)>,
+    signals: Vec<OnSignal>,
     sockets: Vec<Request>,
     /// Signals that are caught, and whether each came.
     caught: Vec<(i32, Arc<AtomicBool>)>,
+    /// Whether any came.
+    any_came: Arc<AtomicBool>,
+    /// SIGHUP is for us.
+    reload: bool,
     /// The end was asked for: the next such signal ends the process at once.
     ending: Arc<AtomicBool>,
     running: Option<(Remote, Servers<Remote>)>,
@@ -64,7 +70,7 @@ impl Services {
     pub(crate) fn adopt(&self, wanted: env::Services) -> io::Result<()> {
         let mut state = self.lock();
         (state.signals, state.sockets) = (wanted.signals, wanted.sockets);
-        let numbers: Vec<i32> = state.signals.iter().map(|s| s.0).collect();
+        let numbers: Vec<i32> = state.signals.iter().map(|s| s.number).collect();
         numbers.into_iter().try_for_each(|n| state.catch(n))?;
         let State { running, sockets, .. } = &mut *state;
         running.as_mut().map_or(Ok(()), |(_, servers)| servers.update(sockets))
@@ -88,6 +94,7 @@ impl Services {
         if reload {
             state.catch(SIGHUP)?;
         }
+        state.reload = reload;
         let mut servers = Servers::new(remote.clone(), log);
         let served = servers.update(&state.sockets);
         state.running = Some((remote, servers));
@@ -100,30 +107,63 @@ impl Services {
         !state.sockets.is_empty() || !state.signals.is_empty()
     }
 
-    /// Delivers the signals that came since the last call; says what is left to do.
-    pub(crate) fn poll(&self) -> Asked {
-        let state = self.lock();
-        let mut asked = Asked::default();
-        for (number, _) in state.caught.iter().filter(|c| c.1.swap(false, Relaxed)) {
-            let wanted: Vec<String> = state.signals.iter().filter(|s| s.0 == *number).map(|s| s.1.clone()).collect();
-            match (*number, &state.running) {
-                (n, Some((remote, _))) if !wanted.is_empty() => {
-                    let deliver = move |e: &mut sluice_dataplane::engine::Engine| {
-                        for handler in wanted {
-                            if let Err(why) = e.call(Call::write(&handler, "")) {
-                                eprintln!("signal {n}: {handler}: {why}");
-                            }
-                        }
-                    };
-                    let _ = remote.send(Box::new(deliver)); // gone: nobody wants it any more
-                }
-                (SIGINT | SIGTERM, _) => asked.end = true,
-                (SIGHUP, _) => asked.reload = true,
-                _ => {}
+    /// For the worker: signals are delivered as soon as it sees them, so that a script that sends one
+    /// to itself gets it before anything else happens.
+    pub(crate) fn watch(&self) -> Watch {
+        let me = self.clone();
+        Watch { flag: self.lock().any_came.clone(), then: Box::new(move |e| me.deliver(e)) }
+    }
+
+    /// Writes the handlers that want the signals that came. Those that nobody wants do what they do by
+    /// default, which may end the process; those that mean something to us are left to [`poll`](Self::poll).
+    fn deliver(&self, engine: &mut Engine) {
+        let mut wanted = Vec::new();
+        {
+            let state = self.lock();
+            for (number, _) in state.caught.iter().filter(|c| !state.is_ours(c.0) && c.1.swap(false, Relaxed)) {
+                let handlers = state.wanting(*number);
+                wanted.push((*number, handlers.map(|s| s.handler.clone()).collect::<Vec<_>>()));
             }
         }
-        if asked.end {
-            state.ending.store(true, Relaxed);
+        // Not locked: a handler may replace the graph.
+        for (number, handlers) in wanted {
+            if handlers.is_empty() {
+                let _ = emulate_default_handler(number); // fails for numbers that cannot be caught
+            }
+            for handler in handlers {
+                if let Err(why) = engine.call(Call::write(&handler, "")) {
+                    eprintln!("signal {number}: {handler}: {why}");
+                }
+            }
+        }
+    }
+
+    /// Has the worker deliver the signals that came since the last call, should it sleep; says what is
+    /// left to do.
+    pub(crate) fn poll(&self) -> Asked {
+        let mut asked = Asked::default();
+        let mut to_deliver = None;
+        {
+            let state = self.lock();
+            for (number, came) in &state.caught {
+                match *number {
+                    n if !state.is_ours(n) => {
+                        if came.load(Relaxed) {
+                            to_deliver = state.running.as_ref().map(|r| r.0.clone());
+                        }
+                    }
+                    SIGHUP => asked.reload |= came.swap(false, Relaxed),
+                    _ => asked.end |= came.swap(false, Relaxed),
+                }
+            }
+            if asked.end {
+                state.ending.store(true, Relaxed);
+            }
+        }
+        // Not locked: the worker may wait for the lock before it takes another command.
+        if let Some(remote) = to_deliver {
+            let me = self.clone();
+            let _ = remote.send(Box::new(move |e| me.deliver(e))); // gone: nobody wants it any more
         }
         asked
     }
@@ -136,6 +176,17 @@ impl Services {
 }
 
 impl State {
+    /// The handlers that want signal `number` now.
+    fn wanting(&self, number: i32) -> impl Iterator<Item = &OnSignal> {
+        self.signals.iter().filter(move |s| s.number == number && s.armed.load(Relaxed))
+    }
+
+    /// Whether a signal means something to the driver, and no handler wants it.
+    fn is_ours(&self, number: i32) -> bool {
+        let meant = matches!(number, SIGINT | SIGTERM) || number == SIGHUP && self.reload;
+        meant && self.wanting(number).next().is_none()
+    }
+
     fn catch(&mut self, number: i32) -> io::Result<()> {
         if self.caught.iter().any(|c| c.0 == number) {
             return Ok(());
@@ -145,6 +196,7 @@ impl State {
         }
         let came = Arc::new(AtomicBool::new(false));
         flag::register(number, came.clone())?;
+        flag::register(number, self.any_came.clone())?; // the second, so that it finds the first
         self.caught.push((number, came));
         Ok(())
     }

@@ -47,9 +47,13 @@ fn every_error_is_said_with_its_place_and_nothing_is_started() {
         for (place, what) in [
             ("1:8", "unknown element class ‘FromDevce’\n  hint: did you mean ‘FromDevice’?\n"),
             ("2:1", "q :: Queue: CAPACTY: unknown argument\n  hint: did you mean ‘CAPACITY’?\n"),
-            ("5:6", "‘c’ has no input 2\n  hint: Counter has one input: 0\n"),
+            ("5:6", "‘c :: Counter’ has no input 2\n  hint: Counter has one input: 0\n"),
             ("6:9", "Strip@7 :: Strip: LENGTH: invalid number\n"),
-            ("7:16", "‘FromDevice@9’ push output 0 connected to ‘Unqueue@10’ pull input 0\n  hint: put a Queue"),
+            (
+                "7:16",
+                "‘FromDevice@9 :: FromDevice’ push output 0 connected to ‘Unqueue@10 :: Unqueue’ pull input 0\n  \
+                 hint: put a Queue",
+            ),
             ("8:1", "undeclared element ‘nowhere’\n"),
             ("9:1", "f :: IPFilter: pattern 0: empty term near ‘prt’\n"),
         ] {
@@ -79,10 +83,10 @@ fn click_stops_where_click_stops_and_says_it_in_its_words() {
     let said = stderr(&o);
     assert_eq!(o.status.code(), Some(1), "{said}");
     for wanted in [
-        ":3: 'c' has no input 2\n",
+        ":2: 'c :: Counter' has no input 2\n",
         ":1: While configuring 'q :: Queue':\n  CAPACTY: unknown argument\n",
         ":4: While configuring 'Strip@6 :: Strip':\n  LENGTH: invalid number\n",
-        "push output 0 connected to 'Unqueue@9' pull input 0\n",
+        "push output 0 connected to 'Unqueue@9 :: Unqueue' pull input 0\n",
         "Router could not be initialized!\n",
     ] {
         assert!(said.contains(wanted), "{wanted} in:\n{said}");

@@ -3,6 +3,7 @@
 #[allow(dead_code)]
 mod program;
 use program::{Folder, sluice, sluice_with, start};
+use sluice_dataplane::time::now;
 use std::io::{BufRead as _, BufReader, Read as _};
 
 const FIVE: &str = "s :: InfiniteSource(LIMIT 5, STOP true) -> c :: Counter -> Discard;";
@@ -205,4 +206,42 @@ fn a_script_that_replaces_its_graph_and_ends_does_not_stop_the_next_one() {
     let config = format!("Idle -> Discard; DriverManager(writeq hotconfig \"{next}\");");
     let r = sluice(&["click", "-R", "-e", &config, "-h", "c.count"]);
     assert_eq!((r.out.as_str(), r.err.as_str(), r.status), ("3\n", "", 0));
+}
+
+#[test]
+fn time_can_run_faster_or_not_wait_at_all() {
+    let script =
+        |speed: &str| format!("Script(write timewarp {speed}, print timewarp, wait 1h, write timewarp 1, stop)");
+    for speed in ["100000", "nowait"] {
+        let r = sluice(&["click", "-e", &script(speed)]);
+        assert_eq!((r.out, r.err, r.status), (format!("{speed}\n"), String::new(), 0));
+    }
+    let r = sluice(&["click", "--simtime", "-e", &script("2")]);
+    assert!(r.out == "simulation\n" && r.err.contains("no 'timewarp' write handler"), "{}{}", r.out, r.err);
+}
+
+#[test]
+fn affinity_is_that_of_the_whole_process_and_one_thread_runs_the_elements() {
+    let core = sluice_dataplane::io::affinity::allowed_cores().unwrap().pop().unwrap();
+    let affinity = format!("--affinity={core}");
+    let r = sluice(&["click", &affinity, "-e", "Script(print $(cat /proc/self/status), stop)"]);
+    let line = r.out.lines().find(|l| l.starts_with("Cpus_allowed_list:")).unwrap_or_default();
+    assert_eq!(line.rsplit('\t').next(), Some(&*core.to_string()), "{}", r.err);
+    let r = sluice(&["click", "-j", "2", "-e", "Script(stop)"]);
+    assert_eq!(r.err, "warning: built without multithread support, running single threaded\n");
+}
+
+#[test]
+fn members_of_a_multicast_group_hear_each_other_but_not_themselves() {
+    let group = "McastSocket(233.252.0.99, 43217, 127.0.0.1)";
+    let text = format!(
+        "InfiniteSource(LIMIT 3) -> a :: {group} -> Discard; b :: {group} -> c :: Counter -> Discard;
+         Script(label again, wait 0.01s, goto again $(lt $(c.count) 3), print a.count, print b.count, print a.sent, stop);
+         Script(wait 10s, stop);"
+    );
+    let r = sluice(&["click", "-e", &text]);
+    assert_eq!((r.out.as_str(), r.err.as_str()), ("0\n3\n3\n", ""));
+    let r = sluice(&["click", "-e", "McastSocket(233.252.0.99, 43217, 192.0.2.77) -> Discard"]);
+    let why = "While initializing 'McastSocket@1 :: McastSocket':\n  bind: Cannot assign requested address\n";
+    assert!(r.err.contains(why), "{}", r.err);
 }

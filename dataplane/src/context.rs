@@ -466,9 +466,13 @@ impl Context<'_> {
     }
     /// As [`gate_input`](Self::gate_input), for the way through pull output `output`.
     pub fn gate_output(&mut self, output: usize, open: bool) {
-        if let Some(&edge) = self.core.topo.nodes[self.id].outs.get(output) {
-            self.gate(edge, open);
+        let topo = &self.core.topo;
+        let Some(&edge) = topo.nodes[self.id].outs.get(output) else { return };
+        if topo.further.is_empty() {
+            return self.gate(edge, open);
         }
+        let all: Vec<u32> = topo.edges_from(self.id, output).collect();
+        all.into_iter().for_each(|edge| self.gate(edge, open));
     }
     fn gate(&mut self, edge: u32, open: bool) {
         let shut = core::mem::replace(&mut self.core.topo.shut[edge as usize], !open);
@@ -532,14 +536,16 @@ impl Context<'_> {
                 continue;
             }
             let topo = &mut self.core.topo;
-            for i in 0..topo.nodes[id].outs.len() {
-                if topo.nodes[id].out_flow.get(i) == Some(&Flow::Pull)
-                    && let Some(edge) = topo.edges.get(topo.nodes[id].outs[i] as usize)
-                {
-                    let down = edge.to as usize;
-                    topo.nodes[down].runnable |= topo.nodes[down].task;
-                    todo.push(down);
+            for port in 0..topo.nodes[id].outs.len() {
+                if topo.nodes[id].out_flow.get(port) != Some(&Flow::Pull) {
+                    continue;
                 }
+                let pullers: Vec<usize> =
+                    topo.edges_from(id, port).map(|e| topo.edges[e as usize].to as usize).collect();
+                for &down in &pullers {
+                    topo.nodes[down].runnable |= topo.nodes[down].task;
+                }
+                todo.extend(pullers);
             }
         }
     }

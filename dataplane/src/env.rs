@@ -1,12 +1,14 @@
 //! What an element may know and ask for while a graph is built aside.
 use crate::args::Named;
 use crate::info::Flow;
+use crate::lang::Severity;
 use crate::lock::Lock;
 use crate::port::{PortId, PortSpec};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
+use core::sync::atomic::AtomicBool;
 use hashbrown::HashMap;
 
 /// While an element is configured: its place in the graph, and what it needs from outside.
@@ -16,6 +18,7 @@ pub struct Env<'a> {
     pub(crate) outputs: &'a [Flow],
     pub(crate) simulated: bool,
     pub(crate) class_of: &'a dyn Fn(&str) -> Option<&'static str>,
+    pub(crate) is_compound: &'a dyn Fn(&str) -> bool,
     pub(crate) ports: &'a mut PortTable,
     pub(crate) graph: &'a mut GraphWide,
 }
@@ -29,8 +32,8 @@ pub(crate) struct GraphWide {
     pub(crate) rounds: Vec<(String, u32)>,
     /// What elements share.
     pub(crate) shared: Shares,
-    /// Of the element that is being configured: warnings, ports, names that it gives.
-    pub(crate) warnings: Vec<String>,
+    /// Of the element that is being configured: what it says, ports, names that it gives.
+    pub(crate) said: Vec<(Severity, String)>,
     pub(crate) asked: Vec<PortId>,
     pub(crate) bindings: Vec<(String, Named)>,
 }
@@ -59,6 +62,11 @@ impl Env<'_> {
     /// Class of another element, looked up from this element's compound outwards.
     pub fn class_of(&self, element: &str) -> Option<&'static str> {
         crate::handler::scopes(self.name, element).find_map(|name| (self.class_of)(&name))
+    }
+    /// Whether there is an element, or a compound with elements in it, of that name; looked up as
+    /// [`class_of`](Self::class_of) does.
+    pub fn has_element(&self, name: &str) -> bool {
+        crate::handler::scopes(self.name, name).any(|n| (self.class_of)(&n).is_some() || (self.is_compound)(&n))
     }
     /// Asks for a port. It is opened after the whole configuration was found good, unless the
     /// running graph has it already.
@@ -91,7 +99,11 @@ impl Env<'_> {
     }
     /// Tells the user what is allowed and yet suspicious.
     pub fn warn(&mut self, message: impl Into<String>) {
-        self.graph.warnings.push(message.into());
+        self.graph.said.push((Severity::Warning, message.into()));
+    }
+    /// Tells the user something.
+    pub fn say(&mut self, message: impl Into<String>) {
+        self.graph.said.push((Severity::Message, message.into()));
     }
     /// What this element shares with others, made on first use.
     pub fn share<T: Default + Send + 'static>(&self) -> Arc<Lock<T>> {
@@ -166,11 +178,22 @@ pub struct SetUp<'a> {
     pub warnings: Vec<String>,
 }
 
+/// A handler that wants to be written when the process gets a signal.
+#[derive(Clone, Debug)]
+pub struct OnSignal {
+    /// Number of the signal.
+    pub number: i32,
+    /// Full name of the handler; its value is empty.
+    pub handler: String,
+    /// Whether it wants the next one. A signal that nobody wants does what it does by default.
+    pub armed: Arc<AtomicBool>,
+}
+
 /// What a graph wants of the driver while it runs.
 #[derive(Default)]
 pub struct Services {
-    /// Handlers to be written, with an empty value, when the process gets a signal.
-    pub signals: Vec<(i32, String)>,
+    /// What is to be done when the process gets a signal.
+    pub signals: Vec<OnSignal>,
     /// Control sockets, for [`Servers::update`](crate::control::Servers::update).
     #[cfg(feature = "std")]
     pub sockets: Vec<crate::control::Request>,
@@ -187,15 +210,17 @@ pub(crate) struct OpenSockets(Vec<alloc::sync::Weak<crate::control::Socket>>);
 pub(crate) struct OpenSockets;
 
 impl SetUp<'_> {
-    /// Asks that the element's `handler` be written each time the process gets signal `number`.
+    /// Asks that the element's `handler` be written each time the process gets signal `number` and
+    /// `armed` is true.
     ///
     /// # Errors
     /// The driver does not deliver signals.
-    pub fn on_signal(&mut self, number: i32, handler: &str) -> Result<(), String> {
+    pub fn on_signal(&mut self, number: i32, handler: &str, armed: &Arc<AtomicBool>) -> Result<(), String> {
         if !self.signals {
             return Err("signals cannot be delivered here".into());
         }
-        self.services.signals.push((number, alloc::format!("{}.{handler}", self.name)));
+        let handler = alloc::format!("{}.{handler}", self.name);
+        self.services.signals.push(OnSignal { number, handler, armed: armed.clone() });
         Ok(())
     }
     /// Asks for a control socket. One that an earlier graph has opened there, and that is open

@@ -22,6 +22,28 @@ pub enum Device {
     Kernel(String),
     /// A TAP or TUN interface that the port makes.
     Tun(TunDevice),
+    /// UDP datagrams of a multicast group.
+    Multicast(MulticastDevice),
+}
+
+/// A multicast group and how it is joined.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct MulticastDevice {
+    /// What it is called.
+    pub name: String,
+    /// Whose it is: two elements in one group are two members.
+    pub element: String,
+    /// Address and UDP port of the group.
+    pub group: (core::net::Ipv4Addr, u16),
+    /// Address and UDP port that is sent from (port 0: chosen by the kernel). The interface with this
+    /// address is used, and what comes from here is not received.
+    pub source: Option<(core::net::Ipv4Addr, u16)>,
+    /// Members on this machine get what is sent, too.
+    pub looped: bool,
+    /// Sizes of the kernel's buffers for receiving and sending, bytes, if not its own.
+    pub buffers: [Option<u32>; 2],
+    /// Longest datagram that is received whole, bytes.
+    pub snaplen: u32,
 }
 
 /// A TAP or TUN interface and how it is set up.
@@ -43,6 +65,7 @@ impl Device {
         match self {
             Device::Kernel(name) => name,
             Device::Tun(t) => &t.name,
+            Device::Multicast(m) => &m.name,
         }
     }
 }

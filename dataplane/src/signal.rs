@@ -22,7 +22,8 @@ pub fn number(text: &str) -> Option<i32> {
     named.or_else(|| parse_int(text).ok().filter(|n| (0..32).contains(n)))
 }
 
-/// Sends signal `number` to the process `pid`; signal 0 only asks whether it could be sent.
+/// Sends signal `number` to the process `pid`; signal 0 only asks whether it could be sent. A signal
+/// to this process has arrived when this returns.
 ///
 /// # Errors
 /// What the operating system says; a process number that is not positive is refused, because it
@@ -34,6 +35,7 @@ pub fn send(pid: i32, number: i32) -> std::io::Result<()> {
     let pid = Some(pid).filter(|p| *p > 0).and_then(Pid::from_raw).ok_or_else(invalid)?;
     match number {
         0 => test_kill_process(pid)?,
+        n if pid.as_raw_nonzero().get() as u32 == std::process::id() => crate::io::sys::process::raise(n)?,
         n => kill_process(pid, Signal::from_named_raw(n).ok_or_else(invalid)?)?,
     }
     Ok(())

@@ -271,21 +271,20 @@ pub struct Tap {
     pub left: u64,
     /// Where they go.
     pub sink: TapSink,
-    pub(crate) edge: Option<u32>,
+    pub(crate) edges: Vec<u32>,
 }
 
 impl Tap {
     /// A tap that sees `count` packets.
     pub fn new(at: TapAt, count: u64, sink: TapSink) -> Tap {
-        Tap { at, left: count, sink, edge: None }
+        Tap { at, left: count, sink, edges: Vec::new() }
     }
 
-    /// Finds its edge in a graph; false when there is none.
+    /// Finds its edges in a graph; false when there is none.
     pub(crate) fn bind(&mut self, topo: &Topology) -> bool {
         let TapAt::Output(name, port) = &self.at else { return true };
-        let node = topo.find(name).map(|id| &topo.nodes[id]);
-        self.edge = node.and_then(|n| n.outs.get(*port)).copied();
-        self.edge.is_some()
+        self.edges = topo.find(name).map_or(Vec::new(), |id| topo.edges_from(id, *port).collect());
+        !self.edges.is_empty()
     }
 
     /// Shows a packet; false when the tap is done.

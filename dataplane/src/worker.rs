@@ -38,6 +38,15 @@ pub struct Pace {
     pub wait_for_commands: bool,
 }
 
+/// Something that the worker looks at after each round, and what it does when it has come.
+pub struct Watch {
+    /// Has come; the worker takes it back. May be set by a signal handler, which does not wake a
+    /// worker that sleeps.
+    pub flag: Arc<AtomicBool>,
+    /// Done between two rounds.
+    pub then: Box<dyn FnMut(&mut Engine) + Send>,
+}
+
 struct Shared {
     ring: Mutex<rtrb::Producer<Command>>,
     waker: Waker,
@@ -107,6 +116,20 @@ impl Worker {
     /// # Errors
     /// The operating system refuses a thread or an event descriptor.
     pub fn start(engine: Engine, pace: Pace, report: impl FnMut(&str) + Send + 'static) -> io::Result<Worker> {
+        let watch = Watch { flag: Arc::default(), then: Box::new(|_| ()) };
+        Self::start_watching(engine, pace, report, watch)
+    }
+
+    /// The same, with something to watch.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_watching(
+        engine: Engine,
+        pace: Pace,
+        report: impl FnMut(&str) + Send + 'static,
+        watch: Watch,
+    ) -> io::Result<Worker> {
         let (ring, commands) = rtrb::RingBuffer::new(COMMANDS);
         let waiter = Waiter::new()?;
         let waker = waiter.waker();
@@ -117,7 +140,7 @@ impl Worker {
                 let _ = affinity::pin_to_core(core); // a core that is not ours: run anywhere
             }
             let mut state =
-                Loop { engine, commands, waiter, pace, report, idle_since: None, maintained: 0, busy_rounds: 0 };
+                Loop { engine, commands, waiter, pace, report, watch, idle_since: None, maintained: 0, busy_rounds: 0 };
             while state.turn() {}
             state.maintain(); // the last counters and news
             shared.gone.store(true, Release);
@@ -150,6 +173,7 @@ struct Loop<R> {
     waiter: Waiter,
     pace: Pace,
     report: R,
+    watch: Watch,
     idle_since: Option<u64>,
     maintained: u64,
     busy_rounds: u32,
@@ -160,6 +184,11 @@ impl<R: FnMut(&str)> Loop<R> {
     fn turn(&mut self) -> bool {
         let load = self.engine.round();
         let mut busy = load == Load::Busy;
+        // Before anything that is due later than this: a signal is not overtaken by a timer.
+        if self.watch.flag.load(Acquire) && self.watch.flag.swap(false, Acquire) {
+            (self.watch.then)(&mut self.engine);
+            busy = true;
+        }
         while let Ok(command) = self.commands.pop() {
             command(&mut self.engine);
             busy = true;
@@ -183,7 +212,7 @@ impl<R: FnMut(&str)> Loop<R> {
         self.maintain_if_due(now);
         let since = *self.idle_since.get_or_insert(now);
         if !self.pace.busy_poll && now.saturating_sub(since) >= PATIENCE {
-            self.sleep(now);
+            self.sleep();
         }
         true
     }
@@ -200,11 +229,8 @@ impl<R: FnMut(&str)> Loop<R> {
     }
 
     /// Blocks until a port has packets, a timer is due, or a command came.
-    fn sleep(&mut self, now: u64) {
-        let mut wait = MAINTENANCE;
-        if let Some(t) = self.engine.next_timer() {
-            wait = wait.min(t.saturating_sub(now));
-        }
+    fn sleep(&mut self) {
+        let wait = self.engine.until_next_timer().map_or(MAINTENANCE, |t| t.min(MAINTENANCE));
         if wait == 0 {
             return;
         }

@@ -8,6 +8,7 @@
 //!   compared only where a line names them;
 //! - `-- receive DEVICE`, `-- transmit DEVICE`: the same for devices, which are ports in memory;
 //! - `-- stdout`, `-- stderr`: what must be printed, exactly;
+//! - `-- said`: warnings and messages of the configuration, exactly;
 //! - `-- read`: `element.handler = value` (`\n` for line ends) after the run;
 //! - `-- write`: `element.handler value`, before the run;
 //! - `-- drops`: `reason packets`; reasons that are not named must not have happened;
@@ -55,13 +56,13 @@ fn run(file: &Path, text: &str) {
     let has = |kind: &str| all.iter().any(|s| s.kind == kind);
     for s in &all {
         let known = [
-            "config", "in", "out", "receive", "transmit", "stdout", "stderr", "read", "write", "drops", "error",
-            "burst",
+            "config", "in", "out", "receive", "transmit", "stdout", "stderr", "said", "read", "write", "drops",
+            "error", "burst",
         ];
         assert!(known.contains(&s.kind), "unknown section `-- {}`", s.kind);
     }
     assert!(
-        ["out", "transmit", "stdout", "stderr", "read", "drops", "error"].iter().any(|k| has(k)),
+        ["out", "transmit", "stdout", "stderr", "said", "read", "drops", "error"].iter().any(|k| has(k)),
         "{}: a case must expect something",
         file.display()
     );
@@ -132,6 +133,7 @@ fn expect(b: &mut Bench, s: &Section<'_>, burst: usize) {
         }
         "stdout" => assert_eq!(b.printed(Stream::Out), s.body, "standard output (burst {burst})"),
         "stderr" => assert_eq!(b.printed(Stream::Err), s.body, "standard error (burst {burst})"),
+        "said" => assert_eq!(b.said, s.body, "what the configuration says (burst {burst})"),
         "read" => {
             for line in s.lines() {
                 let (path, value) = line.split_once(" = ").unwrap_or((line.trim_end_matches(" ="), ""));

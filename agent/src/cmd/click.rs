@@ -14,7 +14,7 @@ use sluice_dataplane::context::Stream;
 use sluice_dataplane::engine::{self, Engine};
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::io::affinity;
-use sluice_dataplane::lang::{Diagnostic, Quotes, render_click};
+use sluice_dataplane::lang::{Diagnostic, Quotes, Severity, render_click};
 use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
 use sluice_dataplane::worker::{Ended, Pace, Worker};
@@ -103,7 +103,8 @@ impl Compiler {
     }
 
     fn render(&self, diagnostics: &[Diagnostic], quotes: Quotes) -> String {
-        let shown: Vec<Diagnostic> = diagnostics.iter().filter(|d| self.warnings || d.is_error()).cloned().collect();
+        let shown = diagnostics.iter().filter(|d| self.warnings || d.severity != Severity::Warning);
+        let shown: Vec<Diagnostic> = shown.cloned().collect();
         render_click(&shown, quotes)
     }
 }
@@ -127,6 +128,9 @@ impl Session {
 
     fn run(mut self) -> anyhow::Result<ExitCode> {
         self.options.complaints.iter().for_each(|c| say(c));
+        if self.options.threads > 1 && self.options.warnings {
+            say("warning: built without multithread support, running single threaded");
+        }
         let source = match self.source() {
             Ok(source) => source,
             Err(why) => {
@@ -203,6 +207,11 @@ impl Session {
             Some(now) => (Clock::Simulated { now }, 1),
             None => (Clock::real(time::now), time::now()),
         };
+        let quotes = quotes();
+        let console = move |stream, text: &str| match stream {
+            Stream::Out => console(stream, text),
+            Stream::Err => console(stream, &quotes.apply(text)),
+        };
         Engine::new(&Pool::new(BUFFERS), engine::Options { burst: 1, clock, seed, console: Box::new(console) })
     }
 
@@ -222,10 +231,12 @@ impl Session {
     /// Runs the worker until an element stops the driver, a signal comes, or, in simulated time,
     /// nothing can happen any more.
     fn drive(&self, engine: Engine) -> anyhow::Result<Ended> {
-        let cores = affinity::allowed_cores().unwrap_or_default();
-        let core = cores.first().copied().filter(|_| self.options.affinity);
-        let pace = Pace { core, wait_for_commands: self.services.any(), ..Pace::default() };
-        let worker = Worker::start(engine, pace, say).context("worker")?;
+        // The whole process, as Click's only thread is the process: threads to come stay there too.
+        if let Some(Err(why)) = self.options.affinity.map(affinity::pin_to_core) {
+            say(&format!("warning: --affinity: {why}"));
+        }
+        let pace = Pace { wait_for_commands: self.services.any(), ..Pace::default() };
+        let worker = Worker::start_watching(engine, pace, say, self.services.watch()).context("worker")?;
         let (remote, services) = (worker.remote(), self.services.clone());
         services.start(remote.clone(), false, say)?;
         // A signal stops the driver whatever a DriverManager still wants to do: each request makes
@@ -268,7 +279,10 @@ fn hotconfig(mut compiler: Compiler) -> engine::Compiler {
     Box::new(move |text| {
         let source = Source { text: text.into(), file: "config".into() };
         match compiler.compile(&source, Quotes::Ascii) {
-            Ok((plan, _)) => Ok(plan),
+            Ok((plan, warnings)) => {
+                console(Stream::Err, &warnings);
+                Ok(plan)
+            }
             Err(errors) => Err(errors.trim_end().to_string()),
         }
     })
@@ -329,7 +343,7 @@ Options:
   -f, --file FILE               Take the configuration from FILE.
   -e, --expression TEXT         Take TEXT as the configuration. Several -e and -f follow each other.
   -j, --threads N               Accepted; elements run on one thread.
-  -a, --affinity                Stay on one core.
+  -a, --affinity[=N]            Stay on core N (0).
   -p, --port PORT               Serve control connections on a TCP port.
   -u, --unix-socket FILE        Serve control connections on a Unix socket.
       --socket FD               Serve a control connection on an open file descriptor.

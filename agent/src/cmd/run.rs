@@ -133,7 +133,8 @@ fn run_live(engine: Engine, args: &Args, driver: &mut Driver, services: &Service
     let mut live = Live::new(watched.collect(), args.quiet, args.rates);
     let core = args.core.or_else(|| sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied());
     let pace = Pace { core, busy_poll: args.poll, ..Pace::default() };
-    let worker = Worker::start(engine, pace, |news| eprintln!("sluice: {news}")).context("worker")?;
+    let report = |news: &str| eprintln!("sluice: {news}");
+    let worker = Worker::start_watching(engine, pace, report, services.watch()).context("worker")?;
     services.start(worker.remote(), true, |news| eprintln!("sluice: {news}"))?;
     let started = time::now();
     let mut ticked = started;

@@ -1,10 +1,11 @@
 //! Runs the built program.
 use rustix::process::Pid;
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// What a run printed, and its exit status.
+/// What a run printed, and its exit status; 128 and the signal's number if one ended it.
 pub(crate) struct Ran {
     pub(crate) out: String,
     pub(crate) err: String,
@@ -24,7 +25,11 @@ pub(crate) fn sluice_with(args: &[&str], input: &str) -> Ran {
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let ended = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { out: text(ended.stdout), err: text(ended.stderr), status: ended.status.code().unwrap() }
+    Ran {
+        out: text(ended.stdout),
+        err: text(ended.stderr),
+        status: ended.status.code().or(ended.status.signal().map(|s| 128 + s)).unwrap(),
+    }
 }
 
 /// Runs it to its end without input.

@@ -1,16 +1,18 @@
-//! Substituting `$X`, `${X}` and `${X-default}` in a configuration string.
+//! Substituting `$X`, `${X}`, `${X[1]}` and `${X-default}` in a configuration string.
 //!
 //! As in Click: nothing happens inside single quotes, a value put inside double quotes is escaped,
 //! an unknown variable stays as it is (Script's variables look the same), and the text inside
-//! `$(...)` is expanded but the call itself stays.
+//! `$(...)` is expanded but the call itself stays. `${X[1]}` is the second word of the value, empty if
+//! there is none; variables inside the braces are replaced first.
 
 use super::{
+    int::parse_int,
     quote::quote,
-    split::{cut, skip_comment_space},
+    split::{cut, skip_comment_space, split_words},
 };
-use alloc::{borrow::Cow, string::String};
+use alloc::{borrow::Cow, format, string::String};
 
-/// How deep `$(...)` may nest before its inside is left alone.
+/// How deep `$(...)` and `${...}` may nest before their inside is left alone.
 const DEEPEST: usize = 16;
 
 /// Puts the values that `value` knows into a configuration string.
@@ -19,6 +21,7 @@ const DEEPEST: usize = 16;
 /// use sluice_dataplane::args::expand;
 /// let value = |name: &str| (name == "A").then_some("x y");
 /// assert_eq!(expand(r#"$A ${A} "$A" '$A' $B ${B-7}"#, &value), r#"x y x y "x y" '$A' $B 7"#);
+/// assert_eq!(expand("${A[0]}.${A[1]}.${A[2]}.", &value), "x.y..");
 /// ```
 pub fn expand<'t, 'v>(config: &'t str, value: &dyn Fn(&str) -> Option<&'v str>) -> Cow<'t, str> {
     expand_up_to(config, value, usize::MAX).unwrap_or(Cow::Borrowed(config))
@@ -65,13 +68,17 @@ fn expand_within<'t, 'v>(
                 let text = match reference {
                     Reference::None => None,
                     Reference::Name(name) => value(name).map(|v| inside(v, quoted)),
-                    Reference::Braces(name) => {
-                        let (name, default) = name.split_once('-').map_or((name, None), |(n, d)| (n, Some(d)));
-                        value(name).or(default).map(|v| inside(v, quoted))
+                    Reference::Braces(text) if depth < DEEPEST && text.contains('$') => {
+                        let text = expand_within(text, value, most, depth + 1)?;
+                        Some(Cow::Owned(match in_braces(&text, value) {
+                            Some(v) => inside(v, quoted).into_owned(),
+                            None => format!("${{{text}}}"),
+                        }))
                     }
+                    Reference::Braces(text) => in_braces(text, value).map(|v| inside(v, quoted)),
                     Reference::Call(call) if depth < DEEPEST && call.contains('$') => {
                         let call = expand_within(call, value, most, depth + 1)?;
-                        Some(Cow::Owned(alloc::format!("$({call})")))
+                        Some(Cow::Owned(format!("$({call})")))
                     }
                     Reference::Call(_) => None,
                 };
@@ -93,6 +100,25 @@ fn expand_within<'t, 'v>(
     }
     out.push_str(cut(config, copied, b.len()));
     Some(Cow::Owned(out))
+}
+
+/// What `NAME`, `NAME[INDEX]` or either with `-DEFAULT` stands for.
+fn in_braces<'r, 'v: 'r>(text: &'r str, value: &dyn Fn(&str) -> Option<&'v str>) -> Option<&'r str> {
+    let text = text.trim_start();
+    let (name, mut rest) = text.split_at(text.bytes().take_while(|c| is_name(*c)).count());
+    let mut index = None;
+    if let Some((number, behind)) = rest.trim_start().strip_prefix('[').and_then(|r| r.split_once(']')) {
+        (index, rest) = (parse_int::<usize>(number.trim()).ok(), behind);
+    }
+    let default = rest.trim_start().strip_prefix('-');
+    if default.is_none() && !rest.trim().is_empty() {
+        return None;
+    }
+    match (value(name), index) {
+        (Some(v), Some(i)) => Some(split_words(v).get(i).copied().unwrap_or_default()),
+        (Some(v), None) => Some(v),
+        (None, _) => default,
+    }
 }
 
 enum Reference<'t> {

@@ -20,6 +20,8 @@ const HANDLER_ERROR: u16 = 520;
 const TOO_BIG: u16 = 521;
 const PERMISSION: u16 = 530;
 const NO_ROUTER: u16 = 540;
+/// What a read handler that fails gets, though the manual does not list it.
+const UNSPECIFIED: u16 = 590;
 
 const HELP: [&str; 11] = [
     "Commands supported:",
@@ -141,7 +143,7 @@ impl<H: Handlers, R: BufRead, W: Write> Talk<'_, H, R, W> {
                     return Ok(Then::Close);
                 }
                 Line::Closed => {
-                    self.say(SYNTAX, "Connection closed");
+                    self.say(SYNTAX, "Not enough data");
                     return Ok(Then::Close);
                 }
             },
@@ -149,7 +151,7 @@ impl<H: Handlers, R: BufRead, W: Write> Talk<'_, H, R, W> {
                 if !rest.is_empty() && self.data(rest, "llrpc")?.is_none() {
                     return Ok(Then::Close);
                 }
-                self.say(UNIMPLEMENTED, &format!("Cannot call LLRPC '{handler}' remotely"));
+                self.llrpc(handler);
             }
             "HELP" => {
                 let last = HELP.len() - 1;
@@ -217,8 +219,21 @@ impl<H: Handlers, R: BufRead, W: Write> Talk<'_, H, R, W> {
                     self.out.extend_from_slice(data.as_bytes());
                 }
             }
-            Some(Err(why)) => self.say_why(HANDLER_ERROR, &format!("{what} handler '{name}' error"), &why.to_string()),
+            Some(Err(why)) => {
+                let code = if what == "Read" { UNSPECIFIED } else { HANDLER_ERROR };
+                self.say_why(code, &format!("{what} handler '{name}' error"), &why.to_string());
+            }
             None => self.say(NO_ROUTER, "No router installed"),
+        }
+    }
+
+    /// `element#number`, the number in hexadecimal: elements have handlers, and none of these.
+    fn llrpc(&mut self, name: &str) {
+        let (element, number) = name.split_once('#').unwrap_or((name, ""));
+        if u32::from_str_radix(number.trim_start_matches("0x"), 16).is_err() {
+            self.say(SYNTAX, &format!("Syntax error in LLRPC name '{name}'"));
+        } else if self.access(&format!("{element}.name")).is_some() {
+            self.say(UNIMPLEMENTED, &format!("Cannot call LLRPC '{name}' remotely"));
         }
     }
 

@@ -1,10 +1,12 @@
 //! The listening end of a control socket.
+use crate::io::sys::process::inherited;
 use crate::os::strerror;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// A client that takes nothing for so long is given up.
@@ -19,10 +21,17 @@ pub enum Address {
         port: u16,
         /// On 127.0.0.1 only, not on all addresses.
         local: bool,
+        /// If the port is taken, the next one that is not, of the [`NEXT_PORTS`] after it.
+        or_next: bool,
     },
     /// A Unix-domain socket of this name.
     Unix(String),
+    /// A connection that the process was started with: a descriptor's number.
+    Descriptor(i32),
 }
+
+/// Ports that are tried after the one that was asked for.
+pub const NEXT_PORTS: u16 = 11;
 
 /// How a socket is served.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -51,6 +60,8 @@ pub struct Socket {
 enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
+    /// Nobody is listened for: there is one client, until it is served.
+    One(Mutex<Option<UnixStream>>),
 }
 
 impl Socket {
@@ -72,23 +83,43 @@ impl Socket {
         if self.listener.get().is_some() {
             return Ok(());
         }
-        let listener = self.listen().map_err(|e| format!("bind: {}", strerror(&e)))?;
+        let what = if matches!(self.address, Address::Descriptor(_)) { "socket" } else { "bind" };
+        let listener = self.listen().map_err(|e| format!("{what}: {}", strerror(&e)))?;
         let _ = self.listener.set(listener); // somebody was faster: ours is closed again
         Ok(())
     }
 
     fn listen(&self) -> io::Result<Listener> {
         Ok(match &self.address {
-            Address::Tcp { port, local } => {
+            Address::Tcp { port, local, or_next } => {
                 let host = if *local { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
-                let l = TcpListener::bind((host, *port))?;
+                let last = if *or_next { port.saturating_add(NEXT_PORTS) } else { *port };
+                let taken = |l: &io::Result<TcpListener>| matches!(l, Err(e) if e.kind() == io::ErrorKind::AddrInUse);
+                let mut l = TcpListener::bind((host, *port));
+                for port in (*port..last).map(|p| p + 1) {
+                    if taken(&l) {
+                        l = TcpListener::bind((host, port));
+                    }
+                }
+                let l = l?;
                 l.set_nonblocking(true)?;
                 Listener::Tcp(l)
             }
             Address::Unix(name) => {
-                let l = UnixListener::bind(name)?;
+                let l = match UnixListener::bind(name) {
+                    Err(e) if e.kind() == io::ErrorKind::AddrInUse && is_left_over(name) => {
+                        std::fs::remove_file(name)?;
+                        UnixListener::bind(name)
+                    }
+                    other => other,
+                }?;
                 l.set_nonblocking(true)?;
                 Listener::Unix(l)
+            }
+            Address::Descriptor(fd) => {
+                let fd = inherited(*fd)?;
+                rustix::net::sockopt::socket_type(&fd)?; // a file or a pipe cannot be talked to
+                Listener::One(Mutex::new(Some(UnixStream::from(fd))))
             }
         })
     }
@@ -97,7 +128,7 @@ impl Socket {
     pub fn port(&self) -> Option<u16> {
         match self.listener.get()? {
             Listener::Tcp(l) => l.local_addr().ok().map(|a| a.port()),
-            Listener::Unix(_) => None,
+            Listener::Unix(_) | Listener::One(_) => None,
         }
     }
 
@@ -110,6 +141,7 @@ impl Socket {
         Some(match self.listener.get()? {
             Listener::Tcp(l) => l.as_fd(),
             Listener::Unix(l) => l.as_fd(),
+            Listener::One(_) => return None,
         })
     }
 
@@ -121,6 +153,10 @@ impl Socket {
                 l.accept().map(|(s, from)| (Connection::Tcp(s), format!(" from {}.{}", from.ip(), from.port())))
             }
             Some(Listener::Unix(l)) => l.accept().map(|(s, _)| (Connection::Unix(s), String::new())),
+            Some(Listener::One(client)) => {
+                let client = client.lock().unwrap_or_else(PoisonError::into_inner).take();
+                client.map(|s| (Connection::Unix(s), String::new())).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+            }
         };
         match accepted {
             Ok((connection, from)) => {
@@ -133,6 +169,12 @@ impl Socket {
     }
 }
 
+/// Whether a name is that of a socket that nobody listens on any more.
+fn is_left_over(name: &str) -> bool {
+    let is_socket = std::fs::symlink_metadata(name).is_ok_and(|m| m.file_type().is_socket());
+    is_socket && UnixStream::connect(name).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
         if let (Address::Unix(name), true) = (&self.address, self.is_bound()) {
@@ -141,7 +183,7 @@ impl Drop for Socket {
     }
 }
 
-/// A client.
+/// A client. One that was there from the start is of the second kind, whatever socket it is.
 #[derive(Debug)]
 pub(super) enum Connection {
     Tcp(TcpStream),

@@ -27,7 +27,7 @@ impl Handlers for Fake {
     fn access(&self, path: &str) -> Option<Result<Access, HandlerError>> {
         Some(match path {
             "x.rw" | "x.bad" => Ok(Access::ReadWrite),
-            "x.echo" | "gone" => Ok(Access::Read),
+            "x.echo" | "x.name" | "gone" => Ok(Access::Read),
             "x.w" => Ok(Access::Write),
             "dead" => return None,
             p if p.starts_with("x.") => Err(HandlerError::NoHandler(p[2..].into())),
@@ -47,7 +47,7 @@ fn answers(read_only: bool, text: &[u8]) -> String {
 
 #[test]
 fn commands_get_clicks_answers() {
-    let cases: [(&str, &str); 22] = [
+    let cases: [(&str, &str); 23] = [
         ("READ x.echo a  b \r\n", "200 Read handler 'x.echo' OK\r\nDATA 6\r\n<a  b>"),
         ("read x.echo\n", "200 Read handler 'x.echo' OK\r\nDATA 2\r\n<>"),
         ("READDATA x.echo 3\r\n\nb\rQUIT\r", "200 Read handler 'x.echo' OK\r\nDATA 5\r\n<\nb\r>200 Goodbye!\r\n"),
@@ -61,7 +61,7 @@ fn commands_get_clicks_answers() {
             "WRITEDATA x.rw 2\n\n\nREAD x.rw\n",
             "200 Write handler 'x.rw' OK\r\n200 Read handler 'x.rw' OK\r\nDATA 2\r\n\n\n",
         ),
-        ("READ x.bad\n", "520-Read handler 'x.bad' error:\r\n520-first\r\n520 second\r\n"),
+        ("READ x.bad\n", "590-Read handler 'x.bad' error:\r\n590-first\r\n590 second\r\n"),
         ("WRITE x.bad\n", "520-Write handler 'x.bad' error:\r\n520-first\r\n520 second\r\n"),
         ("READ x.w\n", "530 Handler 'x.w' write-only\r\n"),
         ("WRITE x.echo\n", "530 Handler 'x.echo' read-only\r\n"),
@@ -77,10 +77,14 @@ fn commands_get_clicks_answers() {
             "511 Handler 'x.w' not readable\r\n511 Handler 'x.echo' not writable\r\n",
         ),
         ("LLRPC x#1 2\r\nabREAD dead\r\n", "501 Cannot call LLRPC 'x#1' remotely\r\n540 No router installed\r\n"),
+        (
+            "LLRPC x\nLLRPC x#g\nLLRPC y#1\n",
+            "500 Syntax error in LLRPC name 'x'\r\n500 Syntax error in LLRPC name 'x#g'\r\n510 No element named 'y'\r\n",
+        ),
         ("READ gone\n", "540 No router installed\r\n"),
         ("READDATA x.echo 5\nabc", "500 Not enough data\r\n"),
         ("READDATA x.echo many\nabc", "500 Syntax error in 'READDATA'\r\n"),
-        ("WRITEUNTIL x.rw END\nabc", "500 Connection closed\r\n"),
+        ("WRITEUNTIL x.rw END\nabc", "500 Not enough data\r\n"),
         ("\r\n  \r\nquit now\n", "500 Bad command syntax\r\n200 Goodbye!\r\n"),
     ];
     for (text, answer) in cases {
@@ -150,7 +154,7 @@ fn clients_are_served_over_tcp_and_survive_an_update() {
     let log: Arc<Mutex<Vec<String>>> = Arc::default();
     let sink = log.clone();
     let mut servers = Servers::new(Fake::default(), move |l| sink.lock().expect("log").push(l.into()));
-    let wanted = request(Address::Tcp { port: 0, local: true });
+    let wanted = request(Address::Tcp { port: 0, local: true, or_next: false });
     let port = wanted.socket.port().expect("a port");
     servers.update(std::slice::from_ref(&wanted)).expect("threads");
     let connect = || {
@@ -207,6 +211,7 @@ fn a_unix_socket_leaves_no_name_behind_and_a_taken_address_is_tried_again() {
     let options = Options { name: "c".into(), retries: 3, ..Options::default() };
     let mut servers = Servers::new(Fake::default(), |_| ());
     servers.update(&[Request { socket: second.clone(), options }]).expect("threads");
+    assert!(Socket::new(Address::Unix("/dev/null".into())).bind().is_err(), "what is no socket stays");
     drop(first); // removes the name
     for _ in 0..1000 {
         if second.is_bound() {
@@ -229,9 +234,44 @@ fn a_unix_socket_leaves_no_name_behind_and_a_taken_address_is_tried_again() {
 }
 
 #[test]
+fn a_name_that_a_dead_process_left_behind_is_taken_over() {
+    let name = std::env::temp_dir().join(format!("left-over-{}", std::process::id()));
+    drop(std::os::unix::net::UnixListener::bind(&name).expect("a socket")); // the name stays
+    let wanted = request(Address::Unix(name.to_string_lossy().into_owned()));
+    std::os::unix::net::UnixStream::connect(&name).expect("connection");
+    drop(wanted);
+    assert!(!name.exists());
+}
+
+#[test]
+fn a_taken_port_leads_to_the_next_free_one() {
+    let first = request(Address::Tcp { port: 0, local: true, or_next: false });
+    let taken = first.socket.port().expect("a port");
+    let second = request(Address::Tcp { port: taken, local: true, or_next: true });
+    let port = second.socket.port().expect("a port");
+    assert!((taken + 1..=taken + socket::NEXT_PORTS).contains(&port), "{taken} {port}");
+}
+
+#[test]
+fn a_connection_that_was_there_from_the_start_is_served_once() {
+    use std::os::fd::AsRawFd as _;
+    let (ours, mut client) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    let wanted = request(Address::Descriptor(ours.as_raw_fd()));
+    drop(ours);
+    let mut servers = Servers::new(Fake::default(), |_| ());
+    servers.update(std::slice::from_ref(&wanted)).expect("threads");
+    assert_eq!(line(&mut client), BANNER);
+    servers.update(&[wanted]).expect("the next graph");
+    client.write_all(b"QUIT\r\n").expect("write");
+    assert_eq!(line(&mut client), "200 Goodbye!\r\n");
+    assert_eq!(line(&mut client), "");
+    assert_eq!(Socket::new(Address::Descriptor(1 << 20)).bind(), Err("socket: Bad file descriptor".into()));
+}
+
+#[test]
 fn clients_beyond_the_limit_are_turned_away() {
     let mut servers = Servers::new(Fake::default(), |_| ());
-    let wanted = request(Address::Tcp { port: 0, local: true });
+    let wanted = request(Address::Tcp { port: 0, local: true, or_next: false });
     let port = wanted.socket.port().expect("a port");
     servers.update(&[wanted]).expect("threads");
     let mut all: Vec<TcpStream> =

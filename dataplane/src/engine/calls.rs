@@ -184,12 +184,12 @@ impl Core {
     /// Replaces the arguments of one element while it runs: a new one is made aside, takes over the
     /// state of the old one, and starts as after a swap: its task awake, its timer its own.
     fn reconfigure(&mut self, slots: &mut [Slot], id: usize, config: &str) -> Reply {
-        let (mut new, warnings) = crate::graph::plan::rebuild(&self.topo, id, config)?;
+        let (mut new, said) = crate::graph::plan::rebuild(&self.topo, id, config)?;
         let Some(old) = &mut slots[id] else { return Err("element is busy".into()) };
-        if !warnings.is_empty() {
+        if !said.is_empty() {
             let node = &self.topo.nodes[id];
             let head = format!("While configuring ‘{} :: {}’:\n", node.name, node.class.info.class);
-            let text = warnings.iter().fold(head, |text, w| text + &format!("  warning: {w}\n"));
+            let text = said.iter().fold(head, |text, line| text + &format!("  {line}\n"));
             self.print(crate::context::Stream::Err, &text);
         }
         new.take_state(&mut Context { core: self, id }, &mut **old);
@@ -262,10 +262,12 @@ pub(super) fn boolean(text: &str) -> Result<bool, HandlerError> {
 }
 
 impl Engine {
-    /// Makes a handler call from outside, between two rounds.
+    /// Makes a handler call from outside, between two rounds. A graph that it makes is there when the
+    /// answer is, so the next call finds it.
     pub fn call(&mut self, call: Call) -> Reply {
         let reply = perform(&mut self.core, &mut self.slots, None, call);
         self.settle();
+        self.change_over();
         reply
     }
 

@@ -18,6 +18,7 @@ const GLOBALS: &[(&str, Access)] = &[
     ("handlers", Access::Read),
     ("stop", Access::Write),
     ("hotconfig", Access::Write),
+    ("timewarp", Access::ReadWrite),
 ];
 
 /// Access to a global handler.
@@ -52,9 +53,16 @@ impl Core {
             ("flatconfig", _) => Ok(self.topo.flat.unparse()),
             ("requirements", _) => Ok(self.topo.flat.requirements.iter().map(|r| format!("{r}\n")).collect()),
             ("packages", _) => Ok(String::new()),
-            ("handlers", _) => Ok(GLOBALS
-                .iter()
-                .fold(String::new(), |t, (name, a)| t + &format!("{name}\t{}\n", if a.reads() { "r" } else { "w" }))),
+            ("handlers", _) => Ok(GLOBALS.iter().fold(String::new(), |t, (name, a)| {
+                t + &format!(
+                    "{name}\t{}\n",
+                    match a {
+                        Access::Read => "r",
+                        Access::Write => "w",
+                        Access::ReadWrite => "rw",
+                    }
+                )
+            })),
             ("stop", _) => {
                 self.stops += 1;
                 Ok(String::new())
@@ -66,6 +74,22 @@ impl Core {
                 self.next = Some(compiler(text)?);
                 Ok(String::new())
             }
+            ("timewarp", Op::Read(_)) => Ok(self.clock.speed()),
+            ("timewarp", Op::Write(_)) if self.clock.is_simulated() => {
+                Err(HandlerError::NotWritable(handler.to_string()))
+            }
+            ("timewarp", Op::Write(text)) if text.trim() == "nowait" => {
+                self.clock.set_speed(None);
+                Ok(String::new())
+            }
+            ("timewarp", Op::Write(text)) => match text.trim().parse::<f64>() {
+                Ok(speed) if speed.is_finite() && speed > 0.0 => {
+                    self.clock.set_speed(Some(speed));
+                    Ok(String::new())
+                }
+                Ok(_) => Err("timefactor must be > 0".into()),
+                Err(_) => Err("expected double".into()),
+            },
             _ => Err(HandlerError::NoHandler(handler.to_string())),
         }
     }

@@ -261,15 +261,21 @@ impl Engine {
             }
             load = load.max(if self.core.topo.nodes[id].runnable { Load::Waiting } else { Load::Idle });
         }
-        if let Some(plan) = self.core.next.take() {
-            // The script that replaced its own graph may have ended: that stops the old graph, not this one.
-            if self.core.failures.is_empty() {
-                self.core.stops = 0;
-            }
-            drop(self.swap(plan));
+        if self.change_over() {
             load = Load::Busy;
         }
         load
+    }
+
+    /// Changes over to the graph that a handler call has made, if one has.
+    fn change_over(&mut self) -> bool {
+        let Some(plan) = self.core.next.take() else { return false };
+        // The script that replaced its own graph may have ended: that stops the old graph, not this one.
+        if self.core.failures.is_empty() {
+            self.core.stops = 0;
+        }
+        drop(self.swap(plan));
+        true
     }
 
     /// Lets element `id` produce a batch, then runs the stack until nothing is in flight.

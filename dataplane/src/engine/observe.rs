@@ -51,7 +51,7 @@ impl Core {
         let now = self.clock.recent();
         let (taps, topo) = (&mut self.taps, &self.topo);
         taps.retain_mut(|t| {
-            t.edge != Some(edge) || packets.iter().all(|p| t.see(now, p, &topo.edge_name(edge as usize)))
+            !t.edges.contains(&edge) || packets.iter().all(|p| t.see(now, p, &topo.edge_name(edge as usize)))
         });
     }
 

@@ -78,15 +78,12 @@ impl Engine {
         let now: Vec<Option<usize>> = old.nodes.iter().map(|n| topo.find(&n.name)).collect();
         for (was, e) in old.edges.iter().enumerate() {
             let (Some(from), Some(to)) = (now[e.from as usize], now[e.to as usize]) else { continue };
-            let node = &topo.nodes[from];
             let same = |i: usize| {
                 let n = &topo.edges[i];
                 (n.from as usize, n.from_port, n.to as usize, n.port) == (from, e.from_port, to, e.port)
             };
-            // Push outputs have one edge; a pull output too, so the output says which it is.
-            let Some(&i) = node.outs.get(e.from_port as usize) else { continue };
-            if same(i as usize) {
-                topo.counts.edges[i as usize].add(old.counts.edges[was].get());
+            if let Some(i) = topo.edges_from(from, e.from_port.into()).map(|i| i as usize).find(|&i| same(i)) {
+                topo.counts.edges[i].add(old.counts.edges[was].get());
             }
         }
     }

@@ -49,6 +49,11 @@ impl Engine {
         self.core.next_timer().map(|t| t.0)
     }
 
+    /// How long it takes until the next timer fires, in nanoseconds of the host.
+    pub fn until_next_timer(&mut self) -> Option<u64> {
+        self.core.next_timer().map(|t| self.core.clock.wait_until(t.0))
+    }
+
     /// Simulated time jumps to the next timer; false when there is none.
     pub fn jump_to_timer(&mut self) -> bool {
         let next = self.core.next_timer();

@@ -4,7 +4,6 @@ use crate::info::{Count, Flow, Info, Paths};
 use crate::lang::{Diagnostic, Flat};
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -48,13 +47,13 @@ pub fn count_ports(flat: &Flat, infos: &[&Info], errors: &mut Vec<Diagnostic>) -
         {
             if port >= have && said.insert((element, port, kind)) {
                 let e = &flat.elements[element];
-                let message = format!("‘{}’ has no {kind} {port}", e.name);
+                let message = format!("‘{e}’ has no {kind} {port}");
                 let limit = match have {
                     0 => format!("{} has no {kind}s", e.class),
                     1 => format!("{} has one {kind}: 0", e.class),
                     n => format!("{} has {n} {kind}s: 0 to {}", e.class, n - 1),
                 };
-                errors.push(Diagnostic::error(Some(c.at.clone()), message).hint(Some(limit)));
+                errors.push(Diagnostic::error(Some(c.at.clone()), message).landmark(e.at.clone()).hint(Some(limit)));
             }
         }
     }
@@ -86,10 +85,10 @@ pub fn resolve(
         if f != t && f != Flow::Agnostic && t != Flow::Agnostic {
             let message = format!(
                 "‘{}’ {} output {} connected to ‘{}’ {} input {}",
-                flat.elements[c.from].name,
+                flat.elements[c.from],
                 f.name(),
                 c.from_port,
-                flat.elements[c.to].name,
+                flat.elements[c.to],
                 t.name(),
                 c.to_port
             );
@@ -174,8 +173,7 @@ fn mixed(flat: &Flat, id: usize, p: &Ports, info: &Info, errors: &mut Vec<Diagno
             && (info.paths == Paths::All || i == o)
         {
             let e = &flat.elements[id];
-            let message =
-                format!("agnostic ‘{}’ in mixed context: {} input {i}, {} output {o}", e.name, a.name(), b.name());
+            let message = format!("agnostic ‘{e}’ in mixed context: {} input {i}, {} output {o}", a.name(), b.name());
             errors.push(Diagnostic::error(Some(e.at.clone()), message));
         }
     }
@@ -183,22 +181,23 @@ fn mixed(flat: &Flat, id: usize, p: &Ports, info: &Info, errors: &mut Vec<Diagno
 
 /// Push outputs and pull inputs take one connection.
 fn reused(flat: &Flat, ports: &[Ports], connections: &[&crate::lang::Connection], errors: &mut Vec<Diagnostic>) {
-    let mut seen: BTreeMap<(bool, usize, usize), usize> = BTreeMap::new();
-    for c in connections {
-        let out = (true, c.from, c.from_port, ports[c.from].outputs[c.from_port], Flow::Push, "push output");
-        let inp = (false, c.to, c.to_port, ports[c.to].inputs[c.to_port], Flow::Pull, "pull input");
-        for (side, element, port, flow, active, kind) in [out, inp] {
-            let n = seen.entry((side, element, port)).or_insert(0);
-            *n += 1;
-            if flow == active && *n == 2 {
-                let message = format!("illegal reuse of ‘{}’ {kind} {port}", flat.elements[element].name);
-                let hint = if side { "use Tee to copy packets to several places" } else { "use a scheduler" };
-                errors.push(Diagnostic::error(Some(c.at.clone()), message).hint(Some(String::from(hint))));
-            } else if flow != active && side && *n == 2 {
-                let message = format!("illegal reuse of ‘{}’ pull output {port}", flat.elements[element].name);
-                errors.push(Diagnostic::error(Some(c.at.clone()), message));
-            }
-        }
+    // Inputs before outputs, each by element and port, as Click has them.
+    let mut seen: BTreeMap<(bool, usize, usize), Vec<&crate::lang::Connection>> = BTreeMap::new();
+    for &c in connections {
+        seen.entry((true, c.from, c.from_port)).or_default().push(c);
+        seen.entry((false, c.to, c.to_port)).or_default().push(c);
+    }
+    for ((side, element, port), uses) in seen {
+        let [_, second, ..] = uses[..] else { continue };
+        let (kind, hint) = match (side, if side { ports[element].outputs[port] } else { ports[element].inputs[port] }) {
+            (true, Flow::Push) => ("push output", "use Tee to copy packets to several places"),
+            (false, Flow::Pull) => ("pull input", "use a scheduler"),
+            // Several may push into an input, and several pull from an output.
+            _ => continue,
+        };
+        let e = &flat.elements[element];
+        let d = Diagnostic::error(Some(second.at.clone()), format!("illegal reuse of ‘{e}’ {kind} {port}"));
+        errors.push(d.landmark(e.at.clone()).hint(Some(hint.into())));
     }
 }
 
@@ -208,11 +207,11 @@ fn unused(flat: &Flat, ports: &[Ports], connections: &[&crate::lang::Connection]
         used.insert((true, c.from, c.from_port));
         used.insert((false, c.to, c.to_port));
     }
-    for (id, e) in flat.elements.iter().enumerate() {
-        for (side, kind, n) in [(false, "input", ports[id].inputs.len()), (true, "output", ports[id].outputs.len())] {
+    for (side, kind) in [(false, "input"), (true, "output")] {
+        for (id, e) in flat.elements.iter().enumerate() {
+            let n = if side { ports[id].outputs.len() } else { ports[id].inputs.len() };
             for port in (0..n).filter(|&p| !used.contains(&(side, id, p))) {
-                let message = format!("‘{}’ {kind} {port} unused", e.name);
-                errors.push(Diagnostic::error(Some(e.at.clone()), message));
+                errors.push(Diagnostic::error(Some(e.at.clone()), format!("‘{e}’ {kind} {port} unused")));
             }
         }
     }

@@ -27,7 +27,7 @@ pub struct Node {
     pub class: &'static Class,
     /// Arguments as written.
     pub config: String,
-    /// Edge at each output.
+    /// Edge at each output; at a pull output the first one.
     pub(crate) outs: Vec<u32>,
     /// Edge at each pull input; none at push inputs.
     pub(crate) ins: Vec<Option<u32>>,
@@ -111,6 +111,8 @@ pub struct Topology {
     pub nodes: Vec<Node>,
     /// Connections.
     pub edges: Vec<Edge>,
+    /// Edges that leave a pull output after its first.
+    pub(crate) further: Vec<u32>,
     pub(crate) tasks: Vec<usize>,
     /// Edges that are shut just now.
     pub(crate) shut: Vec<bool>,
@@ -131,6 +133,16 @@ impl Topology {
     /// Number of the element called `name`.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
+    }
+
+    /// The edges that leave an output: one, but several may pull from the same.
+    pub(crate) fn edges_from(&self, id: usize, port: usize) -> impl Iterator<Item = u32> {
+        let at = move |&e: &u32| {
+            let e = &self.edges[e as usize];
+            (e.from as usize, e.from_port as usize) == (id, port)
+        };
+        let first = self.nodes.get(id).and_then(|n| n.outs.get(port)).copied();
+        first.into_iter().chain(self.further.iter().copied().filter(at))
     }
 
     /// Whether packets may come this way now.

@@ -15,7 +15,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use alloc::{format, vec};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 /// Opens the device of a port.
 pub type OpenPort<'a> = &'a mut dyn FnMut(&PortSpec) -> Result<PortObject, String>;
@@ -171,6 +171,8 @@ impl Builder {
     ) -> Vec<Option<Box<dyn Element>>> {
         let index: HashMap<&str, usize> = flat.elements.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect();
         let class_of = |name: &str| index.get(name).map(|&i| classes[i].info.class);
+        let compounds: HashSet<&str> = index.keys().flat_map(|n| n.match_indices('/').map(|m| &n[..m.0])).collect();
+        let is_compound = |name: &str| compounds.contains(name);
         let mut elements: Vec<Option<Box<dyn Element>>> = (0..classes.len()).map(|_| None).collect();
         let mut order: Vec<usize> = (0..classes.len()).collect();
         order.sort_by_key(|&i| !classes[i].info.informs);
@@ -182,16 +184,16 @@ impl Builder {
                 outputs: &ports[i].outputs,
                 simulated: self.simulated,
                 class_of: &class_of,
+                is_compound: &is_compound,
                 ports: &mut self.ports,
                 graph: &mut *wide,
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wide.asked.drain(..).map(|p| (p, i)));
-            errors.extend(
-                wide.warnings
-                    .drain(..)
-                    .map(|message| Diagnostic::warning(Some(e.at.clone()), message).configuring(&e.name, &e.class)),
-            );
+            errors.extend(wide.said.drain(..).map(|(severity, message)| {
+                let d = Diagnostic { severity, ..Diagnostic::message(Some(e.at.clone()), message) };
+                d.configuring(&e.name, &e.class)
+            }));
             match made {
                 Ok(element) => elements[i] = Some(element),
                 Err(list) => errors.extend(list.into_iter().map(|(message, hint)| {
@@ -302,7 +304,7 @@ fn make(class: &Class, config: &str, names: &NameDb, env: &mut Env<'_>) -> Resul
     }
 }
 
-/// Makes a second element like `id`, with other arguments, and says what it warns of: for the `config`
+/// Makes a second element like `id`, with other arguments; also lines with what it says: for the `config`
 /// handler.
 pub(crate) fn rebuild(
     topo: &Topology,
@@ -311,6 +313,8 @@ pub(crate) fn rebuild(
 ) -> Result<(Box<dyn Element>, Vec<String>), HandlerError> {
     let node = &topo.nodes[id];
     let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
+    let inside = |n: &str, name: &str| n.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+    let is_compound = |name: &str| topo.nodes.iter().any(|n| inside(&n.name, name));
     let mut ports = PortTable::default();
     let mut wide = GraphWide { shared: topo.shares.clone(), ..GraphWide::default() };
     let mut env = Env {
@@ -319,12 +323,17 @@ pub(crate) fn rebuild(
         outputs: &node.out_flow,
         simulated: false,
         class_of: &class_of,
+        is_compound: &is_compound,
         ports: &mut ports,
         graph: &mut wide,
     };
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
     let new = make(node.class, config, &topo.names.for_element(&node.name), &mut env);
-    Ok((new.map_err(|e| HandlerError::Failed(lines(e)))?, wide.warnings))
+    let said = wide.said.into_iter().map(|(severity, message)| match severity {
+        crate::lang::Severity::Warning => alloc::format!("warning: {message}"),
+        _ => message,
+    });
+    Ok((new.map_err(|e| HandlerError::Failed(lines(e)))?, said.collect()))
 }
 
 /// The tickets of an element: 1024 times the shares of it and of the compounds that it is in, at
@@ -368,10 +377,13 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
             }
         })
         .collect();
-    let mut edges: Vec<Edge> = Vec::with_capacity(flat.connections.len());
+    let (mut edges, mut further): (Vec<Edge>, Vec<u32>) = (Vec::with_capacity(flat.connections.len()), Vec::new());
     for c in &flat.connections {
         let id = edges.len() as u32;
-        nodes[c.from].outs[c.from_port] = id;
+        match &mut nodes[c.from].outs[c.from_port] {
+            first if *first == u32::MAX => *first = id,
+            _ => further.push(id),
+        }
         if nodes[c.to].in_flow[c.to_port] == Flow::Pull {
             nodes[c.to].ins[c.to_port] = Some(id);
         }
@@ -390,7 +402,9 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
         edges: edges.iter().map(|_| Count::default()).collect(),
     };
     let index = nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
-    let (counts, source) = (Arc::new(counts), source.to_string());
+    // Who requires compact_config does not want the text kept.
+    let source = if flat.is_compact() { flat.unparse() } else { source.to_string() };
+    let counts = Arc::new(counts);
     let shut = vec![false; edges.len()];
-    Topology { nodes, edges, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
+    Topology { nodes, edges, further, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
 }

@@ -9,6 +9,7 @@ pub mod file;
 pub mod gso;
 pub mod kernel;
 pub mod memory;
+pub mod multicast;
 pub mod names;
 pub mod open;
 pub mod pcap;

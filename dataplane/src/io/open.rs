@@ -1,9 +1,10 @@
 //! Opens the ports that a graph asks for.
 use super::file::{FileRx, FileTx};
 use super::kernel::{KernelRx, KernelTx};
+use super::multicast::{Member, MulticastRx, MulticastTx};
 use super::sys::tap::Tap;
 use super::tun::{self, TunRx, TunTx};
-use crate::port::{Device, Direction, PortObject, PortSpec, TunDevice};
+use crate::port::{Device, Direction, MulticastDevice, PortObject, PortSpec, TunDevice};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -28,6 +29,8 @@ pub struct Opener {
     pub simulated: bool,
     /// TAP and TUN interfaces that exist, for their second direction.
     taps: HashMap<TunDevice, Weak<Tap>>,
+    /// Memberships of multicast groups, for theirs.
+    members: HashMap<MulticastDevice, Weak<Member>>,
 }
 
 impl Opener {
@@ -52,6 +55,10 @@ impl Opener {
                 Direction::Receive => PortObject::Rx(Box::new(TunRx::new(tap))),
                 Direction::Transmit => PortObject::Tx(Box::new(TunTx::new(tap))),
             }),
+            (Device::Multicast(device), direction) => self.member(device).map(|member| match direction {
+                Direction::Receive => PortObject::Rx(Box::new(MulticastRx::new(member))),
+                Direction::Transmit => PortObject::Tx(Box::new(MulticastTx::new(member))),
+            }),
         };
         result.map_err(|e| e.to_string())
     }
@@ -63,6 +70,16 @@ impl Opener {
         let tap = tun::make(device)?;
         self.taps.insert(device.clone(), Arc::downgrade(&tap));
         Ok(tap)
+    }
+
+    fn member(&mut self, device: &MulticastDevice) -> std::io::Result<Arc<Member>> {
+        if let Some(member) = self.members.get(device).and_then(Weak::upgrade) {
+            return Ok(member);
+        }
+        let member = Arc::new(Member::join(device)?);
+        self.members.retain(|_, m| m.strong_count() > 0);
+        self.members.insert(device.clone(), Arc::downgrade(&member));
+        Ok(member)
     }
 }
 

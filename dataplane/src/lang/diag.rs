@@ -5,6 +5,7 @@
 
 use super::place::Place;
 use alloc::{
+    borrow::Cow,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -17,6 +18,19 @@ pub enum Severity {
     Error,
     /// It can, but something is suspicious.
     Warning,
+    /// Nothing is wrong: the configuration says something.
+    Message,
+}
+
+impl Severity {
+    /// What comes before the text.
+    fn grade(self) -> &'static str {
+        match self {
+            Severity::Error => "error: ",
+            Severity::Warning => "warning: ",
+            Severity::Message => "message: ",
+        }
+    }
 }
 
 /// What the router was doing to an element, in Click's words.
@@ -60,10 +74,10 @@ pub struct Note {
     pub message: String,
 }
 
-/// One error or warning.
+/// One error, warning or message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Error or warning.
+    /// Which of them.
     pub severity: Severity,
     /// Where in the text, if it is about the text.
     pub at: Option<Place>,
@@ -98,6 +112,11 @@ impl Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Self::error(at, message) }
     }
 
+    /// Something to be said at a place.
+    pub fn message(at: Option<Place>, message: impl Into<String>) -> Self {
+        Diagnostic { severity: Severity::Message, ..Self::error(at, message) }
+    }
+
     /// The same, about an element's arguments.
     pub fn configuring(self, name: impl Into<String>, class: impl Into<String>) -> Self {
         self.within(Phase::Configuring, name, class)
@@ -107,6 +126,11 @@ impl Diagnostic {
     pub fn within(mut self, phase: Phase, name: impl Into<String>, class: impl Into<String>) -> Self {
         self.element = Some(Context { phase, name: name.into(), class: class.into() });
         self
+    }
+
+    /// The same, which Click reports at `landmark`.
+    pub fn landmark(self, landmark: Place) -> Self {
+        Diagnostic { landmark: Some(landmark), ..self }
     }
 
     /// The same with a hint, if there is one.
@@ -136,6 +160,16 @@ pub enum Quotes {
     Curly,
 }
 
+impl Quotes {
+    /// A text with these marks.
+    pub fn apply(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Quotes::Ascii if text.contains(['‘', '’']) => Cow::Owned(text.replace(['‘', '’'], "'")),
+            _ => Cow::Borrowed(text),
+        }
+    }
+}
+
 /// Prints diagnostics as `file:line:column: error: message`, each with its hint and notes.
 ///
 /// ```
@@ -150,7 +184,7 @@ pub fn render_native(diagnostics: &[Diagnostic]) -> String {
         if let Some(at) = &d.at {
             out += &format!("{at}: ");
         }
-        out += if d.is_error() { "error: " } else { "warning: " };
+        out += d.severity.grade();
         if let Some(e) = &d.element {
             out += &format!("{} :: {}: ", e.name, e.class);
         }
@@ -175,7 +209,7 @@ pub fn render_click(diagnostics: &[Diagnostic], quotes: Quotes) -> String {
     for d in diagnostics {
         let place = d.landmark.as_ref().or(d.at.as_ref());
         let landmark = place.map(|p| p.landmark() + ": ").unwrap_or_default();
-        let grade = if d.is_error() { "" } else { "warning: " };
+        let grade = if d.severity == Severity::Warning { d.severity.grade() } else { "" };
         let message = grade.to_string() + &d.message;
         if let Some(e) = &d.element {
             if said != Some(e) {
@@ -191,8 +225,5 @@ pub fn render_click(diagnostics: &[Diagnostic], quotes: Quotes) -> String {
             out += &format!("{at}{}\n", n.message);
         }
     }
-    match quotes {
-        Quotes::Curly => out,
-        Quotes::Ascii => out.replace(['‘', '’'], "'"),
-    }
+    quotes.apply(&out).into_owned()
 }

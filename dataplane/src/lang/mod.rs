@@ -98,6 +98,13 @@ pub struct Declared {
     pub at: Place,
 }
 
+impl fmt::Display for Declared {
+    /// `name :: Class`, as messages name an element.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} :: {}", self.name, self.class)
+    }
+}
+
 /// A connection from an output port to an input port. Elements are indices into [`Flat::elements`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {

@@ -6,6 +6,11 @@ use alloc::{format, string::String, vec, vec::Vec};
 use hashbrown::HashMap;
 
 impl Flat {
+    /// Whether the configuration requires `compact_config`: then this is all that is known of it.
+    pub fn is_compact(&self) -> bool {
+        self.requirements.iter().any(|r| r.kind == "compact_config")
+    }
+
     /// The graph as Click prints it: requirements, declarations, connections as chains.
     pub fn unparse(&self) -> String {
         let mut out = String::new();

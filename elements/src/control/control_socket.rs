@@ -2,7 +2,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use sluice_dataplane::args::{Args, Raw, TcpPort};
+use sluice_dataplane::args::{Args, FromArg, NameDb, Raw, TcpPort};
 use sluice_dataplane::context::Context;
 use sluice_dataplane::control::{Address, Options, Socket};
 use sluice_dataplane::element::{Configure, Element};
@@ -20,13 +20,36 @@ pub struct ControlSocket {
     socket: Option<Arc<Socket>>,
 }
 
+/// A TCP port, or with a `+` that one or the next that is free.
+struct Port {
+    number: u16,
+    or_next: bool,
+}
+
+impl FromArg for Port {
+    fn from_arg(text: &str, names: &NameDb) -> Result<Self, String> {
+        let (number, or_next) = text.strip_suffix('+').map_or((text, false), |n| (n, true));
+        match TcpPort::from_arg(number, names) {
+            Ok(TcpPort(0)) if or_next => Err("port 0 has no next one".into()),
+            port => port.map(|p| Port { number: p.0, or_next }),
+        }
+    }
+    fn blank() -> Self {
+        Port { number: 0, or_next: false }
+    }
+}
+
 impl Configure for ControlSocket {
     const INFO: &'static Info = &Info {
         ports: "0/0",
         state: State::Single,
         args: &[
-            Arg::required("TYPE", "tcp, unix", "kind of socket"),
-            Arg::required("PORT, FILENAME", "TCP port, file", "where it listens; port 0 lets the system choose"),
+            Arg::required("TYPE", "tcp, unix, socket", "kind of socket"),
+            Arg::required(
+                "PORT, FILENAME, FD",
+                "TCP port, file, number",
+                "where it listens; port 0 lets the system choose, `PORT+` takes a later one if that is taken",
+            ),
             Arg::keyword("READONLY", "boolean", "false", "handlers cannot be written"),
             Arg::keyword("VERBOSE", "boolean", "false", "says when connections come and go"),
             Arg::keyword("LOCALHOST", "boolean", "true", "TCP on 127.0.0.1 only; Click's default is false"),
@@ -39,7 +62,8 @@ impl Configure for ControlSocket {
         ],
         doc: "Lets other programs read and write handlers, over Click's ControlSocket protocol 1.3. A socket that the next \
               configuration asks for too stays open, with its connections. Unlike Click's it listens on 127.0.0.1 alone if \
-              nothing else is said. The argument PROXY is refused.",
+              nothing else is said. A Unix-domain socket that a dead process left behind is replaced. Type `socket` serves one \
+              client: the socket that the process was started with as descriptor FD. The argument PROXY is refused.",
         example: "ControlSocket(tcp, 7777, READONLY true);",
         see: &["Script"],
         ..Info::new("ControlSocket", "control", "opens a control socket for other programs")
@@ -55,7 +79,10 @@ impl Configure for ControlSocket {
             args.error_in("PROXY", "there are no proxies here");
         }
         let address = match &*kind.to_ascii_uppercase() {
-            "TCP" => Address::Tcp { port: args.required::<TcpPort>("PORT").0, local },
+            "TCP" => {
+                let Port { number, or_next } = args.required("PORT");
+                Address::Tcp { port: number, local, or_next }
+            }
             "UNIX" => {
                 let name: String = args.required("FILENAME");
                 if name.len() > LONGEST_NAME {
@@ -63,6 +90,7 @@ impl Configure for ControlSocket {
                 }
                 Address::Unix(name)
             }
+            "SOCKET" => Address::Descriptor(args.required("FD")),
             other => {
                 if !other.is_empty() {
                     args.error(format!("unknown socket type ‘{other}’"));

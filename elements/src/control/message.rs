@@ -1,17 +1,12 @@
 //! Says something when a configuration is loaded.
-use alloc::format;
 use alloc::string::String;
 use sluice_dataplane::args::{Args, Word};
-use sluice_dataplane::context::{Context, Stream};
 use sluice_dataplane::element::{Configure, Element};
-use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::env::Env;
 use sluice_dataplane::info::{Arg, Info};
 
 /// Says something when a configuration is loaded.
-pub struct Message {
-    text: String,
-    warning: bool,
-}
+pub struct Message;
 
 impl Configure for Message {
     const INFO: &'static Info = &Info {
@@ -20,34 +15,22 @@ impl Configure for Message {
             Arg::required("MESSAGE", "text", "what it says"),
             Arg::optional("TYPE", "MESSAGE, WARNING, ERROR", "MESSAGE", "an error refuses the configuration"),
         ],
-        doc: "Prints its text on standard error when the configuration starts, or makes it a warning or an error of the \
+        doc: "Says its text on standard error when the configuration is read, as a message, a warning or an error of the \
               configuration.",
         example: "Message(\"hello\");",
         see: &["Error"],
         ..Info::new("Message", "control", "says something when a configuration is loaded")
     };
-    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let text: String = args.required("MESSAGE");
-        let kind = args.optional("TYPE", Word("MESSAGE".into())).0;
-        match &*kind {
-            "MESSAGE" | "WARNING" => {}
-            "ERROR" => args.error(text.clone()),
+        match &*args.optional("TYPE", Word("MESSAGE".into())).0 {
+            "MESSAGE" => env.say(text),
+            "WARNING" => env.warn(text),
+            "ERROR" => args.error(text),
             _ => args.error("unrecognized message type"),
         }
-        Message { text, warning: kind == "WARNING" }
+        Message
     }
 }
 
-impl Element for Message {
-    fn set_up(&mut self, cx: &mut SetUp<'_>) -> Result<(), String> {
-        if self.warning {
-            cx.warnings.push(self.text.clone());
-        }
-        Ok(())
-    }
-    fn start(&mut self, cx: &mut Context<'_>) {
-        if !self.warning {
-            cx.print(Stream::Err, &format!("{}\n", self.text));
-        }
-    }
-}
+impl Element for Message {}

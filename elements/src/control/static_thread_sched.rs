@@ -16,7 +16,7 @@ impl Configure for StaticThreadSched {
     const INFO: &'static Info = &Info {
         ports: "0/0",
         args: &[Arg::rest("ELEMENT THREAD", "name and number", "an element and its worker")],
-        doc: "Each argument names an element and the worker that shall run its task. A graph runs on worker 0 as a whole, so any \
+        doc: "Each argument names an element, or a compound, and the worker that shall run its task. A graph runs on worker 0 as a whole, so any \
               other number is a warning and means 0.",
         example: "StaticThreadSched(s 0); s :: InfiniteSource(LIMIT 5) -> Discard;",
         see: &["ScheduleInfo"],
@@ -29,7 +29,7 @@ impl Configure for StaticThreadSched {
                 args.error(format!("expected ‘ELEMENT THREAD’, got ‘{arg}’"));
                 continue;
             };
-            if env.class_of(element).is_none() {
+            if !env.has_element(element) {
                 args.error(format!("ELEMENT: no element named ‘{element}’"));
             }
             match parse_int::<i32>(thread) {

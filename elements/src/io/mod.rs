@@ -8,6 +8,7 @@ pub mod from_device;
 pub mod from_dump;
 pub mod from_ip_summary_dump;
 pub mod kernel_tun;
+pub mod mcast_socket;
 pub mod summary;
 pub mod to_device;
 pub mod to_dump;

@@ -38,6 +38,8 @@ pub struct Bench {
     /// Frames that were sent through devices: up to 1514 bytes, two at once.
     pub sent: HashMap<String, Frames>,
     text: Arc<Mutex<[String; 2]>>,
+    /// Warnings and messages of the configurations.
+    pub said: String,
 }
 
 impl Bench {
@@ -52,7 +54,7 @@ impl Bench {
         let engine = Engine::new(&Pool::new(buffers), options);
         let mut builder = Builder::new(table());
         builder.simulated = true;
-        Bench { engine, builder, arriving: HashMap::new(), sent: HashMap::new(), text }
+        Bench { engine, builder, arriving: HashMap::new(), sent: HashMap::new(), text, said: String::new() }
     }
 
     pub fn plan(&mut self, config: &str) -> Result<Plan, Vec<Diagnostic>> {
@@ -71,7 +73,9 @@ impl Bench {
                 }
             }
         };
-        Ok(self.builder.prepare(checked, &mut open)?.0)
+        let (plan, said) = self.builder.prepare(checked, &mut open)?;
+        self.said += &render_native(&said);
+        Ok(plan)
     }
 
     /// Replaces the graph; panics with all errors when the configuration is wrong.

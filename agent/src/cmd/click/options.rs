@@ -3,6 +3,7 @@
 //! `--no-name`, and `NAME=VALUE` between the options.
 use sluice_dataplane::args::quote;
 use sluice_dataplane::clock::SIMULATED_START;
+use std::str::FromStr;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +30,10 @@ pub(super) struct Options {
     pub(super) output: Option<String>,
     /// `TCP, 7777`, `UNIX, file`, `SOCKET, 3`: arguments of ControlSockets.
     pub(super) listeners: Vec<String>,
-    pub(super) affinity: bool,
+    /// The core to stay on.
+    pub(super) affinity: Option<usize>,
+    /// How many threads are wanted.
+    pub(super) threads: i32,
     pub(super) reconfigurable: bool,
     pub(super) quit: bool,
     pub(super) time: bool,
@@ -50,7 +54,8 @@ impl Default for Options {
             exit_handler: None,
             output: None,
             listeners: Vec::new(),
-            affinity: false,
+            affinity: None,
+            threads: 1,
             reconfigurable: false,
             quit: false,
             time: false,
@@ -93,13 +98,15 @@ enum Value {
     Must,
     /// Only as `--name=value`.
     May,
+    /// The same, and `--no-NAME` is its opposite.
+    MayOrNot,
 }
 
 struct Row(&'static str, Option<char>, Name, Value);
 
 /// Sorted by long name.
 const TABLE: &[Row] = &[
-    Row("affinity", Some('a'), Name::Affinity, Value::No),
+    Row("affinity", Some('a'), Name::Affinity, Value::MayOrNot),
     Row("allow-reconfigure", Some('R'), Name::Reconfigure, Value::Switch),
     Row("clickpath", Some('C'), Name::Clickpath, Value::Must),
     Row("exit-handler", Some('x'), Name::ExitHandler, Value::Must),
@@ -138,6 +145,7 @@ pub(super) fn parse(args: &[String]) -> Result<Request, String> {
             let (typed, given) = long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v)));
             let (row, negated) = find_long(typed)?;
             let value = match (row.3, given) {
+                (_, Some(_)) if negated => return Err(format!("‘--no-{}’ can't take an argument", row.0)),
                 (Value::Must, None) => Some(rest.next().ok_or(format!("‘--{}’ requires an argument", row.0))?.clone()),
                 (Value::No | Value::Switch, Some(_)) => return Err(format!("‘--{}’ can't take an argument", row.0)),
                 (_, given) => given.map(str::to_string),
@@ -173,7 +181,7 @@ fn find_long(typed: &str) -> Result<(&'static Row, bool), String> {
     let mut candidates: Vec<(&'static Row, bool, String)> = Vec::new();
     for row in TABLE.iter().filter(|r| !r.0.is_empty()) {
         candidates.push((row, false, row.0.to_string()));
-        if row.3 == Value::Switch {
+        if matches!(row.3, Value::Switch | Value::MayOrNot) {
             candidates.push((row, true, format!("no-{}", row.0)));
         }
     }
@@ -221,7 +229,8 @@ impl Options {
             None => Ok(()),
         };
         match row.2 {
-            Name::Affinity => self.affinity = true,
+            Name::Affinity if negated => self.affinity = None,
+            Name::Affinity => self.affinity = Some(value.map_or(Ok(0), |v| number(&v, "--affinity"))?),
             Name::Clickpath => self.clickpath = Some(text),
             Name::ExitHandler => once(&mut self.exit_handler, "--exit-handler")?,
             Name::Expression => self.pieces.push(Piece::Expression(text)),
@@ -235,13 +244,10 @@ impl Options {
             Name::Reconfigure => self.reconfigurable = !negated,
             Name::Simtime => self.simulated = Some(value.as_deref().map_or(Ok(SIMULATED_START), seconds)?),
             Name::Socket => {
-                text.parse::<u32>().map_err(|_| format!("‘--socket’ expects an integer, not ‘{text}’"))?;
+                number::<u32>(&text, "--socket")?;
                 self.listeners.push(format!("SOCKET, {text}"));
             }
-            Name::Threads => {
-                // Elements run on one worker, however many there may be.
-                text.parse::<i32>().map_err(|_| format!("‘--threads’ expects an integer, not ‘{text}’"))?;
-            }
+            Name::Threads => self.threads = number(&text, "--threads")?,
             Name::Time => self.time = true,
             Name::UnixSocket => self.listeners.push(format!("UNIX, {}", quote(text.as_bytes()))),
             Name::Version => return Ok(Some(Request::Version)),
@@ -256,6 +262,10 @@ fn tcp_port(text: &str) -> Result<&str, String> {
     let number = text.strip_suffix('+').unwrap_or(text).parse::<u16>();
     let good = number.is_ok_and(|n| n > 0 || !text.ends_with('+'));
     if good { Ok(text) } else { Err(format!("‘--port’ expects a TCP port number, not ‘{text}’")) }
+}
+
+fn number<T: FromStr>(text: &str, option: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("‘{option}’ expects an integer, not ‘{text}’"))
 }
 
 /// Seconds since the epoch as nanoseconds.
@@ -312,7 +322,11 @@ mod tests {
     fn listeners_become_arguments_of_control_sockets() {
         let a = options(&["-p7777", "-p", "8000+", "-u", "/run/x", "--socket=3", "-j4", "-a"]).unwrap();
         assert_eq!(a.listeners, ["TCP, 7777", "TCP, 8000+", "UNIX, \"/run/x\"", "SOCKET, 3"]);
-        assert!(a.affinity);
+        assert_eq!((a.affinity, a.threads), (Some(0), 4));
+        assert_eq!(options(&["--affinity=3"]).unwrap().affinity, Some(3));
+        assert_eq!(options(&["-a", "--no-affinity"]).unwrap().affinity, None);
+        assert_eq!(options(&["--no-affinity=3"]).unwrap_err(), "‘--no-affinity’ can't take an argument");
+        assert_eq!(options(&["--affinity=x"]).unwrap_err(), "‘--affinity’ expects an integer, not ‘x’");
         for bad in ["0+", "70000", "x", "+"] {
             assert!(options(&["-p", bad]).unwrap_err().contains("TCP port number"), "{bad}");
         }

@@ -6,7 +6,7 @@ use rustix::net::{AddressFamily, SocketType};
 use std::ffi::{CStr, CString};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Why an interface cannot be used. Inside an [`io::Error`] of a fitting kind; its text is for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -331,6 +331,15 @@ unsafe fn ip_of(address: *const libc::sockaddr) -> Option<IpAddr> {
             _ => None,
         }
     }
+}
+
+/// Has an IPv4 socket receive multicasts only from where it has joined the group itself, not from
+/// where anybody on this machine has (ip(7), `IP_MULTICAST_ALL`).
+///
+/// # Errors
+/// It is no IPv4 socket.
+pub fn only_joined_groups(socket: BorrowedFd<'_>) -> io::Result<()> {
+    raw::set_option(socket, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, &0)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! What needs `unsafe`: packet sockets with mapped rings, TAP devices, interface control.
+//! What needs `unsafe`: packet sockets with mapped rings, TAP devices, interface control, inherited descriptors, signals.
 //!
 //! Every public function here is safe to call. The kernel's structures are in `abi`, the few raw calls that they need are
 //! wrapped once in `raw`; the other files build on those.
 mod abi;
 pub mod interface;
 pub mod offload;
+pub mod process;
 mod raw;
 pub mod ring;
 pub mod tap;

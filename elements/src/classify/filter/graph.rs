@@ -67,7 +67,7 @@ impl Node {
     pub(super) fn flipped(&self) -> Option<Node> {
         let [inside, outside, short] = self.goals;
         let one = self.mask.is_power_of_two() && self.span == 0;
-        one.then(|| Node { low: self.low ^ self.mask, goals: [outside, inside, short], ..*self })
+        one.then_some(Node { low: self.low ^ self.mask, goals: [outside, inside, short], ..*self })
     }
     pub(super) fn same_word(&self, other: &Node) -> bool {
         (self.base, self.offset, self.end) == (other.base, other.offset, other.end)

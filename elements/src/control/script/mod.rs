@@ -99,7 +99,8 @@ impl Configure for Interpreter<false> {
               packet, with `$input`; it returns the output, `end` is output 0, and whatever ends otherwise drops the packet as \
               `script`. A PROXY script answers every handler, with its name in `$0` and whether it is a write in `$write`. A \
               DRIVER script sees each request to stop as a step, and lets the driver stop where it ends. A SIGNAL script runs \
-              when the process gets one of its signals.\n\n\
+              when the process gets one of its signals; until it ends, and for good if it does so otherwise than by `end`, these \
+              signals do what they do by default.\n\n\
               A script that runs itself through its handler starts anew on top of itself, with the same variables and its own \
               parameters. A thousand jumps without a wait disable a script. Handlers `cat FILE`, `catq FILE` and `kill SIGNAL \
               PID` are for the script itself only.",
@@ -177,7 +178,7 @@ impl<const DRIVER: bool> Interpreter<DRIVER> {
 
 impl<const DRIVER: bool> Element for Interpreter<DRIVER> {
     fn set_up(&mut self, cx: &mut SetUp<'_>) -> Result<(), String> {
-        self.signals.iter().try_for_each(|&n| cx.on_signal(n, "run"))
+        self.signals.iter().try_for_each(|&n| cx.on_signal(n, "run", &self.runner.armed))
     }
     fn start(&mut self, cx: &mut Context<'_>) {
         self.runner.start(cx);

@@ -12,6 +12,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use sluice_dataplane::args::{FromArg, Interval, NameDb, parse_int, unquote_text};
 use sluice_dataplane::context::{Context, Stream};
 use sluice_dataplane::handler::{Call, HandlerError, Outcome, Reply};
@@ -100,6 +101,8 @@ pub(super) struct Runner {
     pub(super) fresh: bool,
     pub(super) status: i32,
     pub(super) frames: Vec<Frame>,
+    /// The next signal is wanted.
+    pub(super) armed: Arc<AtomicBool>,
     /// The driver's request to stop stands.
     pub(super) stops: bool,
     /// Packets whose turn has not come, by input.
@@ -148,6 +151,7 @@ impl Runner {
             fresh: false,
             status: 0,
             frames: Vec::new(),
+            armed: Arc::new(AtomicBool::new(true)),
             stops: false,
             waiting: VecDeque::new(),
             ready: VecDeque::new(),
@@ -353,6 +357,9 @@ impl Runner {
         if self.frames.is_empty() && f.cause != Cause::Init {
             self.pos = f.pos;
             self.args = core::mem::take(&mut f.args);
+        }
+        if matches!(ended, Ended::End(How::End)) {
+            self.armed.store(true, Relaxed);
         }
         let over = matches!(ended, Ended::End(_));
         match f.cause {

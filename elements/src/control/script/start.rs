@@ -3,6 +3,7 @@ use super::Kind;
 use super::parse::{Insn, Target};
 use super::run::{Cause, Frame, Runner, frame};
 use alloc::string::{String, ToString};
+use core::sync::atomic::Ordering::Relaxed;
 use sluice_dataplane::args::parse_int;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::handler::Outcome;
@@ -55,6 +56,7 @@ impl Runner {
         if self.frames.is_empty() {
             cx.clear_timer();
         }
+        self.armed.store(false, Relaxed);
         self.go(cx, Frame { args, handler, write, ..frame(Cause::Handler) })
     }
 
