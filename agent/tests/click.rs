@@ -3,7 +3,6 @@
 #[allow(dead_code)]
 mod program;
 use program::{Folder, sluice, sluice_with, start};
-use sluice_dataplane::time::now;
 use std::io::{BufRead as _, BufReader, Read as _};
 
 const FIVE: &str = "s :: InfiniteSource(LIMIT 5, STOP true) -> c :: Counter -> Discard;";

@@ -93,9 +93,9 @@ const CLASSES: &[Class] = &[
     Class::of::<ethernet::listen_ether_switch::ListenEtherSwitch>(),
     Class::of::<ip::mark_ip_ce::MarkIPCE>(),
     Class::of::<ip::mark_ip_header::MarkIPHeader>(),
+    Class::of::<ethernet::mark_mac_header::MarkMACHeader>(),
     #[cfg(feature = "std")]
     Class::of::<io::mcast_socket::McastSocket>(),
-    Class::of::<ethernet::mark_mac_header::MarkMACHeader>(),
     Class::of::<control::message::Message>(),
     Class::of::<shaping::meter::Meter>(),
     Class::of::<queues::mixed_queue::MixedQueue>(),

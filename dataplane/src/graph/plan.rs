@@ -8,7 +8,7 @@ use crate::element::{Class, Configure, Element, Table};
 use crate::env::{Env, GraphWide, OpenSockets, PortTable, Services, SetUp};
 use crate::handler::HandlerError;
 use crate::info::{Flow, Info, Paths};
-use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader, UNKNOWN};
+use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader, Severity, UNKNOWN};
 use crate::port::{PortId, PortObject, PortSlot, PortSpec};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -330,7 +330,7 @@ pub(crate) fn rebuild(
     let lines = |e: MakeErrors| e.into_iter().map(|e| e.0).collect::<Vec<_>>().join("\n");
     let new = make(node.class, config, &topo.names.for_element(&node.name), &mut env);
     let said = wide.said.into_iter().map(|(severity, message)| match severity {
-        crate::lang::Severity::Warning => alloc::format!("warning: {message}"),
+        Severity::Warning => alloc::format!("warning: {message}"),
         _ => message,
     });
     Ok((new.map_err(|e| HandlerError::Failed(lines(e)))?, said.collect()))
