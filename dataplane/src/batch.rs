@@ -97,25 +97,37 @@ impl Batch {
         };
         self.divert(judge, |p, n| out(p, (n.get() - 1) as u16));
     }
-    /// Takes the packets out for which `judge` says why they leave, and hands both to `out`, in order. All
-    /// are judged before any moves: most batches lose none.
+    /// Takes the packets out for which `judge` says why they leave, and hands both to `out`, in order. Most
+    /// batches lose none: nothing is noted down until one leaves.
     #[inline]
     pub fn divert<T: Copy>(&mut self, mut judge: impl FnMut(&mut Packet) -> Option<T>, mut out: impl FnMut(Packet, T)) {
         let mut at = 0;
         while at < self.0.len() {
-            let mut verdicts = [None; MAX_BURST];
-            let mut any = false;
             let some = self.some_mut(at);
             let end = at + some.len();
-            for (p, verdict) in some.iter_mut().zip(&mut verdicts) {
-                *verdict = judge(p);
-                any |= verdict.is_some();
-            }
-            at = if any { self.close_gaps(at..end, &verdicts, &mut out) } else { end };
+            let first = some.iter_mut().enumerate().find_map(|(i, p)| judge(p).map(|why| (i, why)));
+            at = match first {
+                None => end,
+                Some((i, why)) => self.divert_rest(at + i..end, why, &mut judge, &mut out),
+            };
         }
     }
-    /// Takes the packets of `range` out that have a verdict; returns where those end that stay.
+    /// The same for the packets of `range`, of which the first leaves for `why`. All are judged before any moves.
     #[inline(never)]
+    fn divert_rest<T: Copy>(
+        &mut self,
+        range: Range<usize>,
+        why: T,
+        judge: &mut impl FnMut(&mut Packet) -> Option<T>,
+        out: &mut impl FnMut(Packet, T),
+    ) -> usize {
+        let mut verdicts = [None; MAX_BURST];
+        verdicts[0] = Some(why);
+        let judged = self.some_mut(range.start).iter_mut().zip(&mut verdicts).take(range.len()).skip(1);
+        judged.for_each(|(p, verdict)| *verdict = judge(p));
+        self.close_gaps(range, &verdicts, out)
+    }
+    /// Takes the packets of `range` out that have a verdict; returns where those end that stay.
     fn close_gaps<T: Copy>(
         &mut self,
         range: Range<usize>,
@@ -174,5 +186,28 @@ mod tests {
         let mut rest = Batch::default();
         b.split_into(4, &mut rest);
         assert_eq!((b.len(), rest.len()), (4, 2));
+    }
+
+    #[test]
+    fn batches_beyond_a_burst_are_judged_in_order_and_once() {
+        let pool = Pool::new(200);
+        let mut b = Batch::default();
+        b.extend((0..150).filter_map(|i| {
+            let mut p = pool.alloc()?;
+            p.set_paint(i);
+            Some(p)
+        }));
+        let (mut judged, mut out) = (Vec::new(), Vec::new());
+        let judge = |p: &mut Packet| {
+            judged.push(p.paint());
+            [2, 3, 63, 64, 100, 149].contains(&p.paint()).then_some(())
+        };
+        b.divert(judge, |p, ()| out.push(p.paint()));
+        assert_eq!(judged, (0..150).collect::<Vec<_>>());
+        assert_eq!(out, [2, 3, 63, 64, 100, 149]);
+        assert_eq!(
+            b.iter().map(Packet::paint).collect::<Vec<_>>(),
+            (0..150).filter(|i| !out.contains(i)).collect::<Vec<_>>()
+        );
     }
 }
