@@ -1,6 +1,6 @@
 //! The routing table: which routes there are, and which of them an address takes.
 //!
-//! The list of routes is the truth; the [`Directory`] in which packets are looked up is derived from it.
+//! The list of routes is the truth; the directory in which packets are looked up is derived from it.
 //! A table that grows large moves into a larger directory a few routes at a time, between batches; look-ups
 //! stay in the old one until the new one is complete.
 use super::directory::{Directory, Leaf, Size};
