@@ -27,7 +27,14 @@ const CONFIGS: &[&str] = &[
     "in -> f :: HostEtherFilter(1:1:1:1:1:1, OFFSET 3) -> DropBroadcasts -> out; f[1] -> Discard;",
     "in -> s :: EtherSwitch(CAPACITY 3) -> out; in2 -> [1]s; s[1] -> Discard;",
     "in -> s :: ListenEtherSwitch -> out; in2 -> [1]s; s[1] -> Discard; s[2] -> Discard;",
+    "in -> MarkMACHeader -> StoreData(3, \"abc\") -> AdjustTimestamp(1.5) -> Resize(-4, 4) -> out;",
+    "in -> c :: Clipboard(0/6, 12/2) -> h :: Hub -> out; in2 -> [1]c[1] -> [1]h; h[1] -> Discard;",
+    // queues
+    "in -> FrontDropQueue(3) -> DelayShaper(1ms) -> LinkUnqueue(1ms, 1Mbps) -> out;",
+    "in -> q :: MixedQueue(3) -> Unqueue -> b :: Bypass(false) -> out; in2 -> [1]q; b[1] -> Null -> [1]b;",
     // vlan
+    "in -> EtherVLANEncap(0x0800, 1:1:1:1:1:1, 2:2:2:2:2:2, 7) -> t :: Tee -> StripEtherVLANHeader -> out; \
+     t[1] -> StripEtherVLANHeader(NATIVE_VLAN 7) -> Discard;",
     "in -> VLANDecap -> VLANEncap(ANNO) -> VLANDecap(ETHERTYPE 0x0800) -> out;",
     "in -> SetVLANAnno(5) -> VLANEncap(ANNO) -> t :: Tee -> VLANDecap -> out; t[1] -> VLANDecap -> Discard;",
     // arp

@@ -25,6 +25,8 @@ const CONFIGS: &[&str] = &[
     "in -> ICMPError(9.9.9.9, redirect, SET_FIX_ANNO true) -> FixIPSrc(8.8.8.8) -> CheckIPHeader -> out;",
     "in -> ICMPError(9.9.9.9, unreachable, needfrag, MTU 20, PMTU 68) -> out;",
     "in -> ICMPPingResponder -> CheckICMPHeader -> out;",
+    "in -> MarkIPCE -> StripTCPHeader -> UnstripIPHeader -> out;",
+    "in -> ICMPIPEncap(1.1.1.1, 2.2.2.2, unreachable) -> StripIPHeader -> UnstripIPHeader -> MarkIPCE(true) -> out;",
     "in -> IPEncap(4, 1.1.1.1, DST_ANNO) -> UDPIPEncap(1.1.1.1, 1, DST_ANNO, 2) -> ICMPPingEncap(1.1.1.1, 2.2.2.2) -> out;",
     "in -> FixIPSrc(1.1.1.1) -> t :: Tee -> DecIPTTL -> out; t[1] -> SetIPDSCP(1) -> Discard;",
     "in -> f :: IPFragmenter(68) -> out; f[1] -> Discard;",
