@@ -8,15 +8,18 @@
 use crate::harness::{Bench, Cost, Goal, Line, Subject, Table};
 use crate::ring::{self, FRAME, Random, Traffic};
 use sluice_dataplane::args::NameDb;
-use sluice_dataplane::batch::{Batch, Fate};
+use sluice_dataplane::batch::{Batch, Fate, MAX_BURST};
 use sluice_dataplane::io::affinity::thread_cpu_time;
 use sluice_dataplane::packet::Packet;
-use sluice_elements::classify::filter::{Report, Rules, parse_rules};
+use sluice_elements::classify::filter::{Expr, Report, Rules, Start, parse_rules};
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 
 /// Numbers of rules.
 const SIZES: [usize; 4] = [1, 10, 100, 1000];
+/// Makes so many rules, and the packets that come.
+type Make = fn(usize) -> (Vec<Rule>, Vec<Flow>);
+const KINDS: [(&str, Make); 2] = [("last rule", last), ("mixed", mixed)];
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
@@ -208,6 +211,51 @@ fn patterns(bench: &mut Bench) {
     bench.tables.push(Table { title: "Classifier beyond Null, 3 patterns".into(), unit: "ns/packet".into(), lines });
 }
 
+/// The rules as the elements read them: output 0 for those that allow, else 1.
+fn exprs(rules: &[Rule]) -> Vec<Expr> {
+    let texts: Vec<String> = rules.iter().map(|r| r.text().replace("allow", "0").replace("deny", "1")).collect();
+    parse_rules(&texts, 2, &NameDb::new(), &mut Report::default()).1
+}
+
+/// Rules alone, without the element around them.
+fn bare(rules: Rules) -> impl FnMut() {
+    let mut batch = Batch::default();
+    move || {
+        ring::take(&mut batch, 32);
+        batch.iter_mut().for_each(|p| p.set_net_off(14));
+        let mut found = [0; MAX_BURST];
+        rules.classify_packets(batch.as_slice(), Start::Annotation, &mut found, |rule| rule);
+        black_box(found);
+        ring::give(&mut batch);
+    }
+}
+
+/// The two forms of few rules.
+fn forms(bench: &mut Bench) -> anyhow::Result<()> {
+    let mut lines = Vec::new();
+    for (kind, make) in KINDS {
+        for n in [1, 10] {
+            let (rules, flows) = make(n);
+            let traffic = Traffic::new("cold", |i| flows[i].frame());
+            let [chosen, tables] = [Rules::new(exprs(&rules)), Rules::as_tables(exprs(&rules))];
+            let (chosen, tables) = (chosen.map_err(anyhow::Error::msg)?, tables.map_err(anyhow::Error::msg)?);
+            let subjects =
+                vec![Subject::new("decisions", 32, || bare(chosen)), Subject::new("tables", 32, || bare(tables))];
+            if let [chosen, tables] = bench.compare(&traffic, subjects)[..] {
+                lines.push(Line::new(format!("{n} rules, {kind}"), chosen, "as tables", tables));
+            }
+        }
+    }
+    if bench.measures() {
+        bench.tables.push(Table {
+            title: "Few rules as decisions, ring to ring".into(),
+            unit: "ns/packet".into(),
+            lines,
+        });
+    }
+    Ok(())
+}
+
 /// Builds of one measurement.
 const BUILDS: usize = 5;
 
@@ -215,9 +263,7 @@ const BUILDS: usize = 5;
 fn builds(bench: &mut Bench) -> anyhow::Result<()> {
     let mut lines: Vec<Line> = Vec::new();
     for n in SIZES.into_iter().chain([10_000]) {
-        let texts: Vec<String> =
-            mixed(n).0.iter().map(|r| r.text().replace("allow", "0").replace("deny", "1")).collect();
-        let (_, exprs) = parse_rules(&texts, 2, &NameDb::new(), &mut Report::default());
+        let exprs = exprs(&mixed(n).0);
         let (mut costs, mut size) = (Vec::new(), 0);
         for _ in 0..BUILDS {
             let exprs = exprs.clone();
@@ -236,7 +282,8 @@ fn builds(bench: &mut Bench) -> anyhow::Result<()> {
 
 pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     patterns(bench);
-    for (kind, make) in [("last rule", last as fn(usize) -> _), ("mixed", mixed)] {
+    forms(bench)?;
+    for (kind, make) in KINDS {
         let mut lines: Vec<Line> = Vec::new();
         for n in SIZES {
             let (rules, flows): (Vec<Rule>, Vec<Flow>) = make(n);

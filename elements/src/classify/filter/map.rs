@@ -42,7 +42,7 @@ impl Map {
         }
         let width = u32::BITS - highest.leading_zeros();
         // The more ranges, the less is left to the groups.
-        let bits = if starts.len() < 512 { 12 } else { 16 };
+        let bits = if starts.len() < 64 { 12 } else { 16 };
         let shift = width.saturating_sub(bits);
         let mut groups: Vec<u32> = (0..=classes.iter().copied().max().unwrap_or(0)).collect();
         let blocks = 0..=highest >> shift;
