@@ -35,6 +35,7 @@ pub mod pool;
 pub mod port;
 pub mod reason;
 pub mod signal;
+mod sort;
 #[cfg(feature = "std")]
 pub mod time;
 pub mod trace;
