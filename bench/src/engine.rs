@@ -47,11 +47,8 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let each = |a: f64, b: f64| (a - b) / NULLS as f64;
     let median = each(chain.median, engine.median);
     // Extremes of two subjects need not be of the same turn.
-    let null = Cost {
-        median,
-        min: each(chain.min, engine.min).min(median),
-        max: each(chain.max, engine.max).max(median),
-    };
+    let null =
+        Cost { median, min: each(chain.min, engine.min).min(median), max: each(chain.max, engine.max).max(median) };
     let counts = ["by hand", "engine", "chain", "check"].map(|s| bench.instructions(&traffic, s));
     let null_count = counts[1].zip(counts[2]).map(|(e, c)| each(c, e));
     let mut lines = vec![
