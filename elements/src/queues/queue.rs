@@ -82,7 +82,9 @@ impl Configure for Queue {
         handlers: Self::HANDLERS,
         doc: "Holds packets until they are pulled, first in, first out. A packet that finds the queue full goes to \
               output 1 if that is connected, else it is dropped as `queue_full`. Tasks downstream sleep while it is \
-              empty, and an InfiniteSource whose packets can go to full queues only sleeps too.",
+              empty, and an InfiniteSource whose packets can go to full queues only sleeps too.\n\nClick's FullNoteQueue (the old \
+              name of Queue), QuickNoteQueue (which says at once that it is empty, as every queue here does) and ThreadSafeQueue \
+              (one worker owns a queue here, the others hand their packets over) are taken as other names of it.",
         example: "InfiniteSource(LIMIT 5) -> q :: Queue(20) -> Unqueue -> Discard; q[1] -> Discard;",
         see: &["SimpleQueue", "FrontDropQueue", "MixedQueue", "Unqueue", "RoundRobinSched"],
         ..Info::new("Queue", "queues", "holds packets until they are pulled")
