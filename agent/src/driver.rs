@@ -112,6 +112,7 @@ impl Driver {
 
     /// Opens the ports and files of a checked configuration.
     pub(crate) fn open(&mut self, checked: Checked) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
+        self.opener.expect(checked.ports().map(|id| self.builder.port(id)));
         self.builder.prepare(checked, &mut |spec| self.opener.open(spec))
     }
 }
@@ -121,10 +122,15 @@ impl Driver {
 /// elsewhere and run on capture files; opening such a device is what fails.
 fn interface_names(flat: &Flat) -> NameDb {
     let mut names = sluice_dataplane::io::names::of_interfaces();
-    let devices = flat.elements.iter().filter(|e| matches!(e.class.as_str(), "FromDevice" | "ToDevice"));
+    let of_device = |class: &str| matches!(class, "FromDevice" | "ToDevice" | "FromDPDKDevice" | "ToDPDKDevice");
+    let devices = flat.elements.iter().filter(|e| of_device(&e.class));
     let mut last = 0u8;
     for e in devices {
         let Some(name) = split_args(&e.config).first().map(|a| unquote_text(a)) else { continue };
+        #[cfg(feature = "dpdk")]
+        if let Some(ether) = sluice_dataplane::io::dpdk::ether(&name) {
+            names.insert("", &name, Named::Ether(ether));
+        }
         if names.ether(&name).is_none() {
             last = last.wrapping_add(1);
             names.insert("", &name, Named::Ether(EtherAddr([2, 0, 0, 0, 0, last])));

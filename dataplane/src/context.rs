@@ -1,11 +1,11 @@
 //! What an element may ask of the engine during one call.
 use crate::batch::Batch;
-use crate::count::Counts;
+use crate::count::{Count, Counts};
 use crate::engine::{Core, Slot, pull};
 use crate::handler::{Call, HandlerError};
 use crate::info::{Access, Flow};
 use crate::packet::Packet;
-use crate::port::{PortId, PortObject, Rx, Sent};
+use crate::port::{Direction, PortId, PortObject, PortSlot, Rx, Sent};
 use crate::reason::{REASONS, Reason};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -171,14 +171,16 @@ impl Context<'_> {
         let Some(Some(slot)) = core.rx.get_mut(port.0 as usize) else { return };
         let PortObject::Rx(device) = &mut slot.object else { return };
         let counters = &*slot.counters;
-        let mut rx = Rx { cache: &mut core.cache, batch, counters, room: had + n, lost: [0; REASONS] };
+        let mut rx = Rx { cache: &mut core.cache, batch, counters, room: had + n, lost: [0; REASONS], any_lost: false };
         device.receive(&mut rx);
-        let lost = rx.lost;
+        let (lost, any_lost) = (rx.lost, rx.any_lost);
         let counts = &core.topo.counts.nodes[self.id];
         let mut received = (batch.len() - had) as u64;
-        for (count, &n) in counts.dropped.iter().zip(&lost).filter(|l| *l.1 > 0) {
-            count.add(n.into());
-            received += u64::from(n);
+        if any_lost {
+            for (count, &n) in counts.dropped.iter().zip(&lost).filter(|l| *l.1 > 0) {
+                count.add(n.into());
+                received += u64::from(n);
+            }
         }
         if received > 0 {
             counts.received.add(received);
@@ -201,6 +203,21 @@ impl Context<'_> {
         };
         let PortObject::Tx(device) = &mut slot.object else { return 0 };
         let counts = &core.topo.counts.nodes[self.id];
+        // A trace looks at packets that were sent: then they are copied.
+        if !core.armed
+            && !batch.is_empty()
+            && let Some(sent) = device.hand_over(batch)
+        {
+            counts.transmitted.add(sent.packets as u64);
+            slot.counters.packets.add(sent.packets as u64);
+            slot.counters.bytes.add(sent.bytes);
+            slot.blocked = !batch.is_empty() && !sent.down;
+            if sent.down {
+                slot.counters.dropped[Reason::PortDown as usize].add(batch.len() as u64);
+                self.drop_all(batch, Reason::PortDown);
+            }
+            return sent.packets;
+        }
         let (packets, mut done, mut gone) = (batch.as_slice(), 0, 0);
         let mut refused = Vec::new();
         slot.blocked = false;
@@ -239,6 +256,37 @@ impl Context<'_> {
             batch.drain_first(done).for_each(|p| core.cache.free(p));
         }
         gone
+    }
+    fn port(&self, port: PortId, direction: Direction) -> Option<&PortSlot> {
+        let list = if direction == Direction::Receive { &self.core.rx } else { &self.core.tx };
+        list.get(port.0 as usize)?.as_ref()
+    }
+    /// What the device of a port says about `what`; `None` if it knows nothing of it.
+    pub fn ask_port(&self, port: PortId, direction: Direction, what: &str) -> Option<String> {
+        match &self.port(port, direction)?.object {
+            PortObject::Rx(d) => d.ask(what),
+            PortObject::Tx(d) => d.ask(what),
+        }
+    }
+    /// Packets that this element dropped, all reasons.
+    pub fn drops(&self) -> u64 {
+        self.counts().drops()
+    }
+    /// Packets that the device of a port refused, all reasons.
+    pub fn port_drops(&self, port: PortId, direction: Direction) -> u64 {
+        self.port(port, direction).map_or(0, |p| p.counters.dropped.iter().map(Count::get).sum())
+    }
+    /// Changes `what` of the device of a port.
+    ///
+    /// # Errors
+    /// It cannot be changed, or not to this.
+    pub fn change_port(&mut self, port: PortId, direction: Direction, what: &str, value: &str) -> Result<(), String> {
+        let list = if direction == Direction::Receive { &mut self.core.rx } else { &mut self.core.tx };
+        match list.get_mut(port.0 as usize).and_then(Option::as_mut).map(|p| &mut p.object) {
+            Some(PortObject::Rx(d)) => d.change(what, value),
+            Some(PortObject::Tx(d)) => d.change(what, value),
+            None => Err("the port is not open".into()),
+        }
     }
     /// Drops a whole batch for one reason.
     #[cold]

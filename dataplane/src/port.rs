@@ -24,6 +24,41 @@ pub enum Device {
     Tun(TunDevice),
     /// UDP datagrams of a multicast group.
     Multicast(MulticastDevice),
+    /// A port of DPDK.
+    Dpdk(DpdkDevice),
+}
+
+/// A port of DPDK, and what an element wants of it.
+#[derive(Clone, PartialEq, Eq, Debug, Hash, Default)]
+pub struct DpdkDevice {
+    /// Its number, its PCI address, or the name of its virtual device.
+    pub name: String,
+    /// First queue that is used.
+    pub queue: u16,
+    /// Queues that are used; `None`: one for each worker.
+    pub queues: Option<u16>,
+    /// Descriptors of each queue, if not the default.
+    pub descriptors: Option<u16>,
+    /// Largest packet behind the Ethernet header, bytes, if it is to be set.
+    pub mtu: Option<u16>,
+    /// How frames are spread over receiving queues.
+    pub spread: Spread,
+    /// The device is to check the checksums of what it receives.
+    pub checksum: bool,
+    /// The device is to take the VLAN tag off.
+    pub vlan_strip: bool,
+}
+
+/// How frames are spread over receiving queues.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
+pub enum Spread {
+    /// By a hash of addresses and ports if there is more than one queue and the driver can; else as the device does.
+    #[default]
+    Auto,
+    /// By a hash (RSS); an error where the driver cannot.
+    Rss,
+    /// As the device does.
+    None,
 }
 
 /// A multicast group and how it is joined.
@@ -66,6 +101,7 @@ impl Device {
             Device::Kernel(name) => name,
             Device::Tun(t) => &t.name,
             Device::Multicast(m) => &m.name,
+            Device::Dpdk(d) => &d.name,
         }
     }
 }
@@ -97,6 +133,7 @@ impl PortSpec {
             && match (&self.device, &other.device) {
                 // A name with a number to be chosen may become several interfaces.
                 (Device::Tun(a), Device::Tun(b)) if !a.name.contains('%') => a.name == b.name,
+                (Device::Dpdk(a), Device::Dpdk(b)) => (&a.name, a.queue, a.queues) == (&b.name, b.queue, b.queues),
                 (a, b) => a == b,
             }
     }
@@ -136,6 +173,7 @@ pub struct Rx<'a> {
     pub(crate) room: usize,
     /// Frames that were lost here, by reason; the engine counts them against the element.
     pub(crate) lost: [u32; REASONS],
+    pub(crate) any_lost: bool,
 }
 
 impl Rx<'_> {
@@ -183,6 +221,7 @@ impl Rx<'_> {
         self.counters.bytes.add(len as u64);
         self.counters.dropped[why as usize].add(1);
         self.lost[why as usize] += 1;
+        self.any_lost = true;
     }
 }
 
@@ -212,6 +251,17 @@ pub trait Receive: Send {
     fn failure(&mut self) -> Option<String> {
         None
     }
+    /// What the device says about `what`, a word; `None` if it knows nothing of it.
+    fn ask(&self, _what: &str) -> Option<String> {
+        None
+    }
+    /// Changes `what` of the device.
+    ///
+    /// # Errors
+    /// It cannot be changed, or not to this.
+    fn change(&mut self, what: &str, _value: &str) -> Result<(), String> {
+        Err(alloc::format!("{what} cannot be changed here"))
+    }
 }
 
 /// What became of the packets handed to [`Transmit::transmit`].
@@ -225,10 +275,27 @@ pub enum Sent {
     Refused(Reason),
 }
 
+/// What became of a batch given to [`Transmit::hand_over`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HandedOver {
+    /// Packets that were taken out of the batch, from its start.
+    pub packets: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The device is gone: nothing of the rest can be sent.
+    pub down: bool,
+}
+
 /// The transmitting side of a device.
 pub trait Transmit: Send {
     /// Sends packets from the start of `packets`, which is not empty. Never blocks.
     fn transmit(&mut self, packets: &[Packet]) -> Sent;
+    /// Sends packets from the start of the batch, which is not empty, and takes those out of it that were sent:
+    /// for devices that keep the buffers and give them back by themselves. `None`, and nothing done: send them
+    /// with [`transmit`](Self::transmit).
+    fn hand_over(&mut self, _batch: &mut Batch) -> Option<HandedOver> {
+        None
+    }
     /// Descriptor that becomes writable when there is room again.
     #[cfg(feature = "std")]
     fn fd(&self) -> Option<BorrowedFd<'_>> {
@@ -243,6 +310,17 @@ pub trait Transmit: Send {
     /// Why packets that it took never got where they should (a full disk); given out once.
     fn failure(&mut self) -> Option<String> {
         None
+    }
+    /// As [`Receive::ask`].
+    fn ask(&self, _what: &str) -> Option<String> {
+        None
+    }
+    /// As [`Receive::change`].
+    ///
+    /// # Errors
+    /// As there.
+    fn change(&mut self, what: &str, _value: &str) -> Result<(), String> {
+        Err(alloc::format!("{what} cannot be changed here"))
     }
 }
 

@@ -139,6 +139,8 @@ impl Worker {
             if let Some(core) = pace.core {
                 let _ = affinity::pin_to_core(core); // a core that is not ours: run anywhere
             }
+            #[cfg(feature = "dpdk")]
+            let _joined = crate::io::dpdk::join();
             let mut state =
                 Loop { engine, commands, waiter, pace, report, watch, idle_since: None, maintained: 0, busy_rounds: 0 };
             while state.turn() {}

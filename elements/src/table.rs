@@ -58,6 +58,7 @@ const CLASSES: &[Class] = &[
     Class::synonym::<vlan::ether_vlan_encap::EtherVLANEncap>("EtherVlanEncap"),
     Class::of::<ip::fix_ip_src::FixIPSrc>(),
     #[cfg(feature = "std")]
+    Class::of::<io::from_dpdk_device::FromDPDKDevice>(),
     Class::of::<io::from_device::FromDevice>(),
     #[cfg(feature = "std")]
     Class::of::<io::from_dump::FromDump>(),
@@ -171,6 +172,7 @@ const CLASSES: &[Class] = &[
     Class::of::<sources::timed_source::TimedSource>(),
     Class::of::<queues::timed_unqueue::TimedUnqueue>(),
     #[cfg(feature = "std")]
+    Class::of::<io::to_dpdk_device::ToDPDKDevice>(),
     Class::of::<io::to_device::ToDevice>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_dump::ToDump>(),

@@ -1,4 +1,5 @@
 //! `sluice run`: a configuration on real packets, until somebody ends it.
+use crate::dpdk::Dpdk;
 use crate::driver::{BUFFERS, Driver, Source, complain, console, defines, stand};
 use crate::live::{Live, Watched};
 use crate::services::Services;
@@ -9,7 +10,6 @@ use sluice_dataplane::clock::Clock;
 use sluice_dataplane::engine::{Engine, Options};
 use sluice_dataplane::io::open::Stand;
 use sluice_dataplane::lang::{Diagnostic, render_native};
-use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
 use sluice_dataplane::worker::{Ended, Pace, Remote, Worker};
 use std::path::PathBuf;
@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// none is free is dropped as `no_buffer`.
     #[arg(long, default_value_t = BUFFERS as u32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
     buffers: u32,
+    /// Starts DPDK with these arguments, as dpdk-testpmd takes them before its `--`: "-l 1 --vdev net_memif0".
+    #[arg(long, value_name = "ARGUMENTS", allow_hyphen_values = true)]
+    dpdk: Option<String>,
     /// Core that the worker stays on; the last one that is allowed, if not given.
     #[arg(long)]
     core: Option<usize>,
@@ -70,6 +73,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let source = Source::read(&args.file)?;
+    let dpdk = Dpdk::start(args.dpdk.as_deref(), args.buffers, args.core)?;
     let mut driver = Driver::new(defines(&args.parameters)?);
     let simulated = !args.maps.is_empty();
     driver.opener.stands = args.maps.iter().cloned().collect();
@@ -100,12 +104,12 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let clock = if simulated { Clock::simulated() } else { Clock::real(time::now) };
     let seed = if simulated { 1 } else { time::now() };
     let options = Options { burst: args.burst.into(), clock, seed, console: Box::new(console) };
-    let mut engine = Engine::new(&Pool::new(args.buffers as usize), options);
+    let mut engine = Engine::new(&dpdk.pool(args.buffers), options);
     let services = Services::default();
     services.adopt(std::mem::take(&mut plan.services))?;
     drop(engine.swap(plan));
     let taps = args.taps.iter().map(|t| t.set(&mut engine, simulated)).collect::<anyhow::Result<Vec<_>>>()?;
-    let ended = if simulated { run_captures(engine) } else { run_live(engine, &args, &mut driver, &services)? };
+    let ended = if simulated { run_captures(engine) } else { run_live(engine, &args, &dpdk, &mut driver, &services)? };
     let clean = finish(ended, args.quiet);
     let written = taps.into_iter().map(tap::Writing::finish).fold(true, |all, one| all & one);
     Ok(if clean && written { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -124,14 +128,23 @@ fn run_captures(mut engine: Engine) -> Ended {
 }
 
 /// Real time, on a worker, until somebody ends it.
-fn run_live(engine: Engine, args: &Args, driver: &mut Driver, services: &Services) -> anyhow::Result<Ended> {
+fn run_live(
+    engine: Engine,
+    args: &Args,
+    dpdk: &Dpdk,
+    driver: &mut Driver,
+    services: &Services,
+) -> anyhow::Result<Ended> {
     let watched = engine.ports().map(|p| Watched {
         name: p.spec.device.name().to_string(),
         direction: p.spec.direction,
         counters: p.counters.clone(),
     });
     let mut live = Live::new(watched.collect(), args.quiet, args.rates);
-    let core = args.core.or_else(|| sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied());
+    let core = args
+        .core
+        .or(dpdk.cores().first().copied())
+        .or_else(|| sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied());
     let pace = Pace { core, busy_poll: args.poll, ..Pace::default() };
     let report = |news: &str| eprintln!("sluice: {news}");
     let worker = Worker::start_watching(engine, pace, report, services.watch()).context("worker")?;

@@ -5,6 +5,8 @@
 //! pure over slices.
 pub mod affinity;
 pub mod capture;
+#[cfg(feature = "dpdk")]
+pub mod dpdk;
 pub mod file;
 pub mod gso;
 pub mod kernel;

@@ -4,7 +4,7 @@ use super::kernel::{KernelRx, KernelTx};
 use super::multicast::{Member, MulticastRx, MulticastTx};
 use super::sys::tap::Tap;
 use super::tun::{self, TunRx, TunTx};
-use crate::port::{Device, Direction, MulticastDevice, PortObject, PortSpec, TunDevice};
+use crate::port::{Device, Direction, DpdkDevice, MulticastDevice, PortObject, PortSpec, TunDevice};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -31,6 +31,8 @@ pub struct Opener {
     taps: HashMap<TunDevice, Weak<Tap>>,
     /// Memberships of multicast groups, for theirs.
     members: HashMap<MulticastDevice, Weak<Member>>,
+    #[cfg(feature = "dpdk")]
+    dpdk: super::dpdk::Devices,
 }
 
 impl Opener {
@@ -47,6 +49,7 @@ impl Opener {
             return Err(format!("{}: a device cannot be used in simulated time", spec.device.name()));
         }
         let result = match (&spec.device, spec.direction) {
+            (Device::Dpdk(device), direction) => return self.dpdk(device, direction),
             (Device::Kernel(name), Direction::Receive) => {
                 KernelRx::open(name, spec.promiscuous).map(|p| PortObject::Rx(Box::new(p)))
             }
@@ -61,6 +64,27 @@ impl Opener {
             }),
         };
         result.map_err(|e| e.to_string())
+    }
+
+    /// Says what a graph is going to ask for, so that devices are set up for all of it.
+    pub fn expect<'a>(&mut self, specs: impl Iterator<Item = &'a PortSpec>) {
+        #[cfg(feature = "dpdk")]
+        self.dpdk.expect(specs, 1);
+        #[cfg(not(feature = "dpdk"))]
+        drop(specs);
+    }
+
+    #[cfg(feature = "dpdk")]
+    fn dpdk(&mut self, device: &DpdkDevice, direction: Direction) -> Result<PortObject, String> {
+        self.dpdk.open(device, direction, 0, 1)
+    }
+
+    #[cfg(not(feature = "dpdk"))]
+    fn dpdk(&mut self, device: &DpdkDevice, _direction: Direction) -> Result<PortObject, String> {
+        Err(format!(
+            "{}: this program was built without DPDK: build it with `make`, or with the feature dpdk",
+            device.name
+        ))
     }
 
     fn tap(&mut self, device: &TunDevice) -> std::io::Result<Arc<Tap>> {

@@ -51,7 +51,7 @@ pub(crate) struct Header {
     pub(crate) kind: Cell<u8>,
     pub(crate) icmp_pointer: Cell<u8>,
     pub(crate) buf_len: Cell<u16>,
-    pub(crate) pool: *const pool::Inner,
+    pub(crate) pool: *const pool::Home,
     pub(crate) next: Cell<u64>,
     pub(crate) tx_offload: Cell<u64>,
     pub(crate) shinfo: Cell<u64>,

@@ -8,7 +8,7 @@ mod anno;
 mod header;
 
 pub use anno::{Anno, PacketKind};
-pub(crate) use header::{HEADER, Header};
+pub(crate) use header::{HEADER, Header, INDIRECT};
 
 use crate::pool;
 use core::cell::Cell;
@@ -16,7 +16,7 @@ use core::ptr::NonNull;
 use core::slice;
 use core::sync::atomic::AtomicU16;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use header::{Cold, INDIRECT, UNSET};
+use header::{Cold, UNSET};
 
 /// Clones up to this many bytes are copied: cheaper than sharing, and they stay writable.
 pub const COPY_LIMIT: usize = 256;
@@ -53,11 +53,31 @@ impl Packet {
         p
     }
 
+    /// Takes over a buffer with a frame that a driver has received into it.
+    /// # Safety
+    /// `h` points to an mbuf of DPDK's pool, of one segment and with its own buffer, that nobody else owns.
+    #[cfg(feature = "dpdk")]
+    #[inline]
+    pub(crate) unsafe fn adopt(h: NonNull<Header>) -> Packet {
+        let p = Packet(h);
+        let m = p.header();
+        m.net_off.set(UNSET);
+        m.transport_off.set(UNSET);
+        m.vlan_tci.set(0);
+        m.dst.set([0; 4]);
+        m.paint.set(0);
+        m.mark.set(0);
+        m.mac_off.set(m.data_off.get());
+        m.kind.set(0);
+        m.icmp_pointer.set(0);
+        p
+    }
+
     /// Writes the header of a buffer that the pool has just carved out.
     /// # Safety
     /// `at` is the start of `HEADER + buf_len` initialised bytes, aligned to 64, that nobody uses;
     /// `pool` may be freed through.
-    pub(crate) unsafe fn carve(at: *mut u8, buf_len: u16, pool: *const pool::Inner) -> NonNull<Header> {
+    pub(crate) unsafe fn carve(at: *mut u8, buf_len: u16, pool: *const pool::Home) -> NonNull<Header> {
         // SAFETY: the caller says that there are so many bytes.
         let buf_addr = unsafe { NonNull::new_unchecked(at.add(HEADER)) };
         let header = Header {
@@ -304,6 +324,8 @@ impl Packet {
             return self.copy_into(c);
         }
         let (h, m) = (self.header(), c.header());
+        m.shinfo.set(m.buf_iova.get()); // its own, for when it lets the other's go
+        m.buf_iova.set(h.buf_iova.get());
         m.buf_addr.set(h.buf_addr.get());
         m.buf_len.set(h.buf_len.get());
         m.data_off.set(h.data_off.get());
@@ -382,13 +404,13 @@ impl Packet {
     #[cold]
     fn unshare(&mut self) -> bool {
         // SAFETY: the pool outlives its packets.
-        let fresh = unsafe { pool::Inner::alloc(self.header().pool) };
+        let fresh = unsafe { pool::alloc(self.header().pool) };
         fresh.and_then(|c| self.copy_into(c)).map(|c| *self = c).is_some()
     }
 
     /// Whether the packet's header is one of `pool`'s.
     #[inline]
-    pub(crate) fn is_of(&self, pool: *const pool::Inner) -> bool {
+    pub(crate) fn is_of(&self, pool: *const pool::Home) -> bool {
         self.header().pool == pool
     }
 
@@ -412,6 +434,7 @@ impl Packet {
             unsafe {
                 let h = own.as_ref();
                 h.buf_addr.set(own.cast::<u8>().add(HEADER));
+                h.buf_iova.set(h.shinfo.get());
                 h.buf_len.set(pool::BUFFER);
                 h.ol_flags.set(0);
             }
@@ -438,7 +461,7 @@ impl Drop for Packet {
         let this = Packet(self.0);
         this.dissolve(|h| {
             // SAFETY: the pool outlives its packets; the caller owned the header.
-            unsafe { pool::Inner::give(pool, h) }
+            unsafe { pool::give(pool, h) }
         });
     }
 }

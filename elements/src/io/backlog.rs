@@ -19,7 +19,8 @@ impl Backlog {
         Backlog { port, waiting: Batch::default(), sent: 0 }
     }
 
-    fn send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
+    /// Sends what there is room for; the rest stays in `batch`.
+    pub(crate) fn send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
         self.sent += cx.transmit(self.port, batch) as u64;
     }
 
@@ -29,6 +30,27 @@ impl Backlog {
         if !batch.is_empty() {
             cx.drop_all(batch, Reason::TxFull);
         }
+    }
+
+    /// Pushed packets go behind those that wait.
+    pub(crate) fn wait(&mut self, batch: &mut Batch) {
+        batch.append_to(&mut self.waiting);
+    }
+
+    /// Sends what waits, as far as there is room, and drops what waits beyond `limit`; says whether anything was
+    /// sent.
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>, limit: usize) -> bool {
+        let mut batch = core::mem::take(&mut self.waiting);
+        let had = self.sent;
+        self.send(cx, &mut batch);
+        if batch.len() > limit {
+            let mut over = cx.spare();
+            batch.split_into(limit, &mut over);
+            cx.drop_all(&mut over, Reason::TxFull);
+            cx.give_spare(over);
+        }
+        self.waiting = batch;
+        self.sent > had
     }
 
     /// A pulling turn: nothing is pulled while the port is full, so the queue upstream decides what

@@ -3,6 +3,8 @@
 //! Every public function here is safe to call. The kernel's structures are in `abi`, the few raw calls that they need are
 //! wrapped once in `raw`; the other files build on those.
 mod abi;
+#[cfg(feature = "dpdk")]
+pub mod dpdk;
 pub mod interface;
 pub mod offload;
 pub mod process;

@@ -1,0 +1,53 @@
+//! DPDK's part of a run: started before the configuration is read, because that may name its ports; ended last.
+use sluice_dataplane::pool::Pool;
+
+/// DPDK, while it runs.
+#[cfg(feature = "dpdk")]
+pub(crate) struct Dpdk(Option<sluice_dataplane::io::dpdk::Eal>);
+
+#[cfg(feature = "dpdk")]
+impl Dpdk {
+    /// Starts DPDK with the arguments of `--dpdk`, if there are any. `core` is used unless they name others.
+    pub(crate) fn start(arguments: Option<&str>, buffers: u32, core: Option<usize>) -> anyhow::Result<Dpdk> {
+        let core = core.or_else(last_core).unwrap_or(0);
+        let start = |a| sluice_dataplane::io::dpdk::Eal::start(a, buffers, core);
+        Ok(Dpdk(arguments.map(start).transpose().map_err(anyhow::Error::msg)?))
+    }
+
+    /// The cores that its arguments name.
+    pub(crate) fn cores(&self) -> &[usize] {
+        self.0.as_ref().map_or(&[], |eal| eal.cores())
+    }
+
+    /// The buffers of its drivers; our own, so many, without it.
+    pub(crate) fn pool(&self, buffers: u32) -> Pool {
+        sluice_dataplane::io::dpdk::pool().unwrap_or_else(|| Pool::new(buffers as usize))
+    }
+}
+
+#[cfg(feature = "dpdk")]
+fn last_core() -> Option<usize> {
+    sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied()
+}
+
+/// There is none in this program.
+#[cfg(not(feature = "dpdk"))]
+pub(crate) struct Dpdk;
+
+#[cfg(not(feature = "dpdk"))]
+impl Dpdk {
+    pub(crate) fn start(arguments: Option<&str>, _buffers: u32, _core: Option<usize>) -> anyhow::Result<Dpdk> {
+        match arguments {
+            None => Ok(Dpdk),
+            Some(_) => anyhow::bail!(
+                "--dpdk: this program was built without DPDK: build it with `make`, or with the feature dpdk"
+            ),
+        }
+    }
+    pub(crate) fn cores(&self) -> &[usize] {
+        &[]
+    }
+    pub(crate) fn pool(&self, buffers: u32) -> Pool {
+        Pool::new(buffers as usize)
+    }
+}

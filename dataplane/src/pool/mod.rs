@@ -1,0 +1,266 @@
+//! The buffer pool: one for a process, and a cache per worker. The buffers are those of a block of our own, or
+//! with DPDK those of an `rte_mempool`, so that drivers receive into them and send from them.
+//!
+//! Invariant: every buffer is free (uncarved, on the shared list, in a cache), with a driver, or owned by exactly
+//! one [`Packet`] (or, for a buffer whose owner was dropped first, by its sharers).
+//! [`Cache::live`] counts those that are not free: the engine's conservation check compares it with what the
+//! elements say they hold.
+mod own;
+
+#[cfg(feature = "dpdk")]
+use crate::io::sys::dpdk::mempool::Mempool;
+use crate::packet::{HEADER, Header, Packet};
+use alloc::vec::Vec;
+use core::ptr::NonNull;
+use own::Own;
+
+/// Bytes from one header to the next: 37 cache lines. Odd, so that headers spread over all sets
+/// of the cache.
+pub const STRIDE: usize = 2368;
+/// Bytes of a buffer, headroom included.
+pub const BUFFER: u16 = (STRIDE - HEADER) as u16;
+/// Bytes left free before a new frame.
+pub const HEADROOM: u16 = 128;
+/// Longest frame that a fresh packet takes, bytes.
+pub const MAX_FRAME: usize = (BUFFER - HEADROOM) as usize;
+/// Headers that move between a cache and the shared list at once.
+const CHUNK: usize = 256;
+
+/// What the `pool` field of a header points to: our own pool, or an `rte_mempool`. Its address tells which.
+pub(crate) enum Home {}
+
+/// A packet of length 0, or `None` when all buffers are in use.
+/// # Safety
+/// `home` is the `pool` field of a header whose packet exists.
+pub(crate) unsafe fn alloc(home: *const Home) -> Option<Packet> {
+    #[cfg(feature = "dpdk")]
+    if let Some(pool) = Mempool::at(home) {
+        return alloc_from(&pool);
+    }
+    // SAFETY: a packet keeps its pool alive; there is no other kind.
+    unsafe { own::alloc(home) }
+}
+
+/// Takes a header back, from any thread.
+/// # Safety
+/// As for [`alloc`]; the caller owned `h`, which is of this pool, and forgets it.
+pub(crate) unsafe fn give(home: *const Home, h: NonNull<Header>) {
+    #[cfg(feature = "dpdk")]
+    if let Some(pool) = Mempool::at(home) {
+        return pool.put(&[h]);
+    }
+    // SAFETY: as the caller says.
+    unsafe { own::give(home, h) }
+}
+
+#[cfg(feature = "dpdk")]
+fn alloc_from(pool: &Mempool) -> Option<Packet> {
+    let mut one = Vec::with_capacity(1);
+    pool.take(1, &mut one);
+    // SAFETY: the header came from the pool, so it has no other owner.
+    one.pop().map(|h| unsafe { Packet::from_free(h, HEADROOM) })
+}
+
+/// A process's pool. Its memory stays until the last handle is gone and the last packet came back.
+#[derive(Clone)]
+pub struct Pool(Source);
+
+#[derive(Clone)]
+enum Source {
+    Own(Own),
+    #[cfg(feature = "dpdk")]
+    Dpdk(Mempool),
+}
+
+impl Pool {
+    /// A pool of `count` buffers of [`BUFFER`] bytes. Memory is taken as packets are.
+    pub fn new(count: usize) -> Pool {
+        Pool(Source::Own(Own::new(count)))
+    }
+
+    /// The pool that DPDK's drivers use.
+    #[cfg(feature = "dpdk")]
+    pub(crate) fn of_dpdk(pool: Mempool) -> Pool {
+        Pool(Source::Dpdk(pool))
+    }
+
+    /// A worker's own cache of free buffers.
+    pub fn cache(&self) -> Cache {
+        let home = match &self.0 {
+            Source::Own(pool) => pool.home(),
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(pool) => pool.home(),
+        };
+        Cache { home, pool: self.clone(), free: Vec::with_capacity(2 * CHUNK) }
+    }
+
+    /// A packet of length 0 with [`HEADROOM`], or `None` when all buffers are in use. From any
+    /// thread; workers allocate from their [`Cache`].
+    pub fn alloc(&self) -> Option<Packet> {
+        match &self.0 {
+            // SAFETY: the handle keeps the pool live.
+            Source::Own(pool) => unsafe { own::alloc(pool.home()) },
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(pool) => alloc_from(pool),
+        }
+    }
+
+    /// Buffers in all.
+    pub fn count(&self) -> usize {
+        match &self.0 {
+            Source::Own(pool) => pool.count(),
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(pool) => pool.count(),
+        }
+    }
+
+    /// Headers that are neither uncarved nor on the shared list.
+    fn out(&self) -> usize {
+        match &self.0 {
+            Source::Own(pool) => pool.out(),
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(pool) => pool.out(),
+        }
+    }
+}
+
+/// A worker's free buffers. Not shared: allocating and freeing is a push or a pop.
+pub struct Cache {
+    home: *const Home,
+    pool: Pool,
+    free: Vec<NonNull<Header>>,
+}
+
+// SAFETY: the cache owns the headers in its list; `home` is compared, never followed.
+unsafe impl Send for Cache {}
+
+impl Cache {
+    /// A packet of length 0 with [`HEADROOM`], or `None` when all buffers are in use.
+    #[inline]
+    pub fn alloc(&mut self) -> Option<Packet> {
+        let h = match self.free.pop() {
+            Some(h) => h,
+            None => self.refill()?,
+        };
+        // SAFETY: a header in the list has no other owner, and the pool is live.
+        Some(unsafe { Packet::from_free(h, HEADROOM) })
+    }
+
+    #[cold]
+    fn refill(&mut self) -> Option<NonNull<Header>> {
+        match &self.pool.0 {
+            Source::Own(pool) => pool.take(CHUNK, &mut self.free),
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(pool) => pool.take(CHUNK, &mut self.free),
+        }
+        self.free.pop()
+    }
+
+    /// Takes a packet back.
+    #[inline]
+    pub fn free(&mut self, p: Packet) {
+        // Packets of another pool (a graph that outlived its engine) find their own way home.
+        if !p.is_of(self.home) {
+            return drop(p);
+        }
+        p.dissolve(|h| self.free.push(h));
+        if self.free.len() >= 2 * CHUNK {
+            self.spill(CHUNK);
+        }
+    }
+
+    /// Gives free buffers back but for the first `keep`.
+    #[cold]
+    fn spill(&mut self, keep: usize) {
+        // The oldest go: the others are still in the processor's cache.
+        let go = self.free.len().saturating_sub(keep);
+        match &self.pool.0 {
+            Source::Own(pool) => pool.put(&self.free[..go]),
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(pool) => pool.put(&self.free[..go]),
+        }
+        self.free.drain(..go);
+    }
+
+    /// Packets that exist right now, as far as this cache can tell: those in other caches count, and
+    /// those that drivers keep ready to receive into.
+    pub fn live(&self) -> usize {
+        self.pool.out() - self.free.len()
+    }
+
+    /// The pool behind the cache.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        self.spill(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_pool_says_so_and_recovers() {
+        let pool = Pool::new(3);
+        let mut cache = pool.cache();
+        let all: Vec<_> = core::iter::from_fn(|| cache.alloc()).collect();
+        assert_eq!((all.len(), cache.live()), (3, 3));
+        assert!(pool.alloc().is_none());
+        all.into_iter().for_each(|p| cache.free(p));
+        assert_eq!(cache.live(), 0);
+        assert!(cache.alloc().is_some());
+    }
+
+    #[test]
+    fn packets_outlive_their_pool() {
+        let pool = Pool::new(8);
+        let mut cache = pool.cache();
+        let mut p = cache.alloc().expect("buffer");
+        drop(pool);
+        drop(cache);
+        assert!(p.set_data(&[7; 100]));
+        assert_eq!(p.data(), [7; 100]);
+    }
+
+    #[test]
+    fn caches_spill_and_refill_without_losing_buffers() {
+        let pool = Pool::new(2000);
+        let (mut a, mut b) = (pool.cache(), pool.cache());
+        for _ in 0..3 {
+            let all: Vec<_> = core::iter::from_fn(|| a.alloc()).collect();
+            let there = all.len();
+            assert!(there > 1400, "{there}: at most two chunks are kept by the other cache");
+            all.into_iter().for_each(|p| b.free(p));
+        }
+        drop(a);
+        assert_eq!(b.live(), 0);
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn shared_buffers_cross_threads() {
+        let pool = Pool::new(2048);
+        let mut cache = pool.cache();
+        let mut p = cache.alloc().expect("buffer");
+        assert!(p.set_data(&[1; 1000]));
+        let clones: Vec<_> = (0..8).map(|_| p.try_clone(|| cache.alloc()).expect("clone")).collect();
+        std::thread::scope(|s| {
+            for (i, mut c) in clones.into_iter().enumerate() {
+                s.spawn(move || {
+                    assert_eq!(c.data(), [1; 1000]);
+                    c.data_mut().expect("copy")[0] = i as u8;
+                    assert_eq!(c.data()[0], i as u8);
+                });
+            }
+            p.set_paint(9);
+            assert_eq!(p.data()[0], 1);
+        });
+        cache.free(p);
+        assert_eq!(cache.live(), 0);
+    }
+}
