@@ -1,6 +1,4 @@
 //! DPDK's part of a run: started before the configuration is read, because that may name its ports; ended last.
-use sluice_dataplane::pool::Pool;
-
 /// DPDK, while it runs.
 #[cfg(feature = "dpdk")]
 pub(crate) struct Dpdk(Option<sluice_dataplane::io::dpdk::Eal>);
@@ -17,11 +15,6 @@ impl Dpdk {
     /// The cores that its arguments name.
     pub(crate) fn cores(&self) -> &[usize] {
         self.0.as_ref().map_or(&[], |eal| eal.cores())
-    }
-
-    /// The buffers of its drivers; our own, so many, without it.
-    pub(crate) fn pool(&self, buffers: u32) -> Pool {
-        sluice_dataplane::io::dpdk::pool().unwrap_or_else(|| Pool::new(buffers as usize))
     }
 }
 
@@ -46,8 +39,5 @@ impl Dpdk {
     }
     pub(crate) fn cores(&self) -> &[usize] {
         &[]
-    }
-    pub(crate) fn pool(&self, buffers: u32) -> Pool {
-        Pool::new(buffers as usize)
     }
 }

@@ -149,6 +149,11 @@ impl Batch {
         }
         end
     }
+    /// What it is made of, for drivers that fill and empty it in bulk.
+    #[cfg(feature = "dpdk")]
+    pub(crate) fn as_vec(&mut self) -> &mut Vec<Packet> {
+        &mut self.0
+    }
     /// Takes the packets from number `at` on out.
     #[inline]
     pub(crate) fn drain_from(&mut self, at: usize) -> Drain<'_, Packet> {

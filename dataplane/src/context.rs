@@ -6,7 +6,7 @@ use crate::handler::{Call, HandlerError};
 use crate::info::{Access, Flow};
 use crate::packet::Packet;
 use crate::port::{Direction, PortId, PortObject, PortSlot, Rx, Sent};
-use crate::reason::{REASONS, Reason};
+use crate::reason::Reason;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -171,17 +171,10 @@ impl Context<'_> {
         let Some(Some(slot)) = core.rx.get_mut(port.0 as usize) else { return };
         let PortObject::Rx(device) = &mut slot.object else { return };
         let counters = &*slot.counters;
-        let mut rx = Rx { cache: &mut core.cache, batch, counters, room: had + n, lost: [0; REASONS], any_lost: false };
+        let (asks_kind, counts) = (core.topo.asks_kind, &core.topo.counts.nodes[self.id]);
+        let mut rx = Rx { cache: &mut core.cache, batch, counters, counts, room: had + n, lost: 0, asks_kind };
         device.receive(&mut rx);
-        let (lost, any_lost) = (rx.lost, rx.any_lost);
-        let counts = &core.topo.counts.nodes[self.id];
-        let mut received = (batch.len() - had) as u64;
-        if any_lost {
-            for (count, &n) in counts.dropped.iter().zip(&lost).filter(|l| *l.1 > 0) {
-                count.add(n.into());
-                received += u64::from(n);
-            }
-        }
+        let received = rx.lost + (batch.len() - had) as u64;
         if received > 0 {
             counts.received.add(received);
         }

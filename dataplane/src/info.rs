@@ -204,6 +204,9 @@ pub struct Info {
     pub live: bool,
     /// It gives names or defaults to others, so it is configured before them.
     pub informs: bool,
+    /// It asks to whom the link layer addressed a packet ([`Packet::kind`](crate::packet::Packet::kind)). Ports for
+    /// which the answer costs a look at the frame give it only to graphs that have such an element.
+    pub asks_kind: bool,
 }
 
 impl Info {
@@ -229,6 +232,7 @@ impl Info {
             straight: None,
             live: false,
             informs: false,
+            asks_kind: false,
         }
     }
 }

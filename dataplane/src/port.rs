@@ -1,10 +1,10 @@
 //! Ports: where packets enter and leave the engine. They belong to the engine, one object for each
 //! direction; elements name them by number, so a new graph goes on with open ports.
 use crate::batch::Batch;
-use crate::count::{ByReason, Count};
+use crate::count::{ByReason, Count, Counts};
 use crate::packet::{Packet, PacketKind};
 use crate::pool::{Cache, MAX_FRAME};
-use crate::reason::{REASONS, Reason};
+use crate::reason::Reason;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -171,9 +171,12 @@ pub struct Rx<'a> {
     pub(crate) batch: &'a mut Batch,
     pub(crate) counters: &'a PortCounters,
     pub(crate) room: usize,
-    /// Frames that were lost here, by reason; the engine counts them against the element.
-    pub(crate) lost: [u32; REASONS],
-    pub(crate) any_lost: bool,
+    /// The element's counters.
+    pub(crate) counts: &'a Counts,
+    /// Frames that were lost here.
+    pub(crate) lost: u64,
+    /// Somebody will ask for the kind of the packets.
+    pub(crate) asks_kind: bool,
 }
 
 impl Rx<'_> {
@@ -220,8 +223,8 @@ impl Rx<'_> {
         self.counters.packets.add(1);
         self.counters.bytes.add(len as u64);
         self.counters.dropped[why as usize].add(1);
-        self.lost[why as usize] += 1;
-        self.any_lost = true;
+        self.counts.dropped[why as usize].add(1);
+        self.lost += 1;
     }
 }
 

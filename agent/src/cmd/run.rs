@@ -10,6 +10,7 @@ use sluice_dataplane::clock::Clock;
 use sluice_dataplane::engine::{Engine, Options};
 use sluice_dataplane::io::open::Stand;
 use sluice_dataplane::lang::{Diagnostic, render_native};
+use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
 use sluice_dataplane::worker::{Ended, Pace, Remote, Worker};
 use std::path::PathBuf;
@@ -104,7 +105,7 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let clock = if simulated { Clock::simulated() } else { Clock::real(time::now) };
     let seed = if simulated { 1 } else { time::now() };
     let options = Options { burst: args.burst.into(), clock, seed, console: Box::new(console) };
-    let mut engine = Engine::new(&dpdk.pool(args.buffers), options);
+    let mut engine = Engine::new(&Pool::new(args.buffers as usize), options);
     let services = Services::default();
     services.adopt(std::mem::take(&mut plan.services))?;
     drop(engine.swap(plan));

@@ -297,8 +297,16 @@ impl Engine {
             self.core.collect(id, 0);
         }
         let main = self.core.main_output(id);
-        self.core.pend(main, 0, id, batch);
-        self.settle();
+        match main {
+            // Nothing else to do first: the batch goes its way.
+            Some(edge) if self.core.pending.is_empty() && self.core.calls.is_empty() && !batch.is_empty() => {
+                self.drain(Some(Work { edge, hops: 0, batch }));
+            }
+            _ => {
+                self.core.pend(main, 0, id, batch);
+                self.settle();
+            }
+        }
         r
     }
 
@@ -309,14 +317,14 @@ impl Engine {
             calls::perform_asked(&mut self.core, &mut self.slots);
         }
         self.core.stack_pending();
-        self.drain();
+        self.drain(None);
     }
 
     /// The inner loop. Follows a batch in place as long as nothing is emitted.
-    fn drain(&mut self) {
+    fn drain(&mut self, mut first: Option<Work>) {
         let (core, slots) = (&mut self.core, &mut self.slots[..]);
         let hop_limit = 64 + 4 * slots.len() as u32;
-        while let Some(Work { mut edge, mut hops, mut batch }) = core.stack.pop() {
+        while let Some(Work { mut edge, mut hops, mut batch }) = first.take().or_else(|| core.stack.pop()) {
             loop {
                 if batch.len() > core.burst {
                     let mut rest = core.spare();

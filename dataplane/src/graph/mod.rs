@@ -114,6 +114,8 @@ pub struct Topology {
     /// Edges that leave a pull output after its first.
     pub(crate) further: Vec<u32>,
     pub(crate) tasks: Vec<usize>,
+    /// An element asks for the kind of packets.
+    pub(crate) asks_kind: bool,
     /// Edges that are shut just now.
     pub(crate) shut: Vec<bool>,
     /// Counters.

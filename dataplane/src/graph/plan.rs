@@ -405,6 +405,20 @@ fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &s
     // Who requires compact_config does not want the text kept.
     let source = if flat.is_compact() { flat.unparse() } else { source.to_string() };
     let counts = Arc::new(counts);
+    let asks_kind = nodes.iter().any(|n| n.class.info.asks_kind);
     let shut = vec![false; edges.len()];
-    Topology { nodes, edges, further, tasks, shut, counts, index, flat, source, names, shares: Default::default() }
+    Topology {
+        nodes,
+        edges,
+        further,
+        tasks,
+        asks_kind,
+        shut,
+        counts,
+        index,
+        flat,
+        source,
+        names,
+        shares: Default::default(),
+    }
 }

@@ -79,7 +79,10 @@ const _: () = {
     assert!(offset_of!(Header, ol_flags) == 24 && offset_of!(Header, net_off) == 32);
     assert!(offset_of!(Header, pkt_len) == 36 && offset_of!(Header, data_len) == 40);
     assert!(offset_of!(Header, vlan_tci) == 42 && offset_of!(Header, dst) == 44);
-    assert!(offset_of!(Header, kind) == 52 && offset_of!(Header, buf_len) == 54);
+    assert!(offset_of!(Header, paint) == 48 && offset_of!(Header, mark) == 49 && offset_of!(Header, mac_off) == 50);
+    assert!(
+        offset_of!(Header, kind) == 52 && offset_of!(Header, icmp_pointer) == 53 && offset_of!(Header, buf_len) == 54
+    );
     assert!(offset_of!(Header, pool) == 56 && offset_of!(Header, next) == 64);
     assert!(offset_of!(Header, priv_size) == 88 && offset_of!(Header, trace) == 90);
     assert!(offset_of!(Header, cold) == 92);

@@ -73,15 +73,20 @@ enum Source {
 }
 
 impl Pool {
-    /// A pool of `count` buffers of [`BUFFER`] bytes. Memory is taken as packets are.
+    /// A pool of `count` buffers of [`BUFFER`] bytes, whose memory is taken as packets are. Once DPDK runs there
+    /// is but one, that of its drivers: every packet can be sent through them.
     pub fn new(count: usize) -> Pool {
+        #[cfg(feature = "dpdk")]
+        if let Some(pool) = Mempool::get() {
+            return Pool(Source::Dpdk(pool));
+        }
         Pool(Source::Own(Own::new(count)))
     }
 
-    /// The pool that DPDK's drivers use.
+    /// Pools of our own that exist, or that packets keep.
     #[cfg(feature = "dpdk")]
-    pub(crate) fn of_dpdk(pool: Mempool) -> Pool {
-        Pool(Source::Dpdk(pool))
+    pub(crate) fn own_ones() -> usize {
+        own::EXISTING.load(core::sync::atomic::Ordering::Acquire)
     }
 
     /// A worker's own cache of free buffers.

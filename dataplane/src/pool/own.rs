@@ -7,6 +7,11 @@ use alloc::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
+use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::Ordering::{Relaxed, Release};
+
+/// Pools that exist.
+pub(super) static EXISTING: AtomicUsize = AtomicUsize::new(0);
 
 /// What is behind the lock.
 struct Shared {
@@ -53,6 +58,7 @@ impl Own {
         let block = mem.wrapping_add(mem.align_offset(64));
         let shared = Shared { free: Vec::with_capacity(count), carved: 0, handles: 1 };
         let inner = Inner { shared: Lock::new(shared), count, block, mem, layout };
+        EXISTING.fetch_add(1, Relaxed);
         Own(NonNull::from(Box::leak(Box::new(inner))))
     }
 
@@ -162,6 +168,7 @@ impl Inner {
             if last {
                 let inner = Box::from_raw(pool.cast_mut());
                 dealloc(inner.mem, inner.layout);
+                EXISTING.fetch_sub(1, Release);
             }
         }
     }

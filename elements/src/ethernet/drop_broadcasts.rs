@@ -30,6 +30,7 @@ impl Configure for DropBroadcasts {
               comes from devices or from HostEtherFilter.",
         example: "InfiniteSource(LIMIT 5) -> HostEtherFilter(1:1:1:1:1:1) -> DropBroadcasts -> Discard;",
         see: &["HostEtherFilter", "SetPacketType"],
+        asks_kind: true,
         ..Info::new("DropBroadcasts", "ethernet", "drops packets addressed to many")
     };
     fn configure(_args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {

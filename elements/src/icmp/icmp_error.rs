@@ -62,6 +62,7 @@ impl Configure for ICMPError {
         example: "InfiniteSource(LIMIT 5) -> CheckIPHeader -> d :: DecIPTTL -> Discard; \
                   d[1] -> ICMPError(10.0.0.1, timeexceeded, BADADDRS 10.0.0.255) -> Discard;",
         see: &["DecIPTTL", "FixIPSrc", "IPFragmenter", "IPGWOptions"],
+        asks_kind: true,
         ..Info::new("ICMPError", "icmp", "answers packets with ICMP errors")
     };
     fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {

@@ -48,6 +48,7 @@ pub struct Device {
     rx_queues: u16,
     tx_queues: u16,
     checksum: bool,
+    vlan_strip: bool,
     /// Whether the link was said to be up last; nothing was said yet: 2.
     told_link: AtomicU8,
     /// Lost frames that were told already.
@@ -188,6 +189,7 @@ impl Device {
             rx_queues,
             tx_queues,
             checksum: wanted.checksum,
+            vlan_strip: wanted.vlan_strip,
             told_link: AtomicU8::new(2),
             told_missed: AtomicU64::new(0),
         })
@@ -216,6 +218,11 @@ impl Device {
     /// Whether the device was asked to check the checksums of what it receives.
     pub fn checks_sums(&self) -> bool {
         self.checksum
+    }
+
+    /// Whether the device was asked to take VLAN tags off.
+    pub fn strips_vlan(&self) -> bool {
+        self.vlan_strip
     }
 
     /// Whether the link is up, its speed in Mbit/s (0: unknown), and whether it is full duplex.

@@ -22,6 +22,9 @@ impl Eal {
     /// What is wrong, and what to do about it.
     pub fn start(arguments: &str, buffers: u32, core: usize) -> Result<Eal, String> {
         let arguments = with_defaults(words(arguments)?, core);
+        if Pool::own_ones() > 0 {
+            return Err("DPDK must be started before the first packet buffer is made".into());
+        }
         if STARTED.swap(true, AcqRel) {
             return Err("DPDK has been started already".into());
         }
@@ -72,11 +75,6 @@ impl Drop for Eal {
 /// Whether DPDK runs.
 pub fn is_running() -> bool {
     Mempool::get().is_some()
-}
-
-/// The pool of the drivers' buffers, if DPDK runs.
-pub fn pool() -> Option<Pool> {
-    Mempool::get().map(Pool::of_dpdk)
 }
 
 /// Packet buffers that are not free: in packets, in workers' caches, with drivers.

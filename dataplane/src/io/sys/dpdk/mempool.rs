@@ -74,7 +74,7 @@ impl Mempool {
     }
 
     /// The pool, if there is one.
-    pub(super) fn get() -> Option<Mempool> {
+    pub(crate) fn get() -> Option<Mempool> {
         NonNull::new(POOL.load(Acquire)).map(Mempool::handle)
     }
 

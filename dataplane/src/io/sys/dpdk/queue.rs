@@ -4,20 +4,16 @@
 //! is the driver's.
 use super::c;
 use super::device::Device;
-use super::mempool::Mempool;
 use crate::batch::{Batch, MAX_BURST};
 use crate::packet::{Header, Packet, PacketKind};
-use crate::pool::{HEADROOM, Home, MAX_FRAME};
+use crate::pool::{HEADROOM, MAX_FRAME};
 use crate::port::{FrameMeta, Rx};
 use crate::reason::Reason;
 use crate::wire::EtherAddr;
-use std::mem::MaybeUninit;
+use std::mem::offset_of;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
-
-/// Packets that are brought into the cache ahead of the one that is looked at.
-const AHEAD: usize = 4;
 
 /// A receiving queue. Its owner alone uses it.
 pub struct RxQueue {
@@ -31,18 +27,15 @@ pub struct RxQueue {
 pub struct TxQueue {
     device: Arc<Device>,
     queue: u16,
-    home: *const Home,
 }
-
-// SAFETY: `home` is compared, never followed.
-unsafe impl Send for TxQueue {}
-
-type Slot = MaybeUninit<*mut c::rte_mbuf>;
 
 impl RxQueue {
     /// Queue number `queue`; `None` if the port has no such.
     pub fn new(device: Arc<Device>, queue: u16) -> Option<RxQueue> {
-        let mut special = c::SLUICE_MBUF_INDIRECT | c::SLUICE_MBUF_EXTERNAL | c::SLUICE_RX_VLAN_STRIPPED;
+        let mut special = c::SLUICE_MBUF_INDIRECT | c::SLUICE_MBUF_EXTERNAL;
+        if device.strips_vlan() {
+            special |= c::SLUICE_RX_VLAN_STRIPPED;
+        }
         if device.checks_sums() {
             special |= c::SLUICE_RX_IP_BAD | c::SLUICE_RX_L4_BAD;
         }
@@ -54,52 +47,87 @@ impl RxQueue {
         &self.device
     }
 
-    /// Takes at most as many as `into` has room for; says how many.
+    /// Takes a burst of at most `room` buffers, written to `to`; says how many.
+    /// # Safety
+    /// `to` has room for so many pointers.
     #[inline]
-    fn burst(&mut self, into: &mut [Slot]) -> usize {
+    unsafe fn burst(&mut self, to: *mut *mut c::rte_mbuf, room: usize) -> usize {
         // SAFETY: the port exists and has such a queue, which only this object uses; the driver writes at most as
         // many pointers as it is told, each to a buffer that is the caller's from now on.
         unsafe {
             let ops = &*(&raw const c::rte_eth_fp_ops[usize::from(self.device.id())]);
             let queue = *ops.rxq.data.add(usize::from(self.queue));
             let Some(receive) = ops.rx_pkt_burst else { return 0 };
-            receive(queue, into.as_mut_ptr().cast(), into.len() as u16).into()
+            usize::from(receive(queue, to, room as u16)).min(room)
         }
     }
 
-    /// Delivers what is there, at most as many frames as there is room for; one burst.
+    /// Delivers what is there, at most as many frames as there is room for; one burst. The driver writes the handles
+    /// straight into the batch, where its buffers become packets.
     #[inline]
     pub(crate) fn receive(&mut self, rx: &mut Rx<'_>) {
-        let mut got = [const { Slot::uninit() }; MAX_BURST];
         let room = rx.room().min(MAX_BURST);
-        let n = self.burst(&mut got[..room]).min(room);
-        if n == 0 {
+        let batch = rx.batch.as_vec();
+        batch.reserve(room);
+        let had = batch.len();
+        // SAFETY: there is room for so many; a packet is a pointer to a header laid out as an mbuf.
+        let got = unsafe {
+            let to = batch.as_mut_ptr().add(had).cast::<*mut c::rte_mbuf>();
+            let n = self.burst(to, room);
+            std::slice::from_raw_parts(to.cast::<NonNull<c::rte_mbuf>>(), n)
+        };
+        if got.is_empty() {
             return;
         }
-        // SAFETY: the driver wrote `n` of them, none of them null.
-        let got = unsafe { &*(&raw const got[..n] as *const [NonNull<c::rte_mbuf>]) };
-        got.iter().take(AHEAD).for_each(|m| prefetch(*m));
-        let mac = self.device.mac();
-        let (mut bytes, mut delivered) = (0, 0);
-        for (i, &m) in got.iter().enumerate() {
-            if let Some(next) = got.get(i + AHEAD) {
-                prefetch(*next);
-            }
-            // SAFETY: the buffer is ours now.
-            if unsafe { is_plain(m, self.special) } {
-                // SAFETY: as above, and it is as a packet's must be.
-                let mut p = unsafe { Packet::adopt(m.cast::<Header>()) };
-                p.set_kind(kind(p.data(), mac));
-                bytes += p.len() as u64;
-                delivered += 1;
-                rx.batch.push(p);
-            } else {
-                // SAFETY: the buffer is ours now, and forgotten.
-                unsafe { receive_other(m, self.special, mac, rx) };
+        if self.device.strips_vlan() {
+            let got = got.to_vec();
+            return self.receive_each(&got, rx);
+        }
+        let (mut bytes, mut flags, mut odd) = (0, 0, 0);
+        for &m in got {
+            prefetch(m);
+            // SAFETY: the buffer is ours now; whether it is as a packet's must be is looked at below, before it is one.
+            unsafe {
+                odd |= rearmed(m) ^ REARMED;
+                flags |= m.as_ref().ol_flags;
+                bytes += u64::from(m.as_ref().pkt_len);
+                Packet::adopt(m.cast::<Header>());
             }
         }
-        rx.counters.packets.add(delivered);
+        if (odd & !PORT) | (flags & self.special) != 0 {
+            let got = got.to_vec();
+            return self.receive_each(&got, rx);
+        }
+        rx.counters.packets.add(got.len() as u64);
         rx.counters.bytes.add(bytes);
+        // SAFETY: so many were written, and all are packets.
+        unsafe { batch.set_len(had + got.len()) };
+        if rx.asks_kind {
+            let mac = self.device.mac();
+            batch[had..].iter_mut().for_each(|p| p.set_kind(kind(p.data(), mac)));
+        }
+    }
+
+    /// The same one by one, for a burst in which some may not be as a packet's buffer must be.
+    #[cold]
+    fn receive_each(&mut self, got: &[NonNull<c::rte_mbuf>], rx: &mut Rx<'_>) {
+        let mac = self.device.mac();
+        for &m in got {
+            // SAFETY: the buffer is ours, and becomes a packet or is given back.
+            unsafe {
+                if is_plain(m, self.special) {
+                    Packet::adopt(m.cast::<Header>());
+                    let mut p = Packet::from_adopted(m.cast::<Header>());
+                    p.set_mac_off(0);
+                    p.set_kind(kind(p.data(), mac));
+                    rx.counters.packets.add(1);
+                    rx.counters.bytes.add(p.len() as u64);
+                    rx.batch.push(p);
+                } else {
+                    receive_other(m, self.special, mac, rx);
+                }
+            }
+        }
     }
 
     /// Descriptor that becomes readable when frames come, if the driver has interrupts.
@@ -148,6 +176,23 @@ fn kind(frame: &[u8], mac: EtherAddr) -> PacketKind {
     }
 }
 
+/// The eight bytes that drivers write anew for each frame (`rearm_data`): offset of the data, users, segments, and
+/// the number of the port, each of 16 bits.
+/// # Safety
+/// `m` is a live buffer.
+#[inline]
+unsafe fn rearmed(m: NonNull<c::rte_mbuf>) -> u64 {
+    // SAFETY: the bytes are there, and aligned so.
+    unsafe { (&raw const (*m.as_ptr()).data_off).cast::<u64>().read() }
+}
+
+/// Those bytes as nearly every frame has them: the default headroom, one user, one segment.
+const REARMED: u64 = HEADROOM as u64 | 1 << 16 | 1 << 32;
+/// The bits of the port's number in them.
+const PORT: u64 = 0xffff << 48;
+
+const _: () = assert!(cfg!(target_endian = "little") && offset_of!(c::rte_mbuf, data_off) == 16);
+
 /// Whether the buffer is of one segment and has none of the flags in `special`.
 /// # Safety
 /// `m` is a live buffer of the caller's.
@@ -185,7 +230,7 @@ unsafe fn receive_other(m: NonNull<c::rte_mbuf>, special: u64, mac: EtherAddr, r
             let meta = FrameMeta { kind: kind(pieces.first().unwrap_or(&&[][..]), mac), ..FrameMeta::default() };
             let had = rx.batch.len();
             rx.frame(&pieces, meta);
-            if flags & c::SLUICE_RX_VLAN_STRIPPED != 0
+            if special & flags & c::SLUICE_RX_VLAN_STRIPPED != 0
                 && let Some(p) = rx.batch.some_mut(had).first_mut()
             {
                 p.set_vlan_tci(h.vlan_tci);
@@ -198,14 +243,7 @@ unsafe fn receive_other(m: NonNull<c::rte_mbuf>, special: u64, mac: EtherAddr, r
 impl TxQueue {
     /// Queue number `queue`; `None` if the port has no such.
     pub fn new(device: Arc<Device>, queue: u16) -> Option<TxQueue> {
-        let home = Mempool::get()?.home();
-        (queue < device.tx_queues()).then_some(TxQueue { device, queue, home })
-    }
-
-    /// Whether a packet can be sent as it is: it is of DPDK's pool.
-    #[inline]
-    fn takes(&self, p: &Packet) -> bool {
-        p.is_of(self.home)
+        (queue < device.tx_queues()).then_some(TxQueue { device, queue })
     }
 
     /// The port.
@@ -214,39 +252,26 @@ impl TxQueue {
     }
 
     /// Sends packets from the start of the batch, as many as the queue takes at once, and takes them out of it;
-    /// says how many. They are the driver's then, which gives their buffers back.
-    ///
-    /// # Safety
-    /// It [`takes`](Self::takes) them all.
+    /// says how many, and their bytes. They are the driver's then, which gives their buffers back.
     #[inline]
-    unsafe fn send_unchecked(&mut self, batch: &mut Batch) -> usize {
+    pub(crate) fn send(&mut self, batch: &mut Batch) -> (usize, u64) {
+        let bytes: u64 = batch.iter().map(|p| p.len() as u64).sum();
         let packets = batch.as_slice();
-        // SAFETY: as the caller says; the port exists and has such a queue, which only this object uses. A packet is a pointer to a header
-        // laid out as an mbuf; those that the driver takes are forgotten below, before anybody can look at them.
+        // SAFETY: the port exists and has such a queue, which only this object uses. A packet is a pointer to a header
+        // laid out as an mbuf, of DPDK's pool: there is no other while DPDK runs. Those that the driver takes are
+        // forgotten below, before anybody can look at them.
         let sent = unsafe {
             let ops = &*(&raw const c::rte_eth_fp_ops[usize::from(self.device.id())]);
             let queue = *ops.txq.data.add(usize::from(self.queue));
-            let Some(send) = ops.tx_pkt_burst else { return 0 };
-            send(queue, packets.as_ptr().cast_mut().cast(), packets.len() as u16)
+            let Some(send) = ops.tx_pkt_burst else { return (0, 0) };
+            usize::from(send(queue, packets.as_ptr().cast_mut().cast(), packets.len() as u16))
         };
-        batch.drain_first(sent.into()).for_each(std::mem::forget);
-        sent.into()
-    }
-
-    /// The same, if it [`takes`](Self::takes) all of them: how many were sent, and their bytes.
-    #[inline]
-    pub(crate) fn send(&mut self, batch: &mut Batch) -> Option<(usize, u64)> {
-        let (mut bytes, mut ours) = (0, true);
-        for p in batch.iter() {
-            bytes += p.len() as u64;
-            ours &= self.takes(p);
+        if sent >= batch.len() {
+            // SAFETY: none is left; all are the driver's.
+            unsafe { batch.as_vec().set_len(0) };
+            return (sent, bytes);
         }
-        if !ours {
-            return None;
-        }
-        // SAFETY: just looked at.
-        let sent = unsafe { self.send_unchecked(batch) };
-        let left: u64 = batch.iter().map(|p| p.len() as u64).sum();
-        Some((sent, bytes - left))
+        batch.drain_first(sent).for_each(std::mem::forget);
+        (sent, bytes - batch.iter().map(|p| p.len() as u64).sum::<u64>())
     }
 }
