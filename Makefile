@@ -3,36 +3,41 @@ CARGO ?= cargo
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Tools that `run` and `test` use, by the program that shows whether they are there; then those that `bench` alone uses.
 TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc valgrind:valgrind
+# Debian has dpdk-testpmd in dpdk-dev. Libraries come next, by what pkg-config or the file system knows them as.
 BENCH_TOOLS := dpdk-testpmd:dpdk-dev
+LIBRARIES := pkg-config:pkg-config libdpdk:libdpdk-dev libclang:libclang-dev
+# What the program is built with: DPDK where it is installed.
+FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk)
 SLUICE = target/release/sluice
 
 .PHONY: run test check bench build manual tools clean no-std miri
 
 build:
-	$(CARGO) build --release --quiet
+	$(CARGO) build --release --quiet $(FEATURES)
 	@echo "built $(SLUICE)"
 
 # Two network namespaces joined by Sluice as an IPv4 router with a packet filter; real ping and iperf3
 # through it. ARGS="--for 10s" ends by itself.
 run:
 	@agent/demo/run.sh --announce $(ARGS)
-	@$(MAKE) --no-print-directory tools NEED="ip ping iperf3"
+	@$(MAKE) --no-print-directory tools NEED="ip ping iperf3 pkg-config libdpdk libclang"
 	@echo "building (two minutes the first time; a dot every few seconds) ..."
-	@(while sleep 4; do printf .; done) & dots=$$!; $(CARGO) build --release; built=$$?; kill $$dots; echo; exit $$built
+	@(while sleep 4; do printf .; done) & dots=$$!; $(MAKE) --no-print-directory build; built=$$?; kill $$dots; echo; exit $$built
 	@agent/demo/run.sh $(ARGS)
 
 # Everything that must pass.
 test: tools
-	$(CARGO) build --quiet
-	$(CARGO) test --quiet --workspace
+	$(CARGO) build --quiet $(FEATURES)
+	$(CARGO) test --quiet $(FEATURES)
 	@$(MAKE) --no-print-directory no-std
 	@$(MAKE) --no-print-directory miri
 
 # Format, lints, documentation, dependencies, bare metal.
 check: no-std
 	$(CARGO) fmt --check
-	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	@[ -z "$(FEATURES)" ] || $(CARGO) clippy --quiet --all-targets $(FEATURES) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps $(FEATURES)
 	@command -v cargo-deny >/dev/null || $(CARGO) install --quiet --locked cargo-deny
 	$(CARGO) deny --log-level error check bans licenses sources
 	@$(CARGO) deny --log-level error check advisories || { \
@@ -59,8 +64,8 @@ miri:
 # Every figure of the README; needs no root but for the packet sockets. ARGS="--only router" limits it.
 # Lines whose tool cannot be had are left out, with a note.
 bench:
-	@$(MAKE) --no-print-directory tools NEED="ip valgrind dpdk-testpmd" || true
-	$(CARGO) build --quiet --release --workspace
+	@$(MAKE) --no-print-directory tools NEED="ip valgrind dpdk-testpmd pkg-config libdpdk libclang" || true
+	$(CARGO) build --quiet --release $(FEATURES)
 	target/release/sluice-bench $(ARGS)
 
 # elements/MANUAL.md, from the elements themselves.
@@ -70,9 +75,10 @@ manual:
 
 # Installs what is missing, by name. NEED limits it to some programs.
 tools:
-	@missing=""; for t in $(TOOLS) $(BENCH_TOOLS); do \
-		p=$${t%%:*}; case " $(or $(NEED),$(foreach t,$(TOOLS),$(firstword $(subst :, ,$(t))))) " in *" $$p "*) ;; *) continue;; esac; \
-		PATH="$$PATH:/usr/sbin:/sbin" command -v $$p >/dev/null || missing="$$missing $${t#*:}"; done; \
+	@missing=""; for t in $(TOOLS) $(BENCH_TOOLS) $(LIBRARIES); do \
+		p=$${t%%:*}; case " $(or $(NEED),$(foreach t,$(TOOLS) $(BENCH_TOOLS) $(LIBRARIES),$(firstword $(subst :, ,$(t))))) " in *" $$p "*) ;; *) continue;; esac; \
+		PATH="$$PATH:/usr/sbin:/sbin" command -v $$p >/dev/null || pkg-config --exists $$p 2>/dev/null \
+			|| ls /usr/lib/llvm-*/lib/$$p* >/dev/null 2>&1 || missing="$$missing $${t#*:}"; done; \
 	if [ -n "$$missing" ]; then \
 		echo "installing$$missing"; \
 		if [ "$$(id -u)" != 0 ] && [ -z "$(SUDO)" ]; then echo "skipped: needs root to install$$missing"; exit 0; fi; \
