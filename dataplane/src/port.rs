@@ -175,7 +175,8 @@ pub struct Rx<'a> {
     pub(crate) counts: &'a Counts,
     /// Frames that were lost here.
     pub(crate) lost: u64,
-    /// Somebody will ask for the kind of the packets.
+    /// Somebody will ask for the kind of the packets. Kernel ports know it anyhow.
+    #[cfg_attr(not(feature = "dpdk"), allow(dead_code))]
     pub(crate) asks_kind: bool,
 }
 

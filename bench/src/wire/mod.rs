@@ -8,10 +8,10 @@
 //! what one core receives, the kernel's part included; a program that never sleeps takes its time from the kernel.
 mod load;
 mod net;
-mod process;
+pub(crate) mod process;
 mod program;
 mod site;
-mod stop;
+pub(crate) mod stop;
 
 use crate::harness::{Bench, Cost, Goal, Line, Table};
 use program::{Program, Sluice, TestPmd, Work};
