@@ -121,7 +121,8 @@ impl Driver {
 /// elsewhere and run on capture files; opening such a device is what fails.
 fn interface_names(flat: &Flat) -> NameDb {
     let mut names = sluice_dataplane::io::names::of_interfaces();
-    let devices = flat.elements.iter().filter(|e| matches!(e.class.as_str(), "FromDevice" | "ToDevice"));
+    let devices =
+        flat.elements.iter().filter(|e| matches!(e.class.as_str(), "FromDevice" | "ToDevice" | "FromXDP" | "ToXDP"));
     let mut last = 0u8;
     for e in devices {
         let Some(name) = split_args(&e.config).first().map(|a| unquote_text(a)) else { continue };

@@ -5,7 +5,7 @@ use crate::engine::{Core, Slot, pull};
 use crate::handler::{Call, HandlerError};
 use crate::info::{Access, Flow};
 use crate::packet::Packet;
-use crate::port::{PortId, PortObject, Rx, Sent};
+use crate::port::{Direction, PortId, PortObject, PortSlot, Rx, Sent};
 use crate::reason::{REASONS, Reason};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -190,6 +190,18 @@ impl Context<'_> {
     /// Whether a receiving port will never bring another frame.
     pub fn port_exhausted(&self, port: PortId) -> bool {
         matches!(self.core.rx.get(port.0 as usize), Some(Some(slot)) if slot.is_exhausted())
+    }
+    /// Frames that the kernel or the NIC lost before a receiving port saw them.
+    pub fn port_kernel_drops(&mut self, port: PortId) -> u64 {
+        self.core.rx.get_mut(port.0 as usize).and_then(Option::as_mut).map_or(0, PortSlot::kernel_drops)
+    }
+    /// How a port's device is driven, in a few words; nothing where there is no choice.
+    pub fn port_mode(&self, port: PortId, direction: Direction) -> String {
+        let ports = match direction {
+            Direction::Receive => &self.core.rx,
+            Direction::Transmit => &self.core.tx,
+        };
+        ports.get(port.0 as usize).and_then(Option::as_ref).and_then(PortSlot::mode).unwrap_or_default()
     }
     /// Sends packets through a port. Those that it has no room for stay in `batch`; those that it
     /// refuses are counted drops. Says how many were sent.

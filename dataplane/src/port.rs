@@ -24,6 +24,50 @@ pub enum Device {
     Tun(TunDevice),
     /// UDP datagrams of a multicast group.
     Multicast(MulticastDevice),
+    /// A network interface of the kernel, through AF_XDP sockets.
+    Xdp(XdpDevice),
+}
+
+/// A network interface and how AF_XDP is used on it. `None` and `Auto` accept what is there: both directions of a queue
+/// share one socket.
+#[derive(Clone, PartialEq, Eq, Debug, Hash, Default)]
+pub struct XdpDevice {
+    /// Interface name.
+    pub name: String,
+    /// First queue.
+    pub queue: u32,
+    /// Queues that are received from, at least 1.
+    pub queues: u32,
+    /// Where frames are taken.
+    pub mode: XdpMode,
+    /// Whether frames are copied.
+    pub copy: XdpCopy,
+    /// Frames that a queue holds in each direction, a power of two.
+    pub ring: Option<u32>,
+}
+
+/// Where an XDP program runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
+pub enum XdpMode {
+    /// In the driver where that can, else in the kernel's stack.
+    #[default]
+    Auto,
+    /// In the driver.
+    Native,
+    /// Where the kernel's stack begins, with any driver.
+    Generic,
+}
+
+/// Whether the kernel copies frames between its memory and that of an AF_XDP socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
+pub enum XdpCopy {
+    /// Only where the driver cannot do without.
+    #[default]
+    Auto,
+    /// Always.
+    Copy,
+    /// Never.
+    ZeroCopy,
 }
 
 /// A multicast group and how it is joined.
@@ -66,6 +110,7 @@ impl Device {
             Device::Kernel(name) => name,
             Device::Tun(t) => &t.name,
             Device::Multicast(m) => &m.name,
+            Device::Xdp(x) => &x.name,
         }
     }
 }
@@ -204,6 +249,10 @@ pub trait Receive: Send {
     fn maintain(&mut self) -> (bool, Option<String>) {
         (true, None)
     }
+    /// How the device is driven, in a few words, where there is a choice.
+    fn mode(&self) -> Option<String> {
+        None
+    }
     /// Whether no frame will ever come again (a file's end).
     fn exhausted(&self) -> bool {
         false
@@ -239,6 +288,10 @@ pub trait Transmit: Send {
     /// As [`Receive::maintain`].
     fn maintain(&mut self) -> (bool, Option<String>) {
         (true, None)
+    }
+    /// As [`Receive::mode`].
+    fn mode(&self) -> Option<String> {
+        None
     }
     /// Why packets that it took never got where they should (a full disk); given out once.
     fn failure(&mut self) -> Option<String> {
@@ -285,6 +338,22 @@ impl PortSlot {
         };
         self.counters.up.set(up.into());
         news
+    }
+
+    /// Frames that the kernel or the NIC lost so far.
+    pub fn kernel_drops(&mut self) -> u64 {
+        if let PortObject::Rx(d) = &mut self.object {
+            self.counters.kernel_drops.add(d.kernel_drops());
+        }
+        self.counters.kernel_drops.get()
+    }
+
+    /// How the device is driven, where there is a choice.
+    pub fn mode(&self) -> Option<String> {
+        match &self.object {
+            PortObject::Rx(d) => d.mode(),
+            PortObject::Tx(d) => d.mode(),
+        }
     }
 
     /// What went wrong for good at the port, once everything that it buffers is handed over.
