@@ -4,6 +4,8 @@
 //! Frames are copied between the memory shared with the kernel and packets. There is no metadata beside a frame: checksums
 //! that a sender in the same machine left for hardware are found by their value and filled in (`gso::unfilled`).
 mod share;
+#[cfg(test)]
+mod tests;
 
 use super::gso;
 use super::sys::xdp::socket::{RxHalf, Stop, TxHalf};
