@@ -108,6 +108,55 @@ fn several_queues_are_one_port() {
     batch.drain().for_each(|p| cache.free(p));
 }
 
+/// What two hosts' kernels leave to hardware is done before a packet leaves the port.
+#[test]
+fn checksums_left_to_hardware_are_filled_in() {
+    let (Some(near), Some(far)) = (Namespace::new(), Namespace::new()) else { return };
+    near.add_veth();
+    near.ip(&format!("link set vb netns {}", far.name));
+    far.ip("link set vb up");
+    near.ip("addr add 10.9.0.1/24 dev va");
+    near.ip("neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev va");
+    near.enter();
+    let socket = std::net::UdpSocket::bind("10.9.0.1:0").unwrap();
+    far.enter();
+    let (pool, counters) = (Pool::new(64), PortCounters::default());
+    let (mut cache, mut batch) = (pool.cache(), Batch::default());
+    for mode in [XdpMode::Native, XdpMode::Generic] {
+        let mut rx = open_rx(&XdpDevice { mode, ..device("vb") }).unwrap();
+        near.settle("va");
+        let (mut raw, mut whole) = (0, 0);
+        // As they come, and then as the port delivers them.
+        for completes in [false, true] {
+            if let Some(open) = &mut rx.open {
+                assert!(open.completes, "veth is no hardware");
+                open.completes = completes;
+            }
+            assert_eq!(socket.send_to(&[7; 333], "10.9.0.2:9").unwrap(), 333);
+            for _ in 0..500 {
+                take(&mut rx, &mut cache, &counters, &mut batch);
+                if !batch.is_empty() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if let Some(open) = &mut rx.open {
+                open.completes = true;
+            }
+            assert_eq!(batch.len(), 1);
+            for p in batch.drain() {
+                let ip = etherparse::Ipv4HeaderSlice::from_slice(&p.data()[14..]).unwrap().to_header();
+                let (udp, payload) = etherparse::UdpHeader::from_slice(&p.data()[34..]).unwrap();
+                let right = udp.checksum == udp.calc_checksum_ipv4(&ip, payload).unwrap();
+                raw += u32::from(!completes && !right);
+                whole += u32::from(completes && right);
+                cache.free(p);
+            }
+        }
+        assert_eq!((raw, whole), (1, 1), "{mode:?}: the sender left it, the port filled it in");
+    }
+}
+
 #[test]
 fn no_buffer_is_lost_while_links_go_down_and_interfaces_away() {
     let Some(namespace) = Namespace::new() else { return };
