@@ -9,7 +9,9 @@ use sluice_dataplane::io::sys::interface;
 use sluice_dataplane::io::sys::ring::{RingConfig, RxRing};
 use sluice_dataplane::io::sys::tx::TxSocket;
 use sluice_dataplane::io::sys::xdp::hook::Hook;
-use sluice_dataplane::io::sys::xdp::socket::{self, RxHalf, SocketConfig, TxHalf};
+use sluice_dataplane::io::sys::xdp::rx::RxHalf;
+use sluice_dataplane::io::sys::xdp::socket::{self, SocketConfig};
+use sluice_dataplane::io::sys::xdp::tx::{Stop, TxHalf};
 use sluice_dataplane::port::{XdpCopy, XdpMode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,8 +90,8 @@ fn frames_are_sent_byte_for_byte() {
     }
     let (good, large, short) = (frame(1514, 1), frame(1515, 2), vec![1; 5]);
     let send = |tx: &mut TxHalf, frames: &[&[u8]]| tx.send(frames.iter().copied());
-    assert!(matches!(send(&mut tx, &[&good, &large, &good]), (1, Some(socket::Stop::BadFrame))));
-    assert!(matches!(send(&mut tx, &[&short]), (0, Some(socket::Stop::BadFrame))));
+    assert!(matches!(send(&mut tx, &[&good, &large, &good]), (1, Some(Stop::BadFrame))));
+    assert!(matches!(send(&mut tx, &[&short]), (0, Some(Stop::BadFrame))));
 }
 
 #[test]

@@ -108,7 +108,9 @@ fn loads(
     if share < QUIET {
         // A program that shares its core loses frames for reasons that are not its own.
         rates.iter_mut().for_each(|line| line.goals.clear());
-        let busy = "others used the cores meanwhile, so the rates over veth are low, noisy, and held against no goal";
+        let busy = format!(
+            "{sockets}: others used the cores meanwhile, so the rates over veth are low, noisy, and held against no goal"
+        );
         bench.notes.push(format!("{busy}: the load had {share:.0} % of its core"));
     }
     let title = format!("{sockets} over veth, 64 bytes");

@@ -121,3 +121,19 @@ fn open_stand(stand: &Stand, direction: Direction) -> Result<PortObject, String>
         })),
     })
 }
+
+#[cfg(all(test, not(feature = "xdp")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_af_xdp_says_how_to_get_one_with_it() {
+        let device = Device::Xdp(XdpDevice { name: "eth0".into(), queues: 1, ..XdpDevice::default() });
+        for direction in [Direction::Receive, Direction::Transmit] {
+            let spec = PortSpec { device: device.clone(), direction, promiscuous: false };
+            let error = Opener::default().open(&spec).err();
+            let wanted = "eth0: built without AF_XDP: build with `make` or `--features xdp`";
+            assert_eq!(error.as_deref(), Some(wanted));
+        }
+    }
+}

@@ -4,7 +4,9 @@
 //! Asked only when ports are opened and closed.
 use crate::io::sys::interface::{self, InterfaceError};
 use crate::io::sys::xdp::hook::{self, Hook};
-use crate::io::sys::xdp::socket::{self, RxHalf, SocketConfig, TxHalf};
+use crate::io::sys::xdp::rx::RxHalf;
+use crate::io::sys::xdp::socket::{self, SocketConfig};
+use crate::io::sys::xdp::tx::TxHalf;
 use crate::port::{XdpCopy, XdpDevice, XdpMode};
 use std::collections::HashMap;
 use std::io;

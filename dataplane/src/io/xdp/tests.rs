@@ -5,8 +5,10 @@ mod namespace;
 use super::*;
 use crate::batch::Batch;
 use crate::io::sys::tx::TxSocket;
+use crate::packet::Packet;
 use crate::pool::{Cache, Pool};
 use crate::port::{PortCounters, XdpCopy, XdpMode};
+use crate::port::{Sent, Transmit};
 use crate::reason::REASONS;
 use namespace::{Namespace, frame};
 
