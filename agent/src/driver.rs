@@ -122,7 +122,9 @@ impl Driver {
 /// elsewhere and run on capture files; opening such a device is what fails.
 fn interface_names(flat: &Flat) -> NameDb {
     let mut names = sluice_dataplane::io::names::of_interfaces();
-    let of_device = |class: &str| matches!(class, "FromDevice" | "ToDevice" | "FromDPDKDevice" | "ToDPDKDevice");
+    let of_device = |class: &str| {
+        matches!(class, "FromDevice" | "ToDevice" | "FromDPDKDevice" | "ToDPDKDevice" | "FromXDP" | "ToXDP")
+    };
     let devices = flat.elements.iter().filter(|e| of_device(&e.class));
     let mut last = 0u8;
     for e in devices {

@@ -186,6 +186,10 @@ impl Context<'_> {
     pub fn port_exhausted(&self, port: PortId) -> bool {
         matches!(self.core.rx.get(port.0 as usize), Some(Some(slot)) if slot.is_exhausted())
     }
+    /// Frames that the kernel or the NIC lost before a receiving port saw them.
+    pub fn port_kernel_drops(&mut self, port: PortId) -> u64 {
+        self.core.rx.get_mut(port.0 as usize).and_then(Option::as_mut).map_or(0, PortSlot::kernel_drops)
+    }
     /// Sends packets through a port. Those that it has no room for stay in `batch`; those that it
     /// refuses are counted drops. Says how many were sent.
     pub fn transmit(&mut self, port: PortId, batch: &mut Batch) -> usize {

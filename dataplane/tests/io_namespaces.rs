@@ -1,6 +1,8 @@
 //! Packet sockets and TAP devices over real interfaces, in network namespaces made for each test. Needs root.
 #![allow(clippy::unwrap_used, reason = "a failed call is a failed test")]
-use rustix::thread::LinkNameSpaceType;
+mod namespace;
+
+use namespace::{Namespace, frame};
 use sluice_dataplane::io::gso;
 use sluice_dataplane::io::poll::Waiter;
 use sluice_dataplane::io::sys::interface;
@@ -9,85 +11,10 @@ use sluice_dataplane::io::sys::ring::{PacketType, RingConfig, RxRing, VlanTag};
 use sluice_dataplane::io::sys::tap::{Tap, TapKind};
 use sluice_dataplane::io::sys::tx::{SendStop, TxSocket};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// A network namespace that is deleted with this value.
-struct Namespace {
-    name: String,
-}
-
-impl Namespace {
-    /// `None`, with a line that says so, where the test cannot run.
-    fn new() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        if !rustix::process::geteuid().is_root() {
-            println!("skipped: needs root");
-            return None;
-        }
-        let name = format!("sluice-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let made = Command::new("ip").args(["netns", "add", &name]).output().expect("needs iproute2");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let this = Self { name };
-        // Without IPv6 the kernel sends nothing by itself.
-        this.shell("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
-        this.ip("link set lo up");
-        Some(this)
-    }
-
-    /// Runs `ip` inside.
-    fn ip(&self, arguments: &str) {
-        let output = Command::new("ip").args(["-n", &self.name]).args(arguments.split(' ')).output().unwrap();
-        assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Runs a line of shell inside.
-    fn shell(&self, line: &str) {
-        let status = Command::new("ip").args(["netns", "exec", &self.name, "sh", "-c", line]).status().unwrap();
-        assert!(status.success(), "{line}");
-    }
-
-    /// Moves the calling thread inside, with what it opens from now on.
-    fn enter(&self) {
-        let file = File::open(format!("/run/netns/{}", self.name)).unwrap();
-        rustix::thread::move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-    }
-
-    /// A pair of joined interfaces `va` and `vb`, up.
-    fn add_veth(&self) {
-        self.ip("link add va type veth peer name vb");
-        for name in ["va", "vb"] {
-            self.ip(&format!("link set {name} up"));
-        }
-        self.settle("va");
-        self.settle("vb");
-    }
-
-    /// Waits until the kernel has noticed that an interface has a link. Until then it drops what is sent, without a word.
-    fn settle(&self, name: &str) {
-        for _ in 0..500 {
-            let output = Command::new("ip").args(["-n", &self.name, "link", "show", name]).output().unwrap();
-            if String::from_utf8_lossy(&output.stdout).contains("state UP") {
-                // Queues are attached under the lock that this needs too.
-                self.ip(&format!("link set {name} mtu 1500"));
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("no link on {name}");
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "del", &self.name]).output();
-    }
-}
 
 /// What a ring hands out, kept.
 #[derive(Debug)]
@@ -121,12 +48,6 @@ fn receive(ring: &mut RxRing, count: usize) -> Vec<Kept> {
         }
     }
     all
-}
-
-fn frame(len: usize, number: u8) -> Vec<u8> {
-    let mut frame = vec![number; len];
-    frame[..14].copy_from_slice(&[0x02, 0, 0, 0, 0, 9, 0x02, 0, 0, 0, 0, 1, 0x88, 0xb5]);
-    frame
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::kernel::{KernelRx, KernelTx};
 use super::multicast::{Member, MulticastRx, MulticastTx};
 use super::sys::tap::Tap;
 use super::tun::{self, TunRx, TunTx};
-use crate::port::{Device, Direction, DpdkDevice, MulticastDevice, PortObject, PortSpec, TunDevice};
+use crate::port::{Device, Direction, DpdkDevice, MulticastDevice, PortObject, PortSpec, TunDevice, XdpDevice};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -33,6 +33,9 @@ pub struct Opener {
     members: HashMap<MulticastDevice, Weak<Member>>,
     #[cfg(feature = "dpdk")]
     dpdk: super::dpdk::Devices,
+    /// Interfaces with AF_XDP sockets, for other queues and directions.
+    #[cfg(feature = "xdp")]
+    xdp: HashMap<String, Weak<super::xdp::Interface>>,
 }
 
 impl Opener {
@@ -62,6 +65,7 @@ impl Opener {
                 Direction::Receive => PortObject::Rx(Box::new(MulticastRx::new(member))),
                 Direction::Transmit => PortObject::Tx(Box::new(MulticastTx::new(member))),
             }),
+            (Device::Xdp(device), direction) => self.xdp(device, direction, spec.promiscuous),
         };
         result.map_err(|e| e.to_string())
     }
@@ -96,6 +100,28 @@ impl Opener {
         Ok(tap)
     }
 
+    #[cfg(feature = "xdp")]
+    fn xdp(&mut self, device: &XdpDevice, direction: Direction, promiscuous: bool) -> std::io::Result<PortObject> {
+        use super::xdp::{Interface, XdpRx, XdpTx};
+        let known = self.xdp.get(&device.name).and_then(Weak::upgrade);
+        let interface = known.unwrap_or_else(|| {
+            let interface = Arc::new(Interface::new(&device.name));
+            self.xdp.retain(|_, i| i.strong_count() > 0);
+            self.xdp.insert(device.name.clone(), Arc::downgrade(&interface));
+            interface
+        });
+        Ok(match direction {
+            Direction::Receive => PortObject::Rx(Box::new(XdpRx::open(interface, device, promiscuous)?)),
+            Direction::Transmit => PortObject::Tx(Box::new(XdpTx::open(interface, device)?)),
+        })
+    }
+
+    #[cfg(not(feature = "xdp"))]
+    fn xdp(&mut self, device: &XdpDevice, _: Direction, _: bool) -> std::io::Result<PortObject> {
+        let remedy = "built without AF_XDP: build with `make` or `--features xdp`";
+        Err(std::io::Error::other(format!("{}: {remedy}", device.name)))
+    }
+
     fn member(&mut self, device: &MulticastDevice) -> std::io::Result<Arc<Member>> {
         if let Some(member) = self.members.get(device).and_then(Weak::upgrade) {
             return Ok(member);
@@ -118,4 +144,20 @@ fn open_stand(stand: &Stand, direction: Direction) -> Result<PortObject, String>
             None => FileTx::sink(),
         })),
     })
+}
+
+#[cfg(all(test, not(feature = "xdp")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_af_xdp_says_how_to_get_one_with_it() {
+        let device = Device::Xdp(XdpDevice { name: "eth0".into(), queues: 1, ..XdpDevice::default() });
+        for direction in [Direction::Receive, Direction::Transmit] {
+            let spec = PortSpec { device: device.clone(), direction, promiscuous: false };
+            let error = Opener::default().open(&spec).err();
+            let wanted = "eth0: built without AF_XDP: build with `make` or `--features xdp`";
+            assert_eq!(error.as_deref(), Some(wanted));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What needs `unsafe`: packet sockets with mapped rings, TAP devices, interface control, inherited descriptors, signals.
+//! What needs `unsafe`: packet sockets with mapped rings, AF_XDP sockets, TAP devices, interface control, inherited descriptors, signals.
 //!
 //! Every public function here is safe to call. The kernel's structures are in `abi`, the few raw calls that they need are
 //! wrapped once in `raw`; the other files build on those.
@@ -12,3 +12,5 @@ mod raw;
 pub mod ring;
 pub mod tap;
 pub mod tx;
+#[cfg(feature = "xdp")]
+pub mod xdp;

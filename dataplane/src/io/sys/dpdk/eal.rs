@@ -45,7 +45,7 @@ impl Eal {
         }
         if !arguments.iter().any(|a| a.starts_with("--log-level")) {
             // SAFETY: DPDK is started. Peers that come and go are told by the ports.
-            unsafe { c::rte_log_set_global_level(c::SLUICE_LOG_WARNING as u32) };
+            unsafe { c::rte_log_set_global_level(c::SLUICE_LOG_WARNING) };
         }
         match Mempool::create(buffers) {
             Ok(_) => {}

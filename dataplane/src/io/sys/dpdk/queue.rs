@@ -54,9 +54,9 @@ impl RxQueue {
         // SAFETY: the port exists and has such a queue, which only this object uses; the driver writes at most as
         // many pointers as it is told, each to a buffer that is the caller's from now on.
         unsafe {
-            let ops = &*(&raw const c::rte_eth_fp_ops[usize::from(self.device.id())]);
-            let queue = *ops.rxq.data.add(usize::from(self.queue));
-            let Some(receive) = ops.rx_pkt_burst else { return 0 };
+            let ops = (&raw const c::rte_eth_fp_ops).cast::<c::rte_eth_fp_ops>().add(self.device.id().into());
+            let queue = *(*ops).rxq.data.add(usize::from(self.queue));
+            let Some(receive) = (*ops).rx_pkt_burst else { return 0 };
             usize::from(receive(queue, to, room as u16)).min(room)
         }
     }
@@ -286,9 +286,9 @@ impl TxQueue {
         // laid out as an mbuf, of DPDK's pool: there is no other while DPDK runs. Those that the driver takes are
         // forgotten below, before anybody can look at them.
         let sent = unsafe {
-            let ops = &*(&raw const c::rte_eth_fp_ops[usize::from(self.device.id())]);
-            let queue = *ops.txq.data.add(usize::from(self.queue));
-            let Some(send) = ops.tx_pkt_burst else { return (0, 0) };
+            let ops = (&raw const c::rte_eth_fp_ops).cast::<c::rte_eth_fp_ops>().add(self.device.id().into());
+            let queue = *(*ops).txq.data.add(usize::from(self.queue));
+            let Some(send) = (*ops).tx_pkt_burst else { return (0, 0) };
             usize::from(send(queue, packets.as_ptr().cast_mut().cast(), packets.len() as u16))
         };
         if sent >= batch.len() {
