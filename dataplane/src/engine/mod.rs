@@ -4,9 +4,11 @@
 //! elements or gone. That is when graphs are swapped, handlers called and counters read.
 //!
 //! Reading order: this file (the inner loop), `pull`, `timers`, `calls` (handlers), `globals`,
-//! `swap`, `observe` (tracing and taps).
+//! `swap`, `handover` and `links` (several workers), `observe` (tracing and taps).
 mod calls;
 mod globals;
+mod handover;
+mod links;
 mod observe;
 pub(crate) mod pull;
 mod swap;
@@ -27,8 +29,13 @@ use alloc::boxed::Box;
 use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+pub use calls::Reach;
 pub(crate) use calls::find_handler;
 use core::cmp::Reverse;
+pub(crate) use handover::Away;
+pub use handover::settle_all;
+use links::Links;
+pub use links::link;
 
 /// `None` while the element pulls or is pulled from: it cannot be reached a second time.
 pub(crate) type Slot = Option<Box<dyn Element>>;
@@ -75,6 +82,8 @@ pub(crate) struct Core {
     compiler: Option<Compiler>,
     /// A graph that a handler call has made; the engine changes over to it after the round.
     next: Option<Plan>,
+    /// The other workers; `None` when this is the only one.
+    pub(crate) links: Option<Box<Links>>,
     /// A packet trace or a tap is on: look at every batch.
     pub(crate) armed: bool,
     pub(crate) tracer: Tracer,
@@ -223,6 +232,7 @@ impl Engine {
             console: options.console,
             compiler: None,
             next: None,
+            links: None,
             armed: false,
             tracer: Tracer::default(),
             taps: Vec::new(),
@@ -261,7 +271,7 @@ impl Engine {
             }
             load = load.max(if self.core.topo.nodes[id].runnable { Load::Waiting } else { Load::Idle });
         }
-        if self.change_over() {
+        if self.change_over() || self.core.links.is_some() && self.turn_to_others() {
             load = Load::Busy;
         }
         load
@@ -284,7 +294,18 @@ impl Engine {
         id: usize,
         f: impl FnOnce(&mut dyn Element, &mut Context<'_>, &mut Upstream<'_>, &mut Batch) -> R,
     ) -> Option<R> {
-        let mut batch = self.core.spare();
+        let batch = self.core.spare();
+        self.step_with(id, batch, f)
+    }
+
+    /// The same, with a batch that holds packets already.
+    #[inline]
+    fn step_with<R>(
+        &mut self,
+        id: usize,
+        mut batch: Batch,
+        f: impl FnOnce(&mut dyn Element, &mut Context<'_>, &mut Upstream<'_>, &mut Batch) -> R,
+    ) -> Option<R> {
         let armed = self.core.armed;
         if armed {
             self.core.observe_begin(&[]);
@@ -365,7 +386,7 @@ impl Engine {
             consumed: t.consumed.get(),
             transmitted: t.transmitted.get(),
             dropped: t.drops(),
-            held: self.slots.iter().flatten().map(|e| e.held() as u64).sum(),
+            held: self.slots.iter().flatten().map(|e| e.held() as u64).sum::<u64>() + self.handed_and_waiting(),
         }
     }
 
@@ -398,7 +419,12 @@ impl Engine {
 
     /// Packets inside each element, in the graph's order.
     pub fn held(&self) -> Vec<usize> {
-        self.slots.iter().map(|s| s.as_ref().map_or(0, |e| e.held())).collect()
+        (0..self.slots.len()).map(|id| self.held_in(id)).collect()
+    }
+
+    /// Packets inside the element with this number.
+    pub fn held_in(&self, id: usize) -> usize {
+        self.slots.get(id).and_then(Option::as_ref).map_or(0, |e| e.held())
     }
 
     /// Whether somebody asked to stop, and no element like DriverManager wants to go on. Asks those
@@ -414,6 +440,11 @@ impl Engine {
             }
         }
         false
+    }
+
+    /// Whether somebody asked to stop, for a worker that leaves the answer to another; told once.
+    pub fn take_stops(&mut self) -> bool {
+        core::mem::take(&mut self.core.stops) > 0
     }
 
     /// Asks the driver to stop, as the handler `stop` does.

@@ -2,9 +2,10 @@
 use super::file::{FileRx, FileTx};
 use super::kernel::{KernelRx, KernelTx};
 use super::multicast::{Member, MulticastRx, MulticastTx};
+use super::sys::fanout::Fanout;
 use super::sys::tap::Tap;
 use super::tun::{self, TunRx, TunTx};
-use crate::port::{Device, Direction, MulticastDevice, PortObject, PortSpec, TunDevice};
+use crate::port::{Device, Direction, MulticastDevice, PortObject, PortSpec, Seat, TunDevice};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -31,14 +32,16 @@ pub struct Opener {
     taps: HashMap<TunDevice, Weak<Tap>>,
     /// Memberships of multicast groups, for theirs.
     members: HashMap<MulticastDevice, Weak<Member>>,
+    /// Groups of sockets that share an interface, one of each worker.
+    fanouts: HashMap<String, Arc<Fanout>>,
 }
 
 impl Opener {
-    /// Opens one direction of a device.
+    /// Opens one direction of a device, for the worker that has this seat.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
-    pub fn open(&mut self, spec: &PortSpec) -> Result<PortObject, String> {
+    pub fn open(&mut self, spec: &PortSpec, seat: Seat) -> Result<PortObject, String> {
         let stand = self.stands.get(spec.device.name()).cloned();
         if stand.is_some() || self.no_devices {
             return open_stand(&stand.unwrap_or_default(), spec.direction);
@@ -48,7 +51,9 @@ impl Opener {
         }
         let result = match (&spec.device, spec.direction) {
             (Device::Kernel(name), Direction::Receive) => {
-                KernelRx::open(name, spec.promiscuous).map(|p| PortObject::Rx(Box::new(p)))
+                // Also when only one worker has it now: another may join later.
+                let group = (seat.workers > 1).then(|| self.fanouts.entry(name.clone()).or_default().clone());
+                KernelRx::open(name, spec.promiscuous, group).map(|p| PortObject::Rx(Box::new(p)))
             }
             (Device::Kernel(name), Direction::Transmit) => KernelTx::open(name).map(|p| PortObject::Tx(Box::new(p))),
             (Device::Tun(device), direction) => self.tap(device).map(|tap| match direction {

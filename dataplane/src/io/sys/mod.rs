@@ -3,6 +3,7 @@
 //! Every public function here is safe to call. The kernel's structures are in `abi`, the few raw calls that they need are
 //! wrapped once in `raw`; the other files build on those.
 mod abi;
+pub mod fanout;
 pub mod interface;
 pub mod offload;
 pub mod process;
