@@ -75,6 +75,9 @@ fn columns(answers: &[String], field: usize, separator: char) -> String {
         }
         text.push('\n');
     }
+    if !answers.iter().any(|a| a.ends_with('\n')) {
+        text.pop();
+    }
     text
 }
 
@@ -102,6 +105,7 @@ mod tests {
         assert_eq!(join(Merge::Column(1, '\t'), &drops), "queue_full\t7\nloop\t1\nno_route\t2\n");
         let ports = ["1 input\npush\t5\ta [0]\n0 outputs\n", "1 input\npush\t6\ta [0]\n0 outputs\n"];
         assert_eq!(join(Merge::Column(1, '\t'), &ports), "1 input\npush\t11\ta [0]\n0 outputs\n");
+        assert_eq!(join(Merge::Column(0, '\t'), &["12/0800", "12/0800"]), "12/0800");
         assert_eq!(join(Merge::Column(0, ' '), &["2 packets killed\n", "3 packets killed\n"]), "5 packets killed\n");
     }
 }

@@ -150,6 +150,10 @@ fn merge(node: &Node, handler: &str) -> Merge {
         None => match handler {
             "drops" | "ports" => Merge::Column(1, '\t'),
             "home_thread" => Merge::Lines,
+            // Lines that may begin with a count, as drop_details.
+            name if info.state == State::Replicated && own_access(node, name) == Some(Access::Read) => {
+                Merge::Column(0, '\t')
+            }
             _ => Merge::First,
         },
     }
