@@ -22,6 +22,9 @@ const COMMON: [&str; 5] = ["name", "class", "config", "ports", "handlers"];
 /// Handlers of every element, or of every task, that Click lists later.
 const MORE_COMMON: [&str; 4] = ["drops", "scheduled", "tickets", "home_thread"];
 
+/// Handlers of every element that give what the engine has counted.
+const ENGINE_COUNTS: [&str; 2] = ["ports", "drops"];
+
 /// Makes the calls that elements asked for, in order.
 #[inline(never)]
 pub(super) fn perform_asked(core: &mut Core, slots: &mut [Slot]) {
@@ -84,11 +87,13 @@ fn begin(core: &mut Core, slots: &mut [Slot], asker: Option<usize>, call: &Call)
         _ => {}
     }
     let Some(id) = target else { return done(core.global(slots, handler, &call.op)) };
+    let own = own_access(&core.topo.nodes[id], handler).is_some();
     let home = core.topo.nodes[id].home.map(usize::from).filter(|&home| home != core.worker());
-    if let Some(home) = home.filter(|_| !COMMON.contains(&handler) || matches!(call.op, Op::Write(_))) {
+    let known_here = !own && matches!(call.op, Op::Read(_)) && (COMMON.contains(&handler) || handler == "drops");
+    if let Some(home) = home.filter(|_| !known_here) {
         return done(Err(elsewhere(&core.topo.nodes[id].name, home)));
     }
-    if own_access(&core.topo.nodes[id], handler).is_none() {
+    if !own {
         return done(core.common(slots, id, handler, &call.op));
     }
     let outcome = match &mut slots[id] {
@@ -313,6 +318,10 @@ impl Engine {
         let (element, handler, _) = find_handler(&self.core.topo, "", path)?;
         Ok(match element.map(|id| &self.core.topo.nodes[id]) {
             None => Reach::One(0),
+            // What the engine counts is counted where it happens: with who hands over, too.
+            Some(node) if ENGINE_COUNTS.contains(&handler) && own_access(node, handler).is_none() => {
+                Reach::Every(merge(node, handler))
+            }
             Some(Node { home: Some(home), .. }) => Reach::One((*home).into()),
             Some(node) => Reach::Every(merge(node, handler)),
         })

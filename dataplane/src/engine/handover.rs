@@ -43,16 +43,12 @@ impl Core {
 }
 
 impl Engine {
-    /// Takes what other workers have handed over and told, and wakes those that got something from here.
-    /// True if there was anything.
+    /// A round's share of what other workers have handed over, and what they told; true if there was
+    /// anything.
     #[inline(never)]
-    pub(super) fn turn_to_others(&mut self) -> bool {
+    pub(super) fn take_from_others(&mut self) -> bool {
         // Twice what a source brings in one turn: as much as a device sends.
-        let taken = self.take_handed(2 * self.core.burst);
-        if let Some(links) = &mut self.core.links {
-            links.ring_bells();
-        }
-        taken
+        self.take_handed(2 * self.core.burst)
     }
 
     /// Takes at most `most` packets from each other worker.

@@ -245,10 +245,13 @@ impl Engine {
         self.core.compiler = Some(compiler);
     }
 
-    /// One round: due timers, then every runnable task in turn.
+    /// One round: due timers, what other workers sent, then every runnable task in turn.
     pub fn round(&mut self) -> Load {
         self.core.clock.new_round();
         let mut load = if self.run_timers() { Load::Busy } else { Load::Idle };
+        if self.core.links.is_some() && self.take_from_others() {
+            load = Load::Busy;
+        }
         for i in 0..self.core.topo.tasks.len() {
             let id = self.core.topo.tasks[i];
             let node = &mut self.core.topo.nodes[id];
@@ -271,8 +274,11 @@ impl Engine {
             }
             load = load.max(if self.core.topo.nodes[id].runnable { Load::Waiting } else { Load::Idle });
         }
-        if self.change_over() || self.core.links.is_some() && self.turn_to_others() {
+        if self.change_over() {
             load = Load::Busy;
+        }
+        if let Some(links) = &mut self.core.links {
+            links.ring_bells();
         }
         load
     }
