@@ -247,8 +247,8 @@ fn any_order_of_rounds_and_swaps_loses_nothing() {
                 _ => c.rounds(w, 1 + random(3) as usize),
             }
         }
-        for w in 0..3 {
-            waiting[w].pop().into_iter().for_each(|plan| drop(c.engines[w].swap(plan)));
+        for (e, waiting) in c.engines.iter_mut().zip(&mut waiting) {
+            waiting.pop().into_iter().for_each(|plan| drop(e.swap(plan)));
         }
         for _ in 0..400 {
             (0..3).for_each(|w| c.rounds(w, 1));

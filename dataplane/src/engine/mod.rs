@@ -4,7 +4,8 @@
 //! elements or gone. That is when graphs are swapped, handlers called and counters read.
 //!
 //! Reading order: this file (the inner loop), `pull`, `timers`, `calls` (handlers), `globals`,
-//! `swap`, `handover` and `links` (several workers), `observe` (tracing and taps).
+//! `swap`, `books` (what happened to packets), `handover` and `links` (several workers), `observe` (tracing and taps).
+mod books;
 mod calls;
 mod globals;
 mod handover;
@@ -17,7 +18,7 @@ mod timers;
 use crate::batch::{Batch, MAX_BURST};
 use crate::clock::Clock;
 use crate::context::{Context, Stream, Upstream};
-use crate::count::{Counts, Totals};
+use crate::count::Counts;
 use crate::element::{Activity, Element};
 use crate::graph::{Plan, Topology};
 use crate::handler::Call;
@@ -381,56 +382,9 @@ impl Engine {
         }
     }
 
-    /// Everything that happened to packets so far, over all graphs.
-    pub fn totals(&self) -> Totals {
-        let t = Counts::default();
-        t.add(&self.retired);
-        self.core.topo.counts.nodes.iter().for_each(|n| t.add(n));
-        Totals {
-            received: t.received.get(),
-            created: t.created.get(),
-            consumed: t.consumed.get(),
-            transmitted: t.transmitted.get(),
-            dropped: t.drops(),
-            held: self.slots.iter().flatten().map(|e| e.held() as u64).sum::<u64>() + self.handed_and_waiting(),
-        }
-    }
-
-    /// Drops by reason, over all graphs; only reasons that happened.
-    pub fn drops(&self) -> Vec<(Reason, u64)> {
-        let t = Counts::default();
-        t.add(&self.retired);
-        self.core.topo.counts.nodes.iter().for_each(|n| t.add(n));
-        Reason::ALL.iter().map(|&r| (r, t.dropped[r as usize].get())).filter(|d| d.1 > 0).collect()
-    }
-
-    /// The counters add up, and the pool agrees about the packets that exist (`outside`: packets
-    /// that a test or a port keeps). A packet inside that shares its buffer may keep the header of
-    /// another alive, so up to twice as many may exist. The error is what does not fit.
-    pub fn check(&self, outside: usize) -> Result<Totals, String> {
-        let t = self.totals();
-        let live = self.core.cache.live();
-        let inside = t.held + outside as u64;
-        if t.add_up() && (inside..=2 * inside).contains(&(live as u64)) {
-            Ok(t)
-        } else {
-            Err(alloc::format!("{t:?}, {live} packets exist"))
-        }
-    }
-
     /// The running graph.
     pub fn topology(&self) -> &Topology {
         &self.core.topo
-    }
-
-    /// Packets inside each element, in the graph's order.
-    pub fn held(&self) -> Vec<usize> {
-        (0..self.slots.len()).map(|id| self.held_in(id)).collect()
-    }
-
-    /// Packets inside the element with this number.
-    pub fn held_in(&self, id: usize) -> usize {
-        self.slots.get(id).and_then(Option::as_ref).map_or(0, |e| e.held())
     }
 
     /// Whether somebody asked to stop, and no element like DriverManager wants to go on. Asks those
