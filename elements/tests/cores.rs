@@ -142,12 +142,12 @@ fn what_a_full_ring_does_not_take_is_a_counted_drop() {
     c.rounds(1, 300);
     let on_the_way = c.totals();
     assert!(on_the_way.add_up(), "{on_the_way:?}");
-    assert_eq!((on_the_way.held, c.dropped("handover_full")), (4096, 6400 - 4096));
+    assert_eq!((on_the_way.held, c.dropped("handover_full")), (2048, 6400 - 2048));
     assert_eq!(c.engines[0].reach("td.drops"), Ok(Reach::Every(Merge::Column(1, '\t'))));
     c.rounds(0, 300);
-    assert_eq!(c.sent("out"), (0..4096).collect::<Vec<_>>());
+    assert_eq!(c.sent("out"), (0..2048).collect::<Vec<_>>());
     let t = c.settle();
-    assert_eq!((t.transmitted, t.dropped, t.held), (4096, 2304, 0));
+    assert_eq!((t.transmitted, t.dropped, t.held), (2048, 4352, 0));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::info::Flow;
 use crate::reason::Reason;
 use alloc::format;
 
-/// Notes taken from one worker in a round.
+/// Notes taken from one worker at a time.
 const NOTES: usize = 64;
 
 /// Takes the place of an element on the workers that are not its home: what is pushed into it goes there.
@@ -47,20 +47,21 @@ impl Engine {
     /// anything.
     #[inline(never)]
     pub(super) fn take_from_others(&mut self) -> bool {
-        // Twice what a source brings in one turn: as much as a device sends.
-        self.take_handed(2 * self.core.burst)
+        // As much as a source brings in one turn: with what comes in here, no more than a device sends in one.
+        self.take_handed(self.core.burst)
     }
 
-    /// Takes at most `most` packets from each other worker.
-    fn take_handed(&mut self, most: usize) -> bool {
+    /// Takes notes, and at most `left` packets; another worker's first each time.
+    fn take_handed(&mut self, mut left: usize) -> bool {
         let mut did = false;
-        for from in 0..self.core.workers() {
+        let workers = self.core.workers();
+        let first = self.core.links.as_mut().map_or(0, |l| l.next_turn());
+        for from in (0..workers).map(|n| (first + n) % workers) {
             for _ in 0..NOTES {
                 let Some((id, note)) = self.core.links.as_mut().and_then(|l| l.hear(from)) else { break };
                 self.step(id, |e, cx, _, batch| e.learn(cx, &note, batch));
                 did = true;
             }
-            let mut left = most;
             while left > 0 {
                 let mut batch = self.core.spare();
                 let max = left.min(self.core.burst);
@@ -101,7 +102,7 @@ pub fn settle_all<'e>(engines: impl IntoIterator<Item = &'e mut Engine>) {
     // Bounded: elements with different homes may hand packets to each other for ever.
     for _ in 0..64 {
         let mut any = false;
-        engines.iter_mut().for_each(|e| any |= e.take_handed(super::links::PACKETS));
+        engines.iter_mut().for_each(|e| any |= e.take_handed(usize::MAX));
         if !any {
             return;
         }

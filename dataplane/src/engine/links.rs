@@ -19,7 +19,7 @@ use core::sync::atomic::{AtomicBool, fence};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 /// Packets that may be on their way from one worker to another.
-pub(super) const PACKETS: usize = 4096;
+const PACKETS: usize = 2048;
 /// Notes that may be.
 const NOTES: usize = 1024;
 /// Generations whose entries can still be translated.
@@ -86,6 +86,8 @@ pub(crate) struct Links {
     past: VecDeque<(u32, Vec<u32>)>,
     /// Packets handed over so far.
     handed: u64,
+    /// Whose packets are taken first.
+    turn: usize,
 }
 
 /// Joins engines, each a worker of one graph; the position is the worker's number. Before the first graph.
@@ -97,7 +99,7 @@ pub fn link(engines: &mut [Engine]) {
     let bells: Vec<Bell> = engines.iter().map(|_| Bell::default()).collect();
     for (worker, e) in engines.iter_mut().enumerate() {
         let (bell, peers) = (bells[worker].clone(), (0..workers).map(|_| None).collect());
-        let links = Links { worker, generation: 0, bell, peers, past: VecDeque::new(), handed: 0 };
+        let links = Links { worker, generation: 0, bell, peers, past: VecDeque::new(), handed: 0, turn: 0 };
         e.core.links = Some(Box::new(links));
     }
     for a in 0..workers {
@@ -120,6 +122,12 @@ impl Links {
     /// Number of workers.
     pub(super) fn workers(&self) -> usize {
         self.peers.len()
+    }
+
+    /// Whose packets are taken first this time.
+    pub(super) fn next_turn(&mut self) -> usize {
+        self.turn = (self.turn + 1) % self.peers.len();
+        self.turn
     }
 
     /// Puts packets into the ring to worker `home`; what finds no room stays in `batch`.

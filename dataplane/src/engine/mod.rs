@@ -306,7 +306,7 @@ impl Engine {
     }
 
     /// The same, with a batch that holds packets already.
-    #[inline]
+    #[inline(always)] // into each `step`: the batch is not moved once more
     fn step_with<R>(
         &mut self,
         id: usize,
