@@ -51,6 +51,14 @@ impl Engine {
         self.take_handed(self.core.burst)
     }
 
+    /// At the end of a round: wakes the workers that got something.
+    #[inline(never)] // so that a worker without others has a short round
+    pub(super) fn wake_others(&mut self) {
+        if let Some(links) = &mut self.core.links {
+            links.ring_bells();
+        }
+    }
+
     /// Takes notes, and at most `left` packets; another worker's first each time.
     fn take_handed(&mut self, mut left: usize) -> bool {
         let mut did = false;

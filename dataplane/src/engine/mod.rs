@@ -246,23 +246,13 @@ impl Engine {
         self.core.compiler = Some(compiler);
     }
 
-    /// One round: what other workers sent, due timers, then every runnable task in turn.
+    /// One round: due timers, what other workers sent, then every runnable task in turn.
     pub fn round(&mut self) -> Load {
-        if self.core.links.is_none() {
-            return self.own_round();
-        }
-        let taken = self.take_from_others();
-        let load = self.own_round();
-        if let Some(links) = &mut self.core.links {
-            links.ring_bells();
-        }
-        if taken { Load::Busy } else { load }
-    }
-
-    #[inline(always)] // a worker alone pays nothing for the others
-    fn own_round(&mut self) -> Load {
         self.core.clock.new_round();
         let mut load = if self.run_timers() { Load::Busy } else { Load::Idle };
+        if self.core.links.is_some() && self.take_from_others() {
+            load = Load::Busy;
+        }
         for i in 0..self.core.topo.tasks.len() {
             let id = self.core.topo.tasks[i];
             let node = &mut self.core.topo.nodes[id];
@@ -287,6 +277,9 @@ impl Engine {
         }
         if self.change_over() {
             load = Load::Busy;
+        }
+        if self.core.links.is_some() {
+            self.wake_others();
         }
         load
     }
