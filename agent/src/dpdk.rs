@@ -5,10 +5,10 @@ pub(crate) struct Dpdk(Option<sluice_dataplane::io::dpdk::Eal>);
 
 #[cfg(feature = "dpdk")]
 impl Dpdk {
-    /// Starts DPDK with the arguments of `--dpdk`, if there are any. `core` is used unless they name others.
-    pub(crate) fn start(arguments: Option<&str>, buffers: u32, core: Option<usize>) -> anyhow::Result<Dpdk> {
-        let core = core.or_else(last_core).unwrap_or(0);
-        let start = |a| sluice_dataplane::io::dpdk::Eal::start(a, buffers, core);
+    /// Starts DPDK with the arguments of `--dpdk`, if there are any. `cores` are used unless they name others.
+    pub(crate) fn start(arguments: Option<&str>, buffers: u32, cores: &[usize]) -> anyhow::Result<Dpdk> {
+        let cores = crate::cores::choose(cores, &[]);
+        let start = |a| sluice_dataplane::io::dpdk::Eal::start(a, buffers, &cores);
         Ok(Dpdk(arguments.map(start).transpose().map_err(anyhow::Error::msg)?))
     }
 
@@ -18,18 +18,13 @@ impl Dpdk {
     }
 }
 
-#[cfg(feature = "dpdk")]
-fn last_core() -> Option<usize> {
-    sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied()
-}
-
 /// There is none in this program.
 #[cfg(not(feature = "dpdk"))]
 pub(crate) struct Dpdk;
 
 #[cfg(not(feature = "dpdk"))]
 impl Dpdk {
-    pub(crate) fn start(arguments: Option<&str>, _buffers: u32, _core: Option<usize>) -> anyhow::Result<Dpdk> {
+    pub(crate) fn start(arguments: Option<&str>, _buffers: u32, _cores: &[usize]) -> anyhow::Result<Dpdk> {
         match arguments {
             None => Ok(Dpdk),
             Some(_) => anyhow::bail!(

@@ -171,6 +171,22 @@ pub struct PortSpec {
     pub promiscuous: bool,
 }
 
+/// Which worker opens a port, and of how many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seat {
+    /// The worker's number.
+    pub worker: usize,
+    /// Number of workers.
+    pub workers: usize,
+    /// No other worker uses the port.
+    pub alone: bool,
+}
+
+impl Seat {
+    /// The only worker.
+    pub const ONLY: Seat = Seat { worker: 0, workers: 1, alone: true };
+}
+
 impl PortSpec {
     /// Whether both ask for the same port.
     pub fn same_port(&self, other: &PortSpec) -> bool {

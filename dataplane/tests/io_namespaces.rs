@@ -5,6 +5,7 @@ mod namespace;
 use namespace::{Namespace, frame};
 use sluice_dataplane::io::gso;
 use sluice_dataplane::io::poll::Waiter;
+use sluice_dataplane::io::sys::fanout::Fanout;
 use sluice_dataplane::io::sys::interface;
 use sluice_dataplane::io::sys::offload::{self, OffloadGuard};
 use sluice_dataplane::io::sys::ring::{PacketType, RingConfig, RxRing, VlanTag};
@@ -13,6 +14,7 @@ use sluice_dataplane::io::sys::tx::{SendStop, TxSocket};
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -76,6 +78,63 @@ fn frames_arrive_byte_for_byte() {
 
 fn receive_now(ring: &mut RxRing) -> usize {
     ring.receive(100, |_| ()).unwrap()
+}
+
+/// A UDP datagram of flow `flow`, one way or back, with a number at its end.
+fn datagram(flow: u8, back: bool, number: u8) -> Vec<u8> {
+    let mut f = frame(60, number);
+    f[12..14].copy_from_slice(&[8, 0]);
+    f[14..34].copy_from_slice(&[0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    f[34..42].copy_from_slice(&[10, flow, 20, flow, 0, 26, 0, 0]);
+    if back {
+        f[26..34].copy_from_slice(&[10, 0, 0, 2, 10, 0, 0, 1]);
+        f[34..38].copy_from_slice(&[20, flow, 10, flow]);
+    }
+    f
+}
+
+#[test]
+fn rings_of_one_group_share_flows() {
+    let Some(namespace) = Namespace::new() else { return };
+    namespace.add_veth();
+    namespace.enter();
+    let group = Arc::new(Fanout::default());
+    let open = || RxRing::open_shared("vb", RingConfig::default(), Some(&group)).unwrap();
+    let (first, mut second) = (open(), open());
+    let mut rings = [first, open()];
+    let mut own = RxRing::open_shared("va", RingConfig::default(), Some(&Arc::default())).unwrap();
+    let mut tx = TxSocket::open("va", false).unwrap();
+    let flows = |number| (0..32).flat_map(move |flow| [false, true].map(|back| datagram(flow, back, number)));
+    let mut send = |number| {
+        let all: Vec<Vec<u8>> = flows(number).collect();
+        assert_eq!(tx.send(all.iter().map(Vec::as_slice)).accepted, 64);
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    // Which ring a flow goes to, by the lower port.
+    let take = |ring: &mut RxRing| {
+        let mut all = Vec::new();
+        while ring.receive(64, |f| all.push(f.data[35].min(f.data[37]))).unwrap() > 0 {}
+        all.sort_unstable();
+        all
+    };
+    send(1);
+    let [a, b, c] = [take(&mut rings[0]), take(&mut rings[1]), take(&mut second)];
+    assert_eq!(a.len() + b.len() + c.len(), 64, "each frame once");
+    for (x, y) in [(&a, &b), (&a, &c), (&b, &c)] {
+        assert!(x.iter().all(|flow| !y.contains(flow)), "both directions of a flow come to one ring");
+    }
+    assert!([&a, &b, &c].iter().all(|r| !r.is_empty()), "{a:?} {b:?} {c:?}");
+    // One that leaves gives its share to the others, and one that comes takes its own again.
+    drop(second);
+    send(2);
+    assert_eq!(take(&mut rings[0]).len() + take(&mut rings[1]).len(), 64);
+    let [one, _] = &mut rings;
+    *one = open();
+    send(3);
+    let [a, b] = [take(&mut rings[0]), take(&mut rings[1])];
+    assert_eq!(a.len() + b.len(), 64);
+    assert!(!a.is_empty() && !b.is_empty());
+    assert_eq!(receive_now(&mut own), 0, "a ring does not see what its own host sends");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 use super::file::{FileRx, FileTx};
 use super::kernel::{KernelRx, KernelTx};
 use super::multicast::{Member, MulticastRx, MulticastTx};
+use super::sys::fanout::Fanout;
 use super::sys::tap::Tap;
 use super::tun::{self, TunRx, TunTx};
-use crate::port::{Device, Direction, DpdkDevice, MulticastDevice, PortObject, PortSpec, TunDevice, XdpDevice};
+use crate::port::{Device, Direction, DpdkDevice, MulticastDevice, PortObject, PortSpec, Seat, TunDevice, XdpDevice};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -36,14 +37,16 @@ pub struct Opener {
     /// Interfaces with AF_XDP sockets, for other queues and directions.
     #[cfg(feature = "xdp")]
     xdp: HashMap<String, Weak<super::xdp::Interface>>,
+    /// Groups of sockets that share an interface, one of each worker.
+    fanouts: HashMap<String, Arc<Fanout>>,
 }
 
 impl Opener {
-    /// Opens one direction of a device.
+    /// Opens one direction of a device, for the worker that has this seat.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
-    pub fn open(&mut self, spec: &PortSpec) -> Result<PortObject, String> {
+    pub fn open(&mut self, spec: &PortSpec, seat: Seat) -> Result<PortObject, String> {
         let stand = self.stands.get(spec.device.name()).cloned();
         if stand.is_some() || self.no_devices {
             return open_stand(&stand.unwrap_or_default(), spec.direction);
@@ -52,9 +55,11 @@ impl Opener {
             return Err(format!("{}: a device cannot be used in simulated time", spec.device.name()));
         }
         let result = match (&spec.device, spec.direction) {
-            (Device::Dpdk(device), direction) => return self.dpdk(device, direction),
+            (Device::Dpdk(device), direction) => return self.dpdk(device, direction, seat),
             (Device::Kernel(name), Direction::Receive) => {
-                KernelRx::open(name, spec.promiscuous).map(|p| PortObject::Rx(Box::new(p)))
+                // Also when only one worker has it now: another may join later.
+                let group = (seat.workers > 1).then(|| self.fanouts.entry(name.clone()).or_default().clone());
+                KernelRx::open(name, spec.promiscuous, group).map(|p| PortObject::Rx(Box::new(p)))
             }
             (Device::Kernel(name), Direction::Transmit) => KernelTx::open(name).map(|p| PortObject::Tx(Box::new(p))),
             (Device::Tun(device), direction) => self.tap(device).map(|tap| match direction {
@@ -70,21 +75,21 @@ impl Opener {
         result.map_err(|e| e.to_string())
     }
 
-    /// Says what a graph is going to ask for, so that devices are set up for all of it.
-    pub fn expect<'a>(&mut self, specs: impl Iterator<Item = &'a PortSpec>) {
+    /// Says what a graph on so many workers is going to ask for, so that devices are set up for all of it.
+    pub fn expect<'a>(&mut self, specs: impl Iterator<Item = &'a PortSpec>, workers: usize) {
         #[cfg(feature = "dpdk")]
-        self.dpdk.expect(specs, 1);
+        self.dpdk.expect(specs, workers);
         #[cfg(not(feature = "dpdk"))]
-        drop(specs);
+        let _ = (specs.count(), workers);
     }
 
     #[cfg(feature = "dpdk")]
-    fn dpdk(&mut self, device: &DpdkDevice, direction: Direction) -> Result<PortObject, String> {
-        self.dpdk.open(device, direction, 0, 1)
+    fn dpdk(&mut self, device: &DpdkDevice, direction: Direction, seat: Seat) -> Result<PortObject, String> {
+        self.dpdk.open(device, direction, seat)
     }
 
     #[cfg(not(feature = "dpdk"))]
-    fn dpdk(&mut self, device: &DpdkDevice, _direction: Direction) -> Result<PortObject, String> {
+    fn dpdk(&mut self, device: &DpdkDevice, _: Direction, _: Seat) -> Result<PortObject, String> {
         Err(format!(
             "{}: this program was built without DPDK: build it with `make`, or with the feature dpdk",
             device.name

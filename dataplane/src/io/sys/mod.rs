@@ -5,6 +5,7 @@
 mod abi;
 #[cfg(feature = "dpdk")]
 pub mod dpdk;
+pub mod fanout;
 pub mod interface;
 pub mod offload;
 pub mod process;

@@ -15,13 +15,13 @@ pub struct Eal {
 
 impl Eal {
     /// Starts DPDK with `arguments` as `dpdk-testpmd` takes them before its `--`, and makes a pool of `buffers`
-    /// buffers. Unless the arguments say otherwise, `core` is the one to work on, and nothing is left
+    /// buffers. Unless the arguments say otherwise, `cores` are those to work on, and nothing is left
     /// behind in the file system (`--in-memory`, `--no-telemetry`).
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
-    pub fn start(arguments: &str, buffers: u32, core: usize) -> Result<Eal, String> {
-        let arguments = with_defaults(words(arguments)?, core);
+    pub fn start(arguments: &str, buffers: u32, cores: &[usize]) -> Result<Eal, String> {
+        let arguments = with_defaults(words(arguments)?, cores);
         if Pool::own_ones() > 0 {
             return Err("DPDK must be started before the first packet buffer is made".into());
         }
@@ -55,7 +55,7 @@ impl Eal {
             }
         }
         log::pass_on(true);
-        Ok(Eal { cores: cores() })
+        Ok(Eal { cores: cores_in_use() })
     }
 
     /// The cores that the arguments name, for the workers.
@@ -144,7 +144,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// Adds the program's name and what the user has not decided.
-fn with_defaults(user: Vec<String>, core: usize) -> Vec<String> {
+fn with_defaults(user: Vec<String>, cores: &[usize]) -> Vec<String> {
     let has = |options: &[&str]| {
         user.iter().any(|a| {
             options.iter().any(|o| a == o || a.strip_prefix(o).is_some_and(|r| r.starts_with('=') || o.len() == 2))
@@ -152,7 +152,8 @@ fn with_defaults(user: Vec<String>, core: usize) -> Vec<String> {
     };
     let mut all = vec!["sluice".to_string()];
     if !has(&["-l", "-c", "--lcores", "-s", "-S"]) {
-        all.extend(["-l".into(), core.to_string()]);
+        let list: Vec<String> = cores.iter().map(usize::to_string).collect();
+        all.extend(["-l".into(), if list.is_empty() { "0".into() } else { list.join(",") }]);
     }
     let memory =
         ["--in-memory", "--no-huge", "--huge-dir", "--huge-unlink", "--file-prefix", "--proc-type", "--no-shconf"];
@@ -169,7 +170,7 @@ fn with_defaults(user: Vec<String>, core: usize) -> Vec<String> {
 }
 
 /// The processor of each of DPDK's threads, in order.
-fn cores() -> Vec<usize> {
+fn cores_in_use() -> Vec<usize> {
     let mut all = Vec::new();
     // SAFETY: DPDK is started; these read its tables.
     unsafe {
@@ -246,8 +247,8 @@ mod tests {
 
     #[test]
     fn what_the_user_says_is_not_said_again() {
-        let all = |text: &str| with_defaults(words(text).unwrap(), 3).join(" ");
-        assert_eq!(all("--vdev x"), "sluice -l 3 --in-memory --single-file-segments --no-telemetry --vdev x");
+        let all = |text: &str| with_defaults(words(text).unwrap(), &[3, 4]).join(" ");
+        assert_eq!(all("--vdev x"), "sluice -l 3,4 --in-memory --single-file-segments --no-telemetry --vdev x");
         assert_eq!(all("-l1 --no-huge --telemetry"), "sluice -l1 --no-huge --telemetry");
         assert_eq!(
             all("--lcores=0@1 --file-prefix=a --no-telemetry"),
