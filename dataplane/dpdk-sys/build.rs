@@ -13,7 +13,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_mempool_(free|avail_count|in_use_count|get_bulk|put_bulk|virt2iova)",
     "rte_eth_dev_(get_port_by_name|get_name_by_port|info_get|configure|start|stop|close|count_avail)",
     "rte_eth_dev_(adjust_nb_rx_tx_desc|set_link_up|set_link_down|set_mtu|get_mtu|socket_id|is_valid_port)",
-    "rte_eth_dev_(default_mac_addr_set|rx_intr_ctl_q_get_fd|rx_intr_enable|rx_intr_disable)",
+    "rte_eth_dev_(default_mac_addr_set|rx_intr_ctl_q|rx_intr_enable|rx_intr_disable)|rte_epoll_wait",
     "rte_eth_(rx|tx)_queue_setup",
     "rte_eth_(promiscuous|allmulticast)_(enable|disable|get)",
     "rte_eth_macaddr_get|rte_eth_link_get_nowait|rte_eth_stats_(get|reset)|rte_eth_xstats_(get|get_names|reset)",

@@ -7,6 +7,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
+#include <rte_interrupts.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
@@ -21,6 +22,8 @@ enum {
 	SLUICE_MAX_QUEUES = RTE_MAX_QUEUES_PER_PORT,
 	SLUICE_NAME_SIZE = RTE_ETH_NAME_MAX_LEN,
 	SLUICE_LOG_WARNING = RTE_LOG_WARNING,
+	SLUICE_INTR_ADD = RTE_INTR_EVENT_ADD,
+	SLUICE_INTR_DEL = RTE_INTR_EVENT_DEL,
 	SLUICE_SPEED_UNKNOWN = RTE_ETH_SPEED_NUM_UNKNOWN,
 };
 static const uint64_t SLUICE_MBUF_INDIRECT = RTE_MBUF_F_INDIRECT;

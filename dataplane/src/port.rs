@@ -299,6 +299,14 @@ pub trait Receive: Send {
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
+    /// The worker is going to sleep, but asks for frames once more before it does. False: the descriptor will not
+    /// tell of frames, so it must not sleep for long.
+    #[cfg(feature = "std")]
+    fn rest(&mut self) -> bool {
+        self.fd().is_some() || self.exhausted()
+    }
+    /// The worker is awake again.
+    fn resume(&mut self) {}
     /// Frames that the kernel or the NIC lost since the last call because nobody took them in time.
     fn kernel_drops(&mut self) -> u64 {
         0

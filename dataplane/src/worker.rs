@@ -13,6 +13,7 @@ use crate::io::poll::{Waiter, Waker};
 use crate::port::PortObject;
 use crate::time;
 use std::io;
+use std::num::NonZeroU64;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::mpsc;
@@ -22,6 +23,10 @@ use std::time::Duration;
 
 /// Idle this long before it sleeps, nanoseconds: falling asleep and waking costs more than that.
 const PATIENCE: u64 = 50_000;
+/// Shortest and longest nap of a worker with a port whose frames nobody tells it of, nanoseconds.
+const NAPS: [u64; 2] = [10_000, 100_000];
+/// How late naps may end, nanoseconds: the default, 50 us, would be half of the longest.
+const SLACK: NonZeroU64 = NonZeroU64::new(1_000).unwrap();
 /// Between two looks at ports that may have gone away, nanoseconds.
 const MAINTENANCE: u64 = 200_000_000;
 /// Busy rounds between two looks at the clock: some 100 us, so that it costs nothing.
@@ -181,6 +186,7 @@ impl Worker {
             }
             #[cfg(feature = "dpdk")]
             let _joined = crate::io::dpdk::join();
+            let _ = rustix::thread::set_current_timer_slack(Some(SLACK)); // naps are longer then
             let farewell = Farewell(shared);
             let mut state = Loop {
                 engine,
@@ -191,6 +197,7 @@ impl Worker {
                 watch,
                 leader,
                 idle_since: None,
+                rest: Rest::No,
                 maintained: 0,
                 rounds: [0; 2],
             };
@@ -220,6 +227,17 @@ impl Worker {
     }
 }
 
+/// How far a worker without work has come to rest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// It looks for work.
+    No,
+    /// Its ports were told, and each will say when frames come.
+    Told,
+    /// Some port will not: the next nap is so long.
+    Naps(u64),
+}
+
 struct Loop<R> {
     engine: Engine,
     commands: rtrb::Consumer<Command>,
@@ -229,6 +247,7 @@ struct Loop<R> {
     watch: Watch,
     leader: Option<Remote>,
     idle_since: Option<u64>,
+    rest: Rest,
     maintained: u64,
     /// All, and the busy ones.
     rounds: [u64; 2],
@@ -254,6 +273,7 @@ impl<R: FnMut(&str)> Loop<R> {
         }
         if busy {
             self.idle_since = None;
+            self.resume();
             // One port's load must not keep another from being opened again.
             self.rounds[1] += 1;
             if self.rounds[1].is_multiple_of(LOOK_EVERY) && !self.engine.is_simulated() {
@@ -267,10 +287,42 @@ impl<R: FnMut(&str)> Loop<R> {
         let now = time::now();
         self.maintain_if_due(now);
         let since = *self.idle_since.get_or_insert(now);
-        if !self.pace.busy_poll && now.saturating_sub(since) >= PATIENCE {
-            self.sleep();
+        if self.pace.busy_poll || now.saturating_sub(since) < PATIENCE {
+            return true;
+        }
+        match self.rest {
+            // A round more: frames may have come before the ports were told.
+            Rest::No => self.rest = self.tell_ports(),
+            Rest::Told => self.sleep(MAINTENANCE),
+            Rest::Naps(nap) => {
+                self.sleep(nap);
+                self.rest = Rest::Naps((nap * 2).min(NAPS[1]));
+            }
         }
         true
+    }
+
+    /// Tells the ports that sleep is near.
+    fn tell_ports(&mut self) -> Rest {
+        let mut all = true;
+        for p in self.engine.ports_mut() {
+            if let PortObject::Rx(d) = &mut p.object {
+                all &= d.rest();
+            }
+        }
+        if all { Rest::Told } else { Rest::Naps(NAPS[0]) }
+    }
+
+    /// Tells them that it is over.
+    fn resume(&mut self) {
+        if std::mem::replace(&mut self.rest, Rest::No) == Rest::No {
+            return;
+        }
+        for p in self.engine.ports_mut() {
+            if let PortObject::Rx(d) = &mut p.object {
+                d.resume();
+            }
+        }
     }
 
     /// Whether it is over. Who has a leader passes requests on to it.
@@ -293,9 +345,9 @@ impl<R: FnMut(&str)> Loop<R> {
         true
     }
 
-    /// Blocks until a port has packets, a timer is due, or a command came.
-    fn sleep(&mut self) {
-        let wait = self.engine.until_next_timer().map_or(MAINTENANCE, |t| t.min(MAINTENANCE));
+    /// Blocks until a port has packets, a timer is due, or a command came; at most for `longest` nanoseconds.
+    fn sleep(&mut self, longest: u64) {
+        let wait = self.engine.until_next_timer().map_or(longest, |t| t.min(longest));
         if wait == 0 || !self.engine.may_sleep() {
             return;
         }
@@ -308,8 +360,11 @@ impl<R: FnMut(&str)> Loop<R> {
             }
         }
         // An error here is a descriptor that went away: the ports find out themselves.
-        let _ = self.waiter.wait(&readable, &writable, Some(Duration::from_nanos(wait)));
+        let wake = self.waiter.wait(&readable, &writable, Some(Duration::from_nanos(wait)));
         self.engine.woke_up();
+        if self.rest == Rest::Told && wake.is_ok_and(|w| w.ready > 0) {
+            self.resume(); // what was told must be told again
+        }
     }
 
     fn maintain_if_due(&mut self, now: u64) {

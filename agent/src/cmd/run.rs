@@ -54,7 +54,11 @@ pub(crate) struct Args {
     /// one worker on the last core that is allowed.
     #[arg(long, alias = "core", value_name = "LIST", value_parser = cores::parse)]
     cores: Option<Cores>,
-    /// Never sleeps: a core is always busy.
+    /// What a worker without work does: `adaptive` sleeps until frames come, or takes naps of 10 to 100 us where a
+    /// driver of DPDK cannot tell; `busy` looks for frames all the time, for the least delay.
+    #[arg(long, value_enum, default_value_t = Idle::Adaptive)]
+    idle: Idle,
+    /// The same as --idle busy.
     #[arg(long)]
     poll: bool,
     /// Serves control connections (Click's ControlSocket protocol) on this TCP port of 127.0.0.1.
@@ -69,6 +73,15 @@ pub(crate) struct Args {
     /// Prints the rates as lines even when nobody watches on a terminal.
     #[arg(long)]
     rates: bool,
+}
+
+/// What a worker without work does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum Idle {
+    /// Looks for frames all the time.
+    Busy,
+    /// Sleeps, and wakes when there is something to do.
+    Adaptive,
 }
 
 /// A time as configurations write it.
@@ -154,7 +167,7 @@ fn run_live(
     services: &Services,
 ) -> anyhow::Result<Vec<Ended>> {
     let mut live = Live::new(Watched::all(&engines), args.quiet, args.rates);
-    let pace = |n| Pace { core: cores.get(n).copied(), busy_poll: args.poll, ..Pace::default() };
+    let pace = |n| Pace { core: cores.get(n).copied(), busy_poll: args.poll || args.idle == Idle::Busy, ..Pace::default() };
     let paces: Vec<Pace> = (0..engines.len()).map(pace).collect();
     let report = |news: &str| eprintln!("sluice: {news}");
     let workers = Workers::start(engines, &paces, report, services.watch()).context("worker")?;

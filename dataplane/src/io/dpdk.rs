@@ -3,6 +3,7 @@
 //! A device is started when a graph first names it, with a queue in each direction for each worker that uses it, and
 //! stays as it is while graphs come and go.
 use super::sys::dpdk::device::{self, Device, Wanted};
+use super::sys::dpdk::interrupt::Interrupts;
 use super::sys::dpdk::queue::{RxQueue, TxQueue};
 use crate::batch::Batch;
 use crate::packet::Packet;
@@ -11,6 +12,7 @@ use crate::port::{self, Direction, DpdkDevice, HandedOver, PortObject, PortSpec,
 use crate::reason::Reason;
 use crate::wire::EtherAddr;
 use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Weak};
 
 pub use super::sys::dpdk::eal::{Eal, Joined, buffers_in_use, is_running, join};
@@ -87,7 +89,9 @@ impl Devices {
                 let mine = all.clone().skip(worker.into()).step_by(workers.into());
                 let queues: Option<Vec<RxQueue>> = mine.map(|q| RxQueue::new(device.clone(), q)).collect();
                 let queues = queues.ok_or_else(|| too_few(device.rx_queues()))?;
-                Ok(PortObject::Rx(Box::new(DpdkRx { device, queues, next: 0 })))
+                let numbers: Vec<u16> = queues.iter().map(RxQueue::number).collect();
+                let interrupts = Interrupts::new(&device, &numbers);
+                Ok(PortObject::Rx(Box::new(DpdkRx { device, queues, next: 0, interrupts, armed: false })))
             }
             Direction::Transmit => {
                 let queue = spec.queue + worker;
@@ -123,6 +127,9 @@ struct DpdkRx {
     device: Arc<Device>,
     queues: Vec<RxQueue>,
     next: usize,
+    /// `None` where the driver has none: then it is asked again and again.
+    interrupts: Option<Interrupts>,
+    armed: bool,
 }
 
 impl Receive for DpdkRx {
@@ -137,6 +144,19 @@ impl Receive for DpdkRx {
             if rx.room() == 0 {
                 return;
             }
+        }
+    }
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.interrupts.as_ref().filter(|_| self.armed).map(Interrupts::fd)
+    }
+    fn rest(&mut self) -> bool {
+        self.armed = self.interrupts.as_mut().is_some_and(Interrupts::arm) || self.queues.is_empty();
+        self.armed
+    }
+    fn resume(&mut self) {
+        self.armed = false;
+        if let Some(interrupts) = &mut self.interrupts {
+            interrupts.disarm();
         }
     }
     fn kernel_drops(&mut self) -> u64 {

@@ -6,7 +6,6 @@ use crate::port::Spread;
 use crate::wire::EtherAddr;
 use std::ffi::{CStr, CString, c_int};
 use std::mem::zeroed;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
@@ -370,15 +369,6 @@ impl Device {
             let there = named.min(got).clamp(0, count as c_int) as usize;
             let text = |n: &c::rte_eth_xstat_name| CStr::from_ptr(n.name.as_ptr()).to_string_lossy().into_owned();
             values[..there].iter().filter_map(|v| Some((text(names.get(v.id as usize)?), v.value))).collect()
-        }
-    }
-
-    /// The descriptor that becomes readable when queue `queue` gets frames, if the driver has interrupts.
-    pub(super) fn interrupt(&self, queue: u16) -> Option<BorrowedFd<'_>> {
-        // SAFETY: the port exists; a descriptor of the driver's is open for as long as the port is started.
-        unsafe {
-            let fd = c::rte_eth_dev_rx_intr_ctl_q_get_fd(self.id, queue);
-            (fd >= 0).then(|| BorrowedFd::borrow_raw(fd))
         }
     }
 }

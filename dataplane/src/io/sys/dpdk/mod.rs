@@ -5,6 +5,7 @@
 //! with its own buffer; whatever else a driver hands over is copied into one or counted as lost.
 pub mod device;
 pub mod eal;
+pub mod interrupt;
 mod log;
 pub(crate) mod mempool;
 pub mod queue;

@@ -10,7 +10,6 @@ use crate::pool::{HEADROOM, MAX_FRAME};
 use crate::port::{FrameMeta, Rx};
 use crate::reason::Reason;
 use crate::wire::EtherAddr;
-use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -44,6 +43,11 @@ impl RxQueue {
     /// The port.
     pub fn device(&self) -> &Arc<Device> {
         &self.device
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u16 {
+        self.queue
     }
 
     /// Takes a burst of at most `room` buffers, written to `to`; says how many.
@@ -115,22 +119,6 @@ impl RxQueue {
                 } else {
                     receive_other(m, self.special, mac, rx);
                 }
-            }
-        }
-    }
-
-    /// Descriptor that becomes readable when frames come, if the driver has interrupts.
-    pub fn interrupt(&self) -> Option<BorrowedFd<'_>> {
-        self.device.interrupt(self.queue)
-    }
-
-    /// Switches the interrupt on or off; false where the driver has none.
-    pub fn set_interrupt(&mut self, on: bool) -> bool {
-        // SAFETY: the port exists.
-        unsafe {
-            match on {
-                true => c::rte_eth_dev_rx_intr_enable(self.device.id(), self.queue) == 0,
-                false => c::rte_eth_dev_rx_intr_disable(self.device.id(), self.queue) == 0,
             }
         }
     }
