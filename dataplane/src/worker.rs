@@ -306,9 +306,11 @@ impl<R: FnMut(&str)> Loop<R> {
     fn tell_ports(&mut self) -> Rest {
         let mut all = true;
         for p in self.engine.ports_mut() {
-            if let PortObject::Rx(d) = &mut p.object {
-                all &= d.rest();
-            }
+            let blocked = p.is_blocked();
+            all &= match &mut p.object {
+                PortObject::Rx(d) => d.rest(),
+                PortObject::Tx(d) => !blocked || d.fd().is_some(),
+            };
         }
         if all { Rest::Told } else { Rest::Naps(NAPS[0]) }
     }

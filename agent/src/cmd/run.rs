@@ -167,7 +167,8 @@ fn run_live(
     services: &Services,
 ) -> anyhow::Result<Vec<Ended>> {
     let mut live = Live::new(Watched::all(&engines), args.quiet, args.rates);
-    let pace = |n| Pace { core: cores.get(n).copied(), busy_poll: args.poll || args.idle == Idle::Busy, ..Pace::default() };
+    let pace =
+        |n| Pace { core: cores.get(n).copied(), busy_poll: args.poll || args.idle == Idle::Busy, ..Pace::default() };
     let paces: Vec<Pace> = (0..engines.len()).map(pace).collect();
     let report = |news: &str| eprintln!("sluice: {news}");
     let workers = Workers::start(engines, &paces, report, services.watch()).context("worker")?;

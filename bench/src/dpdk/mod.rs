@@ -7,6 +7,7 @@
 //! its rate, for the worker never sleeps, and where others use the cores it stays comparable.
 mod program;
 mod scenario;
+mod swap;
 
 use crate::harness::{Bench, Cost, Goal, Line, Table};
 use crate::wire::stop::Stop;
@@ -60,6 +61,12 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     }
     bench.notes.push("Rates are packets forwarded in a millisecond of the worker's processor time; ratios are medians over neighbouring turns.".into());
     bench.tables.push(Table { title: "DPDK, 64 bytes, one core".into(), unit: "packets/ms".into(), lines });
+    if cores.0 == cores.1 {
+        bench.notes.push("skipped: hot swap: it needs two cores".into());
+    } else if let Err(why) = swap::run(bench, &stop, &sluice, cores) {
+        ensure!(!stop.asked(), "interrupted");
+        bench.notes.push(format!("skipped: hot swap: {why:#}"));
+    }
     Ok(())
 }
 

@@ -34,6 +34,11 @@ impl Folder {
         Ok(Folder(path))
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Arguments with this folder in them.
     fn arguments(&self, text: &str) -> Vec<String> {
         text.replace("{folder}", &self.0.display().to_string()).split(' ').map(String::from).collect()
@@ -91,7 +96,10 @@ impl Running {
     ) -> anyhow::Result<Running> {
         match program {
             Program::TestPmd => Running::testpmd(folder, scenario.devices, "device", "io", core, stop),
-            Program::Sluice(path, config) => Running::sluice(path, config, folder, scenario.devices, core, stop),
+            Program::Sluice(path, config) => {
+                let devices = scenario.devices;
+                Running::sluice(path, Path::new("-"), Some(config), folder, devices, core, stop)
+            }
         }
     }
 
@@ -117,9 +125,11 @@ impl Running {
         Ok(Running { process, control: None, worker: "rte-worker-1" })
     }
 
-    fn sluice(
+    /// Sluice with the configuration in `file`, or in `config` if that is `-`.
+    pub(super) fn sluice(
         path: &Path,
-        config: &str,
+        file: &Path,
+        config: Option<&str>,
         folder: &Folder,
         devices: &str,
         core: usize,
@@ -129,11 +139,11 @@ impl Running {
         let mut command = Command::new(path);
         command.env("RUNTIME_DIRECTORY", &folder.0);
         // Ends by itself, should this program be killed.
-        command.args(["run", "-", "--for", "60s", "--buffers", "16384", "-u"]).arg(&socket);
+        command.arg("run").arg(file).args(["--for", "150s", "--buffers", "16384", "-u"]).arg(&socket);
         let devices = folder.arguments(devices).join(" ");
         command
             .args(["--dpdk", &format!("-l {core} -n1 --no-pci -m 128 --in-memory --single-file-segments {devices}")]);
-        let mut process = Process::start(&mut command, config)?;
+        let mut process = Process::start(&mut command, config.unwrap_or_default())?;
         process.no_more_input();
         process.until(stop, |_| socket.exists())?;
         let stream = UnixStream::connect(&socket)?;
@@ -161,8 +171,19 @@ impl Running {
         self.process.cpu_time_of(self.worker)
     }
 
-    /// Ends it, as a user would.
-    pub(super) fn end(mut self, stop: &Stop) -> anyhow::Result<()> {
+    /// Has it read its configuration again, for the `n`-th time; how long its worker stopped for that, microseconds.
+    pub(super) fn swap(&mut self, n: usize, stop: &Stop) -> anyhow::Result<f64> {
+        let pauses = |said: &str| -> Vec<f64> {
+            let pause = |l: &str| l.split_once("(paused ")?.1.split(' ').next()?.parse().ok();
+            said.lines().filter_map(pause).collect()
+        };
+        self.process.hang_up()?;
+        self.process.until(stop, |r| pauses(&r.said()).len() > n)?;
+        pauses(&self.process.said()).get(n).copied().context("no pause")
+    }
+
+    /// Ends it, as a user would, and gives what it said.
+    pub(super) fn end(mut self, stop: &Stop) -> anyhow::Result<String> {
         match self.control.take() {
             Some(_) => self.process.interrupt()?,
             None => self.process.tell("quit\n")?,
@@ -171,7 +192,7 @@ impl Running {
         if said.contains("DO NOT ADD UP") {
             bail!("{}", last_line(&said));
         }
-        Ok(())
+        Ok(said)
     }
 }
 

@@ -71,11 +71,11 @@ fn both(a: &str, b: &str, through: &str) -> String {
     )
 }
 
-/// One port, to itself.
+/// One port, to itself. Packets that an element of the way refuses go to `aside`.
 fn one(port: &str, through: &str) -> String {
     format!(
-        "in0 :: FromDPDKDevice({port}, PROMISC true) {through} -> out :: ToDPDKDevice({port}, BLOCKING false, IQUEUE 0); \
-         in1 :: Idle -> out; bad :: Discard; Idle -> bad;"
+        "in1 :: Idle -> aside :: Discard; \
+         in0 :: FromDPDKDevice({port}, PROMISC true) {through} -> ToDPDKDevice({port}, BLOCKING false, IQUEUE 0);"
     )
 }
 
@@ -83,7 +83,7 @@ fn one(port: &str, through: &str) -> String {
 fn router() -> String {
     let routes = router::route_list(100_000 - 2, 1);
     format!(
-        "-> class :: Classifier(12/0800, -) -> Strip(14) -> CheckIPHeader -> routes :: RadixIPLookup({routes},\
+        "-> class :: Classifier(12/0800, -); class[1] -> aside; class -> Strip(14) -> CheckIPHeader -> routes :: RadixIPLookup({routes},\
          10.253.0.0/23 192.168.0.1 0,10.253.2.0/23 192.168.0.2 0) -> DecIPTTL -> EtherEncap(0x0800, 2:0:0:0:0:1, 2:0:0:0:0:2)"
     )
 }

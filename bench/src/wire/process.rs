@@ -50,6 +50,11 @@ impl Running {
         Ok(kill_process(Pid::from_child(&self.child), Signal::INT)?)
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) -> anyhow::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::HUP)?)
+    }
+
     /// Its process number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -109,14 +109,19 @@ impl ToDPDKDevice {
     /// What is waiting goes as far as there is room; says whether anything went.
     fn flush(&mut self, cx: &mut Context<'_>) -> bool {
         let went = self.backlog.flush(cx, self.iqueue);
-        cx.set_full(self.blocking && self.backlog.held() >= self.iqueue.max(1));
+        self.say_whether_full(cx);
         went
+    }
+
+    fn say_whether_full(&self, cx: &mut Context<'_>) {
+        cx.set_full(self.blocking && self.backlog.held() >= self.iqueue.max(1));
     }
 }
 
 impl Element for ToDPDKDevice {
     fn start(&mut self, cx: &mut Context<'_>) {
         cx.set_runnable(self.pulls || self.backlog.held() > 0);
+        self.say_whether_full(cx); // what waits may be from before a swap
     }
     fn process(&mut self, cx: &mut Context<'_>, _port: usize, batch: &mut Batch) {
         if self.backlog.held() == 0 && self.timeout == Some(0) {
