@@ -42,7 +42,7 @@ fn ports(ended: &[Ended], out: &mut String) {
         sum.packets.add(p.counters.packets.get());
         sum.bytes.add(p.counters.bytes.get());
         sum.kernel_drops.add(p.counters.kernel_drops.get());
-        sum.dropped.iter().zip(p.counters.dropped.iter()).for_each(|(a, b)| a.add(b.get()));
+        sum.dropped.add_all(&p.counters.dropped);
     }
     for (spec, c) in all {
         let verb = if spec.direction == Direction::Receive { "received" } else { "sent" };
@@ -62,8 +62,8 @@ fn ports(ended: &[Ended], out: &mut String) {
 }
 
 fn lost_at(c: &PortCounters) -> String {
-    let seen = Reason::ALL.iter().filter(|r| c.dropped[**r as usize].get() > 0);
-    seen.map(|r| format!("{} {}", r.name(), c.dropped[*r as usize].get())).collect::<Vec<_>>().join(", ")
+    let seen = Reason::ALL.iter().filter(|r| c.dropped.of(**r) > 0);
+    seen.map(|r| format!("{} {}", r.name(), c.dropped.of(*r))).collect::<Vec<_>>().join(", ")
 }
 
 /// The sum of what `count` says of the element `name` in the graph of each worker.
@@ -110,7 +110,7 @@ fn drops(ended: &mut [Ended], out: &mut String) {
         let _ = writeln!(out, "  {:<16} {:>12}", reason.name(), grouped(total));
         let mut seen = 0;
         for n in ended.first().map_or(&[][..], |e| &e.engine.topology().nodes) {
-            let count = |e: &Engine, i: usize| e.topology().counts.nodes[i].dropped[*reason as usize].get();
+            let count = |e: &Engine, i: usize| e.topology().counts.nodes[i].dropped.of(*reason);
             let here = over_workers(ended, &n.name, count);
             if here == 0 {
                 continue;

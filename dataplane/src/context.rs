@@ -1,6 +1,6 @@
 //! What an element may ask of the engine during one call.
 use crate::batch::Batch;
-use crate::count::{Count, Counts};
+use crate::count::Counts;
 use crate::element::Note;
 use crate::engine::{Core, Slot, pull};
 use crate::handler::{Call, HandlerError};
@@ -68,7 +68,7 @@ impl Context<'_> {
     /// Ends a packet for `why`.
     #[cold]
     pub fn drop(&mut self, p: Packet, why: Reason) {
-        self.counts().dropped[why as usize].add(1);
+        self.counts().dropped.add(why, 1);
         if self.core.armed {
             self.core.observe_drop(self.id, &p, why);
         }
@@ -139,7 +139,7 @@ impl Context<'_> {
             }
             None => Reason::NoBuffer,
         };
-        self.counts().dropped[why as usize].add(1);
+        self.counts().dropped.add(why, 1);
         None
     }
     /// Offers a packet from outside to the tracer, which may mark it. Ports do this themselves.
@@ -160,7 +160,7 @@ impl Context<'_> {
     #[cold]
     pub fn no_buffer(&mut self) {
         self.counts().created.add(1);
-        self.counts().dropped[Reason::NoBuffer as usize].add(1);
+        self.counts().dropped.add(Reason::NoBuffer, 1);
     }
 
     // --- ports ---
@@ -211,7 +211,7 @@ impl Context<'_> {
             slot.counters.bytes.add(sent.bytes);
             slot.blocked = !batch.is_empty() && !sent.down;
             if sent.down {
-                slot.counters.dropped[Reason::PortDown as usize].add(batch.len() as u64);
+                slot.counters.dropped.add(Reason::PortDown, batch.len() as u64);
                 self.drop_all(batch, Reason::PortDown);
             }
             return sent.packets;
@@ -234,8 +234,8 @@ impl Context<'_> {
                     }
                 }
                 Sent::Refused(why) => {
-                    counts.dropped[why as usize].add(1);
-                    slot.counters.dropped[why as usize].add(1);
+                    counts.dropped.add(why, 1);
+                    slot.counters.dropped.add(why, 1);
                     if core.armed {
                         refused.push((done, why));
                     }
@@ -272,7 +272,7 @@ impl Context<'_> {
     }
     /// Packets that the device of a port refused, all reasons.
     pub fn port_drops(&self, port: PortId, direction: Direction) -> u64 {
-        self.port(port, direction).map_or(0, |p| p.counters.dropped.iter().map(Count::get).sum())
+        self.port(port, direction).map_or(0, |p| p.counters.dropped.total())
     }
     /// Changes `what` of the device of a port.
     ///

@@ -1,5 +1,5 @@
 //! Counters: one writer, any number of readers.
-use crate::reason::REASONS;
+use crate::reason::{REASONS, Reason};
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -24,20 +24,40 @@ impl Count {
     }
 }
 
-/// A counter for each [`Reason`](crate::reason::Reason), by its number.
+/// A counter for each [`Reason`], and one for all together: where nothing was dropped, nothing else is looked at.
 #[derive(Debug)]
-pub struct ByReason([Count; REASONS]);
+pub struct ByReason {
+    all: Count,
+    each: [Count; REASONS],
+}
 
 impl Default for ByReason {
     fn default() -> Self {
-        ByReason(core::array::from_fn(|_| Count::default()))
+        ByReason { all: Count::default(), each: core::array::from_fn(|_| Count::default()) }
     }
 }
 
-impl core::ops::Deref for ByReason {
-    type Target = [Count; REASONS];
-    fn deref(&self) -> &[Count; REASONS] {
-        &self.0
+impl ByReason {
+    /// Counts `n` more. By the one writer only.
+    #[inline]
+    pub fn add(&self, why: Reason, n: u64) {
+        self.all.add(n);
+        self.each[why as usize].add(n);
+    }
+    /// Adds other counts. By the one writer only.
+    pub fn add_all(&self, o: &ByReason) {
+        if o.total() > 0 {
+            self.all.add(o.total());
+            self.each.iter().zip(&o.each).for_each(|(a, b)| a.add(b.get()));
+        }
+    }
+    /// Packets dropped for `why`.
+    pub fn of(&self, why: Reason) -> u64 {
+        self.each[why as usize].get()
+    }
+    /// Packets dropped, all reasons.
+    pub fn total(&self) -> u64 {
+        self.all.get()
     }
 }
 
@@ -58,17 +78,19 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds another element's counts.
+    /// Adds another element's counts. Counters that stay as they are are not touched: a graph that was just built is
+    /// not in this core's cache.
     pub fn add(&self, o: &Counts) {
-        self.received.add(o.received.get());
-        self.created.add(o.created.get());
-        self.consumed.add(o.consumed.get());
-        self.transmitted.add(o.transmitted.get());
-        self.dropped.iter().zip(o.dropped.iter()).for_each(|(a, b)| a.add(b.get()));
+        let pairs = [(&self.received, &o.received), (&self.created, &o.created)];
+        let more = [(&self.consumed, &o.consumed), (&self.transmitted, &o.transmitted)];
+        for (count, other) in pairs.into_iter().chain(more).filter(|(_, o)| o.get() > 0) {
+            count.add(other.get());
+        }
+        self.dropped.add_all(&o.dropped);
     }
     /// Dropped packets, all reasons.
     pub fn drops(&self) -> u64 {
-        self.dropped.iter().map(Count::get).sum()
+        self.dropped.total()
     }
 }
 

@@ -284,8 +284,8 @@ impl Rx<'_> {
     pub fn lose(&mut self, why: Reason, len: usize) {
         self.counters.packets.add(1);
         self.counters.bytes.add(len as u64);
-        self.counters.dropped[why as usize].add(1);
-        self.counts.dropped[why as usize].add(1);
+        self.counters.dropped.add(why, 1);
+        self.counts.dropped.add(why, 1);
         self.lost += 1;
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! The rate is what a program forwards in a millisecond of its worker's processor time: on a quiet machine that is
 //! its rate, for the worker never sleeps, and where others use the cores it stays comparable.
+mod idle;
 mod program;
 mod scenario;
 mod swap;
@@ -15,6 +16,9 @@ use anyhow::ensure;
 use program::{Program, Running};
 use scenario::{SCENARIOS, Scenario};
 use std::time::Duration;
+
+/// Measures something else and adds a table.
+type Extra<'a> = &'a dyn Fn(&mut Bench) -> anyhow::Result<()>;
 
 /// Most turns of each program: a turn takes about two seconds.
 const TURNS: u32 = 7;
@@ -47,7 +51,7 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
                     None => Program::TestPmd,
                     Some(work) => Program::Sluice(sluice.clone(), (scenario.works[work].config)()),
                 };
-                match one_turn(&stop, &scenario, &program, cores) {
+                match one_turn(&stop, &scenario, &program, cores.0, &[cores.1]) {
                     Ok(rate) => rates.push(rate),
                     Err(_) if stop.asked() => anyhow::bail!("interrupted"),
                     Err(why) => {
@@ -61,11 +65,18 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     }
     bench.notes.push("Rates are packets forwarded in a millisecond of the worker's processor time; ratios are medians over neighbouring turns.".into());
     bench.tables.push(Table { title: "DPDK, 64 bytes, one core".into(), unit: "packets/ms".into(), lines });
-    if cores.0 == cores.1 {
-        bench.notes.push("skipped: hot swap: it needs two cores".into());
-    } else if let Err(why) = swap::run(bench, &stop, &sluice, cores) {
-        ensure!(!stop.asked(), "interrupted");
-        bench.notes.push(format!("skipped: hot swap: {why:#}"));
+    let others: [(&str, Extra<'_>); 3] = [
+        ("two workers", &|bench| scaling(bench, &stop, &sluice, cores, repeats.min(TURNS))),
+        ("hot swap", &|bench| swap::run(bench, &stop, &sluice, cores)),
+        ("idle workers", &|bench| idle::run(bench, &stop, &sluice, cores.1)),
+    ];
+    for (name, run) in others {
+        if cores.0 == cores.1 {
+            bench.notes.push(format!("skipped: {name}: it needs two cores"));
+        } else if let Err(why) = run(bench) {
+            ensure!(!stop.asked(), "interrupted");
+            bench.notes.push(format!("skipped: {name}: {why:#}"));
+        }
     }
     Ok(())
 }
@@ -78,11 +89,11 @@ fn ready(cores: &[usize]) -> anyhow::Result<(Stop, std::path::PathBuf)> {
 }
 
 /// A rate: packets forwarded in a millisecond of the worker's time.
-fn one_turn(stop: &Stop, scenario: &Scenario, program: &Program, (other, core): (usize, usize)) -> anyhow::Result<f64> {
+fn one_turn(stop: &Stop, scenario: &Scenario, program: &Program, other: usize, cores: &[usize]) -> anyhow::Result<f64> {
     let folder = program::Folder::new()?;
     let start_peer = || scenario.peer.map(|p| Running::start_peer(p, &folder, other, stop)).transpose();
     let early = if scenario.peer_listens { start_peer()? } else { None };
-    let mut device = Running::start(program, scenario, &folder, core, stop)?;
+    let mut device = Running::start(program, scenario, &folder, cores, stop)?;
     let late = if scenario.peer_listens { None } else { start_peer()? };
     stop.sleep(WARM)?;
     let (packets, time) = (device.forwarded(stop)?, device.worker_time()?);
@@ -91,7 +102,40 @@ fn one_turn(stop: &Stop, scenario: &Scenario, program: &Program, (other, core): 
     device.end(stop)?;
     early.or(late).map(|p| p.end(stop)).transpose()?;
     ensure!(packets > 0 && time > 0, "nothing was forwarded");
-    Ok(packets as f64 / (time as f64 / 1e6))
+    Ok(packets as f64 / (time as f64 / 1e6) * cores.len() as f64)
+}
+
+/// Two workers against one, each program for itself.
+fn scaling(
+    bench: &mut Bench,
+    stop: &Stop,
+    sluice: &std::path::Path,
+    (a, b): (usize, usize),
+    turns: u32,
+) -> anyhow::Result<()> {
+    let scenario = &SCENARIOS[0];
+    let forward = (scenario.works[0].config)();
+    let programs = [Program::TestPmd, Program::Sluice(sluice.into(), forward)];
+    let mut all: [Vec<f64>; 4] = Default::default();
+    for _ in 0..turns {
+        for (program, rates) in programs.iter().zip(all.chunks_mut(2)) {
+            for (cores, rates) in [&[b][..], &[a, b]].into_iter().zip(rates) {
+                rates.push(one_turn(stop, scenario, program, a, cores)?);
+            }
+        }
+    }
+    let gain = |of: &[Vec<f64>]| -> Vec<f64> { of[1].iter().zip(&of[0]).map(|(two, one)| two / one).collect() };
+    let gains = [gain(&all[..2]), gain(&all[2..])];
+    let [testpmd, ours] = gains.each_ref().map(|g| Cost::of(g.clone()));
+    let mut line = Line::new("Sluice", ours, "testpmd", testpmd).goal(Goal::RateRatio(0.95));
+    line.ratio = Cost::of(gains[1].iter().zip(&gains[0]).map(|(s, t)| s / t).collect()).median;
+    let lines = vec![Line::new("testpmd io", testpmd, "itself", testpmd), line];
+    bench.tables.push(Table {
+        title: "Two workers on two net_null, forward".into(),
+        unit: "x one worker".into(),
+        lines,
+    });
+    Ok(())
 }
 
 fn table_lines(scenario: &Scenario, rates: &[Vec<f64>]) -> Vec<Line> {

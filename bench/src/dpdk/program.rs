@@ -76,29 +76,32 @@ pub(super) fn reserve(pages: u64) -> anyhow::Result<()> {
 pub(super) struct Running {
     process: Process,
     control: Option<BufReader<UnixStream>>,
-    /// The thread that does the work.
-    worker: &'static str,
+    /// The names of the threads that do the work; several may have the same.
+    workers: &'static [&'static str],
 }
+
+const WORKERS_OF_SLUICE: &[&str] = &["worker"];
+const WORKERS_OF_TESTPMD: &[&str] = &["rte-worker-1", "rte-worker-2"];
 
 impl Running {
     /// testpmd as the source of flows, on core `core`.
     pub(super) fn start_peer(devices: &str, folder: &Folder, core: usize, stop: &Stop) -> anyhow::Result<Running> {
-        Running::testpmd(folder, devices, "peer", "flowgen", core, stop)
+        Running::testpmd(folder, devices, "peer", "flowgen", &[core], stop)
     }
 
-    /// A program that forwards, on core `core`.
+    /// A program that forwards, with a worker on each of `cores`.
     pub(super) fn start(
         program: &Program,
         scenario: &Scenario,
         folder: &Folder,
-        core: usize,
+        cores: &[usize],
         stop: &Stop,
     ) -> anyhow::Result<Running> {
         match program {
-            Program::TestPmd => Running::testpmd(folder, scenario.devices, "device", "io", core, stop),
+            Program::TestPmd => Running::testpmd(folder, scenario.devices, "device", "io", cores, stop),
             Program::Sluice(path, config) => {
                 let devices = scenario.devices;
-                Running::sluice(path, Path::new("-"), Some(config), folder, devices, core, stop)
+                Running::sluice(path, Path::new("-"), Some(config), folder, devices, cores, stop)
             }
         }
     }
@@ -108,21 +111,25 @@ impl Running {
         devices: &str,
         name: &str,
         mode: &str,
-        core: usize,
+        cores: &[usize],
         stop: &Stop,
     ) -> anyhow::Result<Running> {
         // It would keep its answers to itself until a buffer is full.
         let mut command = Command::new("stdbuf");
         command.args(["-oL", "dpdk-testpmd"]);
         command.env("RUNTIME_DIRECTORY", &folder.0);
-        command.arg(format!("--lcores=0@{core},1@{core}")).arg(format!("--file-prefix={name}"));
+        // The first gives commands only.
+        let lcores: Vec<String> = cores.iter().enumerate().map(|(n, core)| format!("{}@{core}", n + 1)).collect();
+        command.arg(format!("--lcores=0@{},{}", cores[0], lcores.join(","))).arg(format!("--file-prefix={name}"));
         command.args("-n1 --no-pci -m 128 --in-memory --single-file-segments --no-telemetry".split(' '));
         command.args(folder.arguments(devices));
-        command.args(["--", "-i", "--auto-start", "--nb-cores=1", "--total-num-mbufs=16384"]);
+        command.args(["--", "-i", "--auto-start", "--total-num-mbufs=16384"]);
+        let n = cores.len();
+        command.args([format!("--nb-cores={n}"), format!("--rxq={n}"), format!("--txq={n}")]);
         command.arg(format!("--forward-mode={mode}"));
         let mut process = Process::start(&mut command, "")?;
         process.until(stop, |r| r.said().contains("testpmd> "))?;
-        Ok(Running { process, control: None, worker: "rte-worker-1" })
+        Ok(Running { process, control: None, workers: &WORKERS_OF_TESTPMD[..cores.len()] })
     }
 
     /// Sluice with the configuration in `file`, or in `config` if that is `-`.
@@ -132,25 +139,44 @@ impl Running {
         config: Option<&str>,
         folder: &Folder,
         devices: &str,
-        core: usize,
+        cores: &[usize],
         stop: &Stop,
     ) -> anyhow::Result<Running> {
         let socket = folder.0.join("control.sock");
+        let cores: Vec<String> = cores.iter().map(usize::to_string).collect();
         let mut command = Command::new(path);
         command.env("RUNTIME_DIRECTORY", &folder.0);
         // Ends by itself, should this program be killed.
         command.arg("run").arg(file).args(["--for", "150s", "--buffers", "16384", "-u"]).arg(&socket);
         let devices = folder.arguments(devices).join(" ");
-        command
-            .args(["--dpdk", &format!("-l {core} -n1 --no-pci -m 128 --in-memory --single-file-segments {devices}")]);
+        command.args([
+            "--dpdk",
+            &format!("-l {} -n1 --no-pci -m 128 --in-memory --single-file-segments {devices}", cores.join(",")),
+        ]);
         let mut process = Process::start(&mut command, config.unwrap_or_default())?;
         process.no_more_input();
         process.until(stop, |_| socket.exists())?;
-        let stream = UnixStream::connect(&socket)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut control = BufReader::new(stream);
-        control.read_line(&mut String::new())?; // Click::ControlSocket/1.3
-        Ok(Running { process, control: Some(control), worker: "worker" })
+        Ok(Running { process, control: Some(open(&socket)?), workers: WORKERS_OF_SLUICE })
+    }
+
+    /// Sluice as `command` with an idle policy, answering what comes.
+    pub(super) fn responder(
+        mut command: Command,
+        config: &str,
+        devices: &str,
+        policy: &str,
+        folder: &Folder,
+        core: usize,
+        stop: &Stop,
+    ) -> anyhow::Result<Running> {
+        let socket = folder.0.join("control.sock");
+        command.env("RUNTIME_DIRECTORY", &folder.0);
+        command.args(["run", "-", "--for", "60s", "--buffers", "8192", "--idle", policy, "-u"]).arg(&socket);
+        command.args(["--dpdk", &format!("-l {core} --no-pci --no-huge -m 128 {devices}")]);
+        let mut process = Process::start(&mut command, config)?;
+        process.no_more_input();
+        process.until(stop, |_| socket.exists())?;
+        Ok(Running { process, control: Some(open(&socket)?), workers: WORKERS_OF_SLUICE })
     }
 
     /// Packets that it has received so far, on all ports.
@@ -166,9 +192,9 @@ impl Running {
         }
     }
 
-    /// Processor time of its worker so far, nanoseconds.
+    /// Processor time of its workers so far, nanoseconds.
     pub(super) fn worker_time(&self) -> anyhow::Result<u64> {
-        self.process.cpu_time_of(self.worker)
+        self.workers.iter().map(|w| self.process.cpu_time_of(w)).sum()
     }
 
     /// Has it read its configuration again, for the `n`-th time; how long its worker stopped for that, microseconds.
@@ -194,6 +220,15 @@ impl Running {
         }
         Ok(said)
     }
+}
+
+/// Connects to a control socket.
+fn open(socket: &Path) -> anyhow::Result<BufReader<UnixStream>> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut control = BufReader::new(stream);
+    control.read_line(&mut String::new())?; // Click::ControlSocket/1.3
+    Ok(control)
 }
 
 /// Reads a handler that gives a number.

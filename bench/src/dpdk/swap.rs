@@ -23,7 +23,7 @@ pub(super) fn run(bench: &mut Bench, stop: &Stop, sluice: &Path, (other, core): 
         ),
     )?;
     let peer = Running::start_peer(PEER, &folder, other, stop)?;
-    let mut device = Running::sluice(sluice, &file, None, &folder, PORT, core, stop)?;
+    let mut device = Running::sluice(sluice, &file, None, &folder, PORT, &[core], stop)?;
     device.forwarded(stop)?;
     let mut pauses = Vec::new();
     for n in 0..SWAPS {

@@ -7,7 +7,7 @@
 //! group, for which each frame is hashed.) With *one core*, that part is steered to the program's core: the rate is
 //! what one core receives, the kernel's part included; a program that never sleeps takes its time from the kernel.
 mod load;
-mod net;
+pub(crate) mod net;
 pub(crate) mod process;
 mod program;
 mod site;

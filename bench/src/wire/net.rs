@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A namespace of our own, without IPv6: its kernel sends nothing by itself.
-pub(super) struct Net {
+pub(crate) struct Net {
     name: String,
 }
 
 impl Net {
     /// Makes a namespace whose name has the process's number in it.
-    pub(super) fn new() -> anyhow::Result<Net> {
+    pub(crate) fn new() -> anyhow::Result<Net> {
         let net = Net { name: format!("sluice-bench-{}", std::process::id()) };
         run(Command::new("ip").args(["netns", "add", &net.name]))?;
         run(net.command("sh").args(["-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 || true"]))?;
@@ -22,7 +22,7 @@ impl Net {
     }
 
     /// Joins two new interfaces and waits until both have a link.
-    pub(super) fn pair(&self, stop: &Stop, a: &str, b: &str) -> anyhow::Result<()> {
+    pub(crate) fn pair(&self, stop: &Stop, a: &str, b: &str) -> anyhow::Result<()> {
         self.ip(&format!("link add {a} type veth peer name {b}"))?;
         for name in [a, b] {
             self.ip(&format!("link set {name} up"))?;
@@ -35,7 +35,7 @@ impl Net {
     }
 
     /// What goes out through `from` leaves through `to` instead, `copies` times.
-    pub(super) fn multiply(&self, from: &str, to: &str, copies: usize) -> anyhow::Result<()> {
+    pub(crate) fn multiply(&self, from: &str, to: &str, copies: usize) -> anyhow::Result<()> {
         self.tc(&format!("qdisc add dev {from} clsact"))?;
         let copy = format!(" action mirred egress mirror dev {to} pipe").repeat(copies - 1);
         let all = format!("protocol all prio 1 u32 match u32 0 0{copy} action mirred egress redirect dev {to}");
@@ -43,26 +43,26 @@ impl Net {
     }
 
     /// The kernel's part of receiving on an interface is done by `core` (RPS), not where the sender runs.
-    pub(super) fn receive_on(&self, interface: &str, core: Option<usize>) -> anyhow::Result<()> {
+    pub(crate) fn receive_on(&self, interface: &str, core: Option<usize>) -> anyhow::Result<()> {
         let mask = core.map_or("0".into(), |c| format!("{:x}{}", 1u32 << (c % 32), ",00000000".repeat(c / 32)));
         let file = format!("/sys/class/net/{interface}/queues/rx-0/rps_cpus");
         run(self.command("sh").args(["-c", &format!("echo {mask} > {file}")])).map(drop)
     }
 
     /// A command that will run inside, as a process of its own number.
-    pub(super) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program).stdin(Stdio::null());
         command
     }
 
     /// Moves the calling thread inside, with what it opens from now on.
-    pub(super) fn enter(&self) -> anyhow::Result<()> {
+    pub(crate) fn enter(&self) -> anyhow::Result<()> {
         let file = File::open(format!("/run/netns/{}", self.name)).context("the namespace")?;
         Ok(move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))?)
     }
 
-    fn ip(&self, arguments: &str) -> anyhow::Result<String> {
+    pub(crate) fn ip(&self, arguments: &str) -> anyhow::Result<String> {
         run(Command::new("ip").args(["-n", &self.name]).args(arguments.split(' ')))
     }
 
@@ -90,7 +90,7 @@ fn run(command: &mut Command) -> anyhow::Result<String> {
 }
 
 /// Frames that an interface has received, in the namespace of a process.
-pub(super) fn received(pid: u32, interface: &str) -> anyhow::Result<u64> {
+pub(crate) fn received(pid: u32, interface: &str) -> anyhow::Result<u64> {
     let table = std::fs::read_to_string(format!("/proc/{pid}/net/dev"))?;
     frames(&table, interface).with_context(|| format!("no interface {interface} in /proc/{pid}/net/dev"))
 }

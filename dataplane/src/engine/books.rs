@@ -26,7 +26,7 @@ impl Engine {
         let t = Counts::default();
         t.add(&self.retired);
         self.core.topo.counts.nodes.iter().for_each(|n| t.add(n));
-        Reason::ALL.iter().map(|&r| (r, t.dropped[r as usize].get())).filter(|d| d.1 > 0).collect()
+        Reason::ALL.iter().map(|&r| (r, t.dropped.of(r))).filter(|d| d.1 > 0).collect()
     }
 
     /// The counters add up, and the pool agrees about the packets that exist (`outside`: packets

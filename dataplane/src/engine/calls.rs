@@ -255,8 +255,8 @@ impl Core {
     /// `reason<TAB>packets`, one a line.
     fn list_drops(&self, id: usize) -> String {
         let dropped = &self.topo.counts.nodes[id].dropped;
-        let seen = crate::reason::Reason::ALL.iter().filter(|r| dropped[**r as usize].get() > 0);
-        seen.map(|r| format!("{}\t{}\n", r.name(), dropped[*r as usize].get())).collect()
+        let seen = crate::reason::Reason::ALL.iter().filter(|r| dropped.of(**r) > 0);
+        seen.map(|r| format!("{}\t{}\n", r.name(), dropped.of(*r))).collect()
     }
 
     /// The `ports` handler: flow, packets and connections of each port, as Click prints them.

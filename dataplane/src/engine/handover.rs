@@ -93,7 +93,7 @@ impl Engine {
             self.step_with(id, batch, |e, cx, _, batch| e.process(cx, port, batch));
             return;
         }
-        self.retired.dropped[Reason::SwapOverflow as usize].add(batch.len() as u64);
+        self.retired.dropped.add(Reason::SwapOverflow, batch.len() as u64);
         batch.drain().for_each(|p| self.core.cache.free(p));
         self.core.give_spare(batch);
     }

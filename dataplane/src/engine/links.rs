@@ -7,7 +7,6 @@
 use super::Engine;
 use crate::batch::Batch;
 use crate::element::Note;
-use crate::graph::Topology;
 use crate::lock::Lock;
 use crate::packet::Packet;
 use alloc::boxed::Box;
@@ -189,14 +188,10 @@ impl Links {
         map.get(element as usize).copied().filter(|&id| id != GONE).map(|id| id as usize)
     }
 
-    /// The graph was replaced: entries that are still on their way are for `old`.
-    pub(super) fn change_over(&mut self, generation: u32, old: &Topology, new: &Topology) {
-        let find = |was: usize| {
-            let node = &old.nodes[was];
-            let id = new.find(&node.name).filter(|&id| new.nodes[id].class.info.class == node.class.info.class);
-            id.map_or(GONE, |id| id as u32)
-        };
-        let map: Vec<u32> = (0..old.nodes.len()).map(find).collect();
+    /// The graph was replaced: entries that are still on their way are for the old one. `heir` says which element
+    /// takes over from which of its elements.
+    pub(super) fn change_over(&mut self, generation: u32, elements: usize, heir: impl Fn(usize) -> Option<usize>) {
+        let map: Vec<u32> = (0..elements).map(|was| heir(was).map_or(GONE, |id| id as u32)).collect();
         for id in self.past.iter_mut().flat_map(|p| &mut p.1) {
             *id = map.get(*id as usize).copied().unwrap_or(GONE);
         }

@@ -207,6 +207,8 @@ pub struct Engine {
     core: Core,
     slots: Vec<Slot>,
     retired: Counts,
+    /// Of the graph that runs; 0: none.
+    generation: u32,
 }
 
 impl Engine {
@@ -238,7 +240,7 @@ impl Engine {
             tracer: Tracer::default(),
             taps: Vec::new(),
         };
-        Engine { core, slots: Vec::new(), retired: Counts::default() }
+        Engine { core, slots: Vec::new(), retired: Counts::default(), generation: 0 }
     }
 
     /// Lets the `hotconfig` handler replace the graph.

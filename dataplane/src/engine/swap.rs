@@ -2,11 +2,18 @@
 use super::{Engine, enter};
 use crate::batch::Batch;
 use crate::env::Services;
-use crate::graph::{Plan, Topology};
+use crate::graph::{NO_HEIR, Plan, Topology};
 use crate::port::{PortId, PortObject, PortSlot};
 use crate::reason::Reason;
 use alloc::vec;
 use alloc::vec::Vec;
+
+/// The element that takes over from number `was` of the old graph: that of the same name, if it is of the same class.
+fn heir(heirs: &[u32], old: &Topology, new: &Topology, was: usize) -> Option<usize> {
+    let id = *heirs.get(was).filter(|&&id| id != NO_HEIR)? as usize;
+    let same = old.nodes.get(was)?.class.info.class == new.nodes.get(id)?.class.info.class;
+    same.then_some(id)
+}
 
 impl Engine {
     /// Replaces the graph. Elements of the same name and class hand over state and counters; open
@@ -19,7 +26,7 @@ impl Engine {
     /// Nothing here can fail. Packets that the new graph has no place for are dropped as
     /// `swap_overflow`.
     pub fn swap(&mut self, plan: Plan) -> Plan {
-        let Plan { topo, slots, new_ports, ports, generation, services: _ } = plan;
+        let Plan { topo, slots, new_ports, ports, generation, heirs, services: _ } = plan;
         for (id, slot) in new_ports {
             let list = if matches!(slot.object, PortObject::Rx(_)) { &mut self.core.rx } else { &mut self.core.tx };
             let at = id.0 as usize;
@@ -27,8 +34,14 @@ impl Engine {
             list[at] = Some(slot);
         }
         let old_topo = core::mem::replace(&mut self.core.topo, topo);
+        let heirs = match heirs {
+            (of, heirs) if of == self.generation => heirs,
+            _ => self.core.topo.heirs_of(old_topo.nodes.iter().map(|n| n.name.as_str())),
+        };
+        self.generation = generation;
         if let Some(links) = &mut self.core.links {
-            links.change_over(generation, &old_topo, &self.core.topo);
+            let elements = old_topo.nodes.len();
+            links.change_over(generation, elements, |was| heir(&heirs, &old_topo, &self.core.topo, was));
         }
         let mut old_slots = core::mem::replace(&mut self.slots, slots);
         let outs = self.core.topo.nodes.iter().map(|n| n.outs.len()).max().unwrap_or(0);
@@ -37,25 +50,19 @@ impl Engine {
         self.core.calls.clear();
         self.core.taps.retain_mut(|t| t.bind(&self.core.topo)); // a tap stays where the name is
         let mut survives = vec![false; old_topo.nodes.len()];
-        for id in 0..self.slots.len() {
-            let node = &self.core.topo.nodes[id];
-            let Some(was) = old_topo.find(&node.name) else { continue };
-            let old_node = &old_topo.nodes[was];
-            if old_node.class.info.class != node.class.info.class {
-                continue;
-            }
+        for (was, old) in old_slots.iter_mut().enumerate() {
+            let Some(id) = heir(&heirs, &old_topo, &self.core.topo, was) else { continue };
             survives[was] = true;
             self.core.topo.counts.nodes[id].add(&old_topo.counts.nodes[was]);
-            let tickets = old_node.tickets;
-            self.core.topo.nodes[id].tickets = tickets;
-            if let Some(old) = old_slots[was].as_mut() {
+            self.core.topo.nodes[id].tickets = old_topo.nodes[was].tickets;
+            if let Some(old) = old {
                 enter(&mut self.core, &mut self.slots, id, |e, cx, _| e.take_state(cx, &mut **old));
             }
         }
-        self.keep_edge_counts(&old_topo);
+        self.keep_edge_counts(&old_topo, &heirs);
         for (was, slot) in old_slots.iter_mut().enumerate() {
             while let Some(p) = slot.as_mut().and_then(|e| e.release()) {
-                self.retired.dropped[Reason::SwapOverflow as usize].add(1);
+                self.retired.dropped.add(Reason::SwapOverflow, 1);
                 self.core.cache.free(p);
             }
             if !survives[was] {
@@ -74,17 +81,17 @@ impl Engine {
             new_ports: retired_ports,
             ports: Vec::new(),
             generation: 0,
+            heirs: Default::default(),
             services: Services::default(),
         }
     }
 
     /// Connections that are in both graphs go on counting where they were.
-    fn keep_edge_counts(&mut self, old: &Topology) {
+    fn keep_edge_counts(&mut self, old: &Topology, heirs: &[u32]) {
         let topo = &self.core.topo;
-        // From the numbers of the old graph's elements to those of the new one.
-        let now: Vec<Option<usize>> = old.nodes.iter().map(|n| topo.find(&n.name)).collect();
+        let now = |was: u32| heirs.get(was as usize).filter(|&&id| id != NO_HEIR).map(|&id| id as usize);
         for (was, e) in old.edges.iter().enumerate() {
-            let (Some(from), Some(to)) = (now[e.from as usize], now[e.to as usize]) else { continue };
+            let (Some(from), Some(to)) = (now(e.from), now(e.to)) else { continue };
             let same = |i: usize| {
                 let n = &topo.edges[i];
                 (n.from as usize, n.from_port, n.to as usize, n.port) == (from, e.from_port, to, e.port)

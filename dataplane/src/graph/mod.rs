@@ -161,6 +161,11 @@ impl Topology {
         first.into_iter().chain(self.further.iter().copied().filter(at))
     }
 
+    /// For each element of an earlier graph the number of the one of the same name here, or [`NO_HEIR`].
+    pub(crate) fn heirs_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<u32> {
+        names.map(|n| self.find(n).map_or(NO_HEIR, |id| id as u32)).collect()
+    }
+
     /// Whether packets may come this way now.
     pub(crate) fn is_open(&self, way: &Way) -> bool {
         way.notifier.is_none_or(|n| self.nodes[n].active) && way.gates.iter().all(|&e| !self.shut[e as usize])
@@ -189,7 +194,13 @@ pub struct Plan {
     pub services: Services,
     /// Which graph of its builder it is, from 1 on; the same for the replicas of all workers.
     pub(crate) generation: u32,
+    /// A generation, and for each of its elements the number of the one of the same name here, or [`NO_HEIR`]: found
+    /// out beforehand, so that a worker that changes over need not search.
+    pub(crate) heirs: (u32, Vec<u32>),
 }
+
+/// No element here has the name of that one.
+pub(crate) const NO_HEIR: u32 = u32::MAX;
 
 impl Plan {
     /// The ports that come with the plan.

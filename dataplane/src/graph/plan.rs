@@ -29,6 +29,8 @@ pub struct Builder {
     /// By worker.
     open: Vec<Vec<PortId>>,
     generation: u32,
+    /// The last graph that was ready to run: its generation, and its elements.
+    last: (u32, Vec<String>),
     open_sockets: OpenSockets,
     /// Number of workers, each with a replica of the graph.
     pub workers: usize,
@@ -68,6 +70,7 @@ impl Builder {
             ports: PortTable::default(),
             open: Vec::new(),
             generation: 0,
+            last: Default::default(),
             workers: 1,
             open_sockets: OpenSockets::default(),
             simulated: false,
@@ -243,6 +246,11 @@ impl Builder {
             open.extend(r.plan.new_ports.iter().map(|p| p.0));
         }
         let mut plans: Vec<Plan> = replicas.into_iter().map(|r| r.plan).collect();
+        for plan in &mut plans {
+            plan.heirs = (self.last.0, plan.topo.heirs_of(self.last.1.iter().map(String::as_str)));
+        }
+        let names = |p: &Plan| p.topo.nodes.iter().map(|n| n.name.clone()).collect();
+        self.last = (self.generation, plans.first().map_or(Vec::new(), names));
         gather_services(&mut plans);
         Ok((plans, notes.warnings))
     }

@@ -78,5 +78,8 @@ fn finish(worker: usize, mut topo: Topology, set: Set, homes: &[Option<u16>]) ->
     ports.sort_unstable();
     ports.dedup();
     let services = Services::default();
-    Replica { plan: Plan { topo, slots, new_ports: Vec::new(), ports, services, generation: 0 }, asked }
+    Replica {
+        plan: Plan { topo, slots, new_ports: Vec::new(), ports, services, generation: 0, heirs: Default::default() },
+        asked,
+    }
 }
