@@ -1,4 +1,7 @@
 //! DPDK's part of a run: started before the configuration is read, because that may name its ports; ended last.
+#[cfg(feature = "dpdk")]
+use crate::report::grouped;
+
 /// DPDK, while it runs.
 #[cfg(feature = "dpdk")]
 pub(crate) struct Dpdk(Option<sluice_dataplane::io::dpdk::Eal>);
@@ -15,6 +18,20 @@ impl Dpdk {
     /// The cores that its arguments name.
     pub(crate) fn cores(&self) -> &[usize] {
         self.0.as_ref().map_or(&[], |eal| eal.cores())
+    }
+
+    /// Closes the ports and says whether every packet buffer came back; false if not. To be called when graphs and
+    /// engine are gone: what they still had would count.
+    pub(crate) fn end(self, quiet: bool) -> bool {
+        let Some(eal) = self.0 else { return true };
+        let left = eal.end();
+        let (used, all) = (grouped(left.in_use as u64), grouped(left.count as u64));
+        match left.in_use {
+            0 if quiet => {}
+            0 => eprintln!("buffers: 0 of {all} in use"),
+            _ => eprintln!("buffers: {used} of {all} in use: SOMETHING KEPT THEM: please report this"),
+        }
+        left.in_use == 0
     }
 }
 
@@ -39,5 +56,8 @@ impl Dpdk {
     }
     pub(crate) fn cores(&self) -> &[usize] {
         &[]
+    }
+    pub(crate) fn end(self, _quiet: bool) -> bool {
+        true
     }
 }

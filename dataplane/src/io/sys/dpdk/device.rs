@@ -383,10 +383,39 @@ impl Device {
     }
 }
 
+/// Most frames that are taken out of a receiving queue when its port is stopped: no driver here keeps more, and some
+/// never run out.
+const LEFT_OVER: usize = 4096;
+
 impl Drop for Device {
     fn drop(&mut self) {
+        self.drain();
         // SAFETY: the port exists, or was closed, which the call refuses; no queue of it is left.
         unsafe { c::rte_eth_dev_stop(self.id) };
+    }
+}
+
+impl Device {
+    /// Gives the buffers back that wait in receiving queues: not every driver does that when its port is closed (those
+    /// of net_ring would be lost).
+    fn drain(&self) {
+        let mut burst = [std::ptr::null_mut::<c::rte_mbuf>(); 32];
+        for queue in 0..usize::from(self.rx_queues) {
+            for _ in 0..LEFT_OVER / burst.len() {
+                // SAFETY: the port is started, or drivers' empty functions stand in for its own; it has such a
+                // queue, which nobody uses any more. Buffers that come are ours.
+                let got = unsafe {
+                    let ops = &*(&raw const c::rte_eth_fp_ops[usize::from(self.id)]);
+                    let Some(receive) = ops.rx_pkt_burst else { return };
+                    let got = receive(*ops.rxq.data.add(queue), burst.as_mut_ptr(), burst.len() as u16);
+                    burst.iter().take(got.into()).for_each(|m| c::rte_pktmbuf_free(*m));
+                    got
+                };
+                if got == 0 {
+                    break;
+                }
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 use super::mempool::{self, Mempool};
 use super::{c, error_text, last_error, log};
 use crate::pool::Pool;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
@@ -36,6 +36,7 @@ impl Eal {
             let _ = rustix::thread::sched_setaffinity(None, &set);
         }
         if let Err(number) = result {
+            remove_runtime_dir();
             return Err(explain(&arguments, &log::take(), number));
         }
         let missing = missing_devices(&arguments, &log::take());
@@ -62,6 +63,22 @@ impl Eal {
     pub fn cores(&self) -> &[usize] {
         &self.cores
     }
+
+    /// Ends DPDK when nobody has a packet any more: closes every port, and says whether every buffer came back.
+    pub fn end(self) -> Buffers {
+        log::pass_on(false);
+        super::device::close_all();
+        Mempool::get().map_or(Buffers::default(), |p| Buffers { in_use: p.out(), count: p.count() })
+    }
+}
+
+/// Where the buffers of the pool are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Those that are not free.
+    pub in_use: usize,
+    /// All.
+    pub count: usize,
 }
 
 impl Drop for Eal {
@@ -87,6 +104,18 @@ fn close_all() {
     if mempool::is_idle() {
         // SAFETY: the ports are closed, and nobody can reach the memory that this gives back.
         unsafe { c::rte_eal_cleanup() };
+    }
+    remove_runtime_dir();
+}
+
+/// DPDK makes a folder for the process even if it puts nothing there, and leaves it.
+fn remove_runtime_dir() {
+    // SAFETY: a C string that stays.
+    let path = unsafe { CStr::from_ptr(c::rte_eal_get_runtime_dir()) };
+    if let Ok(path) = path.to_str()
+        && !path.is_empty()
+    {
+        let _ = std::fs::remove_dir(path); // what is not empty stays
     }
 }
 
@@ -158,6 +187,8 @@ fn with_defaults(user: Vec<String>, core: usize) -> Vec<String> {
         ["--in-memory", "--no-huge", "--huge-dir", "--huge-unlink", "--file-prefix", "--proc-type", "--no-shconf"];
     if !has(&memory) {
         all.push("--in-memory".into());
+        // A folder of its own beneath /var/run/dpdk, for it is removed at the end.
+        all.push(format!("--file-prefix=sluice-{}", std::process::id()));
         // One file a segment of memory would be more than the protocol of vhost can name.
         all.push("--single-file-segments".into());
     }
@@ -247,7 +278,11 @@ mod tests {
     #[test]
     fn what_the_user_says_is_not_said_again() {
         let all = |text: &str| with_defaults(words(text).unwrap(), 3).join(" ");
-        assert_eq!(all("--vdev x"), "sluice -l 3 --in-memory --single-file-segments --no-telemetry --vdev x");
+        let prefix = format!("--file-prefix=sluice-{}", std::process::id());
+        assert_eq!(
+            all("--vdev x"),
+            format!("sluice -l 3 --in-memory {prefix} --single-file-segments --no-telemetry --vdev x")
+        );
         assert_eq!(all("-l1 --no-huge --telemetry"), "sluice -l1 --no-huge --telemetry");
         assert_eq!(
             all("--lcores=0@1 --file-prefix=a --no-telemetry"),
