@@ -128,7 +128,8 @@ fn checked(number: c_int, what: &str) -> Result<c_int, String> {
         return Ok(number);
     }
     let said = log::take();
-    let said = said.iter().rfind(|l| !l.is_empty()).map_or(String::new(), |l| format!(" ({l})"));
+    // What the driver says comes before what DPDK says about it, which is but the number.
+    let said = said.iter().find(|l| !l.is_empty()).map_or(String::new(), |l| format!(" ({l})"));
     Err(format!("{what}: {}{said}", error_text(number)))
 }
 
@@ -138,6 +139,10 @@ impl Device {
     /// # Errors
     /// There is no such port, or its driver refuses what is wanted; with the remedy.
     pub fn start(name: &str, wanted: &Wanted) -> Result<Device, String> {
+        log::held(|| Device::started(name, wanted))
+    }
+
+    fn started(name: &str, wanted: &Wanted) -> Result<Device, String> {
         let pool =
             Mempool::get().ok_or_else(|| format!("{name}: DPDK is not running: start with --dpdk \"ARGUMENTS\""))?;
         let id = find(name).ok_or_else(|| {
@@ -145,7 +150,6 @@ impl Device {
             let there = if there.is_empty() { "none: give --vdev or -a".into() } else { there };
             format!("DPDK has no port ‘{name}’ (there is {there})")
         })?;
-        let _ = log::take(); // what comes now is about this port
         // SAFETY: plain data, for which zeroes are a value; the port exists.
         let info = unsafe {
             let mut info: c::rte_eth_dev_info = zeroed();
@@ -480,10 +484,11 @@ fn set_up_queues(
         checked(c::rte_eth_dev_adjust_nb_rx_tx_desc(id, &mut rx, &mut tx), &format!("{name}: NDESC"))?;
         let socket = c::rte_eth_dev_socket_id(id) as u32; // -1, any, where it is not known
         let rx_needs = usize::from(rx) * usize::from(wanted.rx_queues);
-        if rx_needs >= pool.count() {
+        if rx_needs > pool.count() / 8 * 7 {
             return Err(format!(
-                "{name}: {} queues of {rx} descriptors hold more than all {} packet buffers: give a smaller NDESC, or more --buffers",
-                wanted.rx_queues,
+                "{name}: {} of {rx} descriptors would take nearly all {} packet buffers: give a smaller NDESC, fewer \
+                 N_QUEUES, or more --buffers",
+                if wanted.rx_queues == 1 { "a queue".into() } else { format!("{} queues", wanted.rx_queues) },
                 pool.count()
             ));
         }

@@ -30,15 +30,18 @@ impl Eal {
         }
         log::capture();
         let ours = rustix::thread::sched_getaffinity(None);
-        let result = init(&arguments);
+        let (result, printed) = log::captured(|| init(&arguments));
         // DPDK has pinned this thread to its first core, where a worker shall run.
         if let Ok(set) = ours {
             let _ = rustix::thread::sched_setaffinity(None, &set);
         }
         if let Err(number) = result {
             remove_runtime_dir();
-            return Err(explain(&arguments, &log::take(), number));
+            let mut said = log::take();
+            said.extend(printed.lines().filter_map(|l| l.strip_prefix("sluice: ")).map(String::from).take(1));
+            return Err(explain(&arguments, &said, number));
         }
+        eprint!("{printed}");
         let missing = missing_devices(&arguments, &log::take());
         if !missing.is_empty() {
             close_all();
@@ -52,7 +55,7 @@ impl Eal {
             Ok(_) => {}
             Err(why) => {
                 close_all();
-                return Err(format!("{why}; give fewer with --buffers, or reserve more huge pages"));
+                return Err(format!("{why}; give fewer with --buffers, or reserve more huge pages (with --no-huge, a larger -m)"));
             }
         }
         log::pass_on(true);
@@ -183,14 +186,18 @@ fn with_defaults(user: Vec<String>, core: usize) -> Vec<String> {
     if !has(&["-l", "-c", "--lcores", "-s", "-S"]) {
         all.extend(["-l".into(), core.to_string()]);
     }
-    let memory =
-        ["--in-memory", "--no-huge", "--huge-dir", "--huge-unlink", "--file-prefix", "--proc-type", "--no-shconf"];
-    if !has(&memory) {
-        all.push("--in-memory".into());
-        // A folder of its own beneath /var/run/dpdk, for it is removed at the end.
-        all.push(format!("--file-prefix=sluice-{}", std::process::id()));
-        // One file a segment of memory would be more than the protocol of vhost can name.
-        all.push("--single-file-segments".into());
+    let no_huge = has(&["--no-huge"]);
+    if !has(&["--in-memory", "--huge-dir", "--huge-unlink", "--proc-type", "--no-shconf", "--legacy-mem"]) {
+        // Without huge pages DPDK knows no --in-memory; what is shared with other processes are then its files alone.
+        all.push(if no_huge { "--no-shconf" } else { "--in-memory" }.into());
+        if !has(&["--file-prefix"]) {
+            // A folder of its own beneath /var/run/dpdk, for it is removed at the end.
+            all.push(format!("--file-prefix=sluice-{}", std::process::id()));
+        }
+        if !no_huge {
+            // One file a segment of memory would be more than the protocol of vhost can name.
+            all.push("--single-file-segments".into());
+        }
     }
     if !has(&["--telemetry", "--no-telemetry"]) {
         all.push("--no-telemetry".into());
@@ -216,19 +223,33 @@ fn cores() -> Vec<usize> {
 /// What went wrong when DPDK started, with the remedy where we know one.
 fn explain(arguments: &[String], log: &[String], number: c_int) -> String {
     let said = |text: &str| log.iter().any(|l| l.contains(text));
-    let remedy = if said("Cannot get hugepage information") || said("No free") || said("Cannot init memory") {
-        "no huge pages are free: reserve some (as root: echo 256 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages), \
-         or do without (--dpdk \"--no-huge -m 256 ...\")"
+    let given = |option: &str| arguments.iter().any(|a| a.starts_with(option));
+    let memory = ["Cannot get hugepage information", "No free", "Cannot init memory", "Not enough memory available"];
+    let wrong = log.iter().find(|l| l.contains("option '") || l.contains("option requires"));
+    let remedy = if memory.iter().any(|m| said(m)) && given("--no-huge") {
+        "there is not so much memory: give a smaller -m"
+    } else if memory.iter().any(|m| said(m)) && given("--huge-dir") {
+        "no huge pages are to be had there: is a hugetlbfs mounted at --huge-dir, and are pages free \
+         (/sys/kernel/mm/hugepages)? Or leave --huge-dir out"
+    } else if memory.iter().any(|m| said(m)) {
+        "not enough huge pages are free: reserve some (as root: echo 256 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages), \
+         or do without (--dpdk \"--no-huge -m 512 ...\")"
     } else if number == libc::EACCES || number == libc::EPERM || said("Permission denied") {
         "the process may not: run it as root, or give it the huge pages and devices (--huge-dir, /dev/vfio)"
-    } else if said("invalid coremask") || said("invalid core list") || said("invalid lcore") || said("unavailable") {
+    } else if wrong.is_some() {
+        "its arguments are not understood"
+    } else if said("Unable to parse device") {
+        "--vdev or -a names what no driver knows (net_null0, net_memif0, net_af_packet0, net_tap0, ..., or a PCI address)"
+    } else if log.iter().any(|l| l.contains("core") && ["invalid", "unavailable", "No "].iter().any(|w| l.contains(w))) {
         "-l or --lcores names a core that does not exist or that this process may not use"
-    } else if said("Invalid 'command line' arguments") || said("unrecognized option") {
+    } else if said("Invalid 'command line' arguments") {
         "its arguments are not understood"
     } else {
         ""
     };
-    let first = log.iter().rfind(|l| !l.is_empty()).map_or("", |l| l.trim_start_matches("EAL: "));
+    let general = |l: &str| l.contains("Invalid 'command line'") || l.starts_with("EAL: FATAL");
+    let first = wrong.or(log.iter().rfind(|l| !l.is_empty() && !general(l))).or(log.last());
+    let first = first.map_or("", |l| l.trim_start_matches("EAL: "));
     let mut text = "DPDK cannot start".to_string();
     for part in [remedy, first] {
         if !part.is_empty() {
@@ -254,7 +275,11 @@ fn missing_devices(arguments: &[String], log: &[String]) -> String {
     }
     let mut text = String::new();
     for name in wanted.iter().filter(|n| super::device::find(n).is_none()) {
-        let why = log.iter().find(|l| l.contains(name.as_str())).map_or("", |l| l.trim_start_matches("EAL: "));
+        // What the driver itself says comes first, then what DPDK says about it. Other devices that there are, and
+        // that DPDK cannot share them with another process, is not what is asked.
+        let beside = |l: &str| l.contains("PCI device") || l.contains("mp action");
+        let mut told = log.iter().filter(|l| l.contains(name.as_str()) || !l.starts_with("EAL: ") && !l.is_empty());
+        let why = told.find(|l| !beside(l)).map_or("", |l| l.trim_start_matches("EAL: "));
         let driver = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let hint = match name.contains(':') {
             true => "is it bound to vfio-pci or uio, not to the kernel's driver (dpdk-devbind.py --status)?".into(),
@@ -283,10 +308,11 @@ mod tests {
             all("--vdev x"),
             format!("sluice -l 3 --in-memory {prefix} --single-file-segments --no-telemetry --vdev x")
         );
-        assert_eq!(all("-l1 --no-huge --telemetry"), "sluice -l1 --no-huge --telemetry");
+        assert_eq!(all("-l1 --no-huge --telemetry"), format!("sluice --no-shconf {prefix} -l1 --no-huge --telemetry"));
+        assert_eq!(all("-l1 --huge-dir=/x --telemetry"), "sluice -l1 --huge-dir=/x --telemetry");
         assert_eq!(
             all("--lcores=0@1 --file-prefix=a --no-telemetry"),
-            "sluice --lcores=0@1 --file-prefix=a --no-telemetry"
+            "sluice --in-memory --single-file-segments --lcores=0@1 --file-prefix=a --no-telemetry"
         );
     }
 }
