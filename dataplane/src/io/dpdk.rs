@@ -10,7 +10,10 @@ use crate::pool::Pool;
 use crate::port::{self, Direction, DpdkDevice, HandedOver, PortObject, PortSpec, Receive, Rx, Sent, Transmit};
 use crate::reason::Reason;
 use crate::wire::EtherAddr;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime};
 use std::collections::HashMap;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Weak};
 
 pub use super::sys::dpdk::eal::{Buffers, Eal, Joined, buffers_in_use, is_running, join};
@@ -90,7 +93,7 @@ impl Devices {
                 let mine = all.clone().skip(worker.into()).step_by(workers.into());
                 let queues: Option<Vec<RxQueue>> = mine.map(|q| RxQueue::new(device.clone(), q)).collect();
                 let queues = queues.ok_or_else(|| too_few(device.rx_queues()))?;
-                Ok(PortObject::Rx(Box::new(DpdkRx { device, queues, next: 0 })))
+                Ok(PortObject::Rx(Box::new(DpdkRx { device, queues, next: 0, nap: nap().map_err(|e| e.to_string())? })))
             }
             Direction::Transmit => {
                 let queue = spec.queue + worker;
@@ -100,8 +103,9 @@ impl Devices {
                         spec.name
                     ));
                 }
+                let room = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|e| e.to_string())?;
                 let queue = TxQueue::new(device.clone(), queue).ok_or_else(|| too_few(device.tx_queues()))?;
-                Ok(PortObject::Tx(Box::new(DpdkTx { queue, pool: Pool::new(0), up: true })))
+                Ok(PortObject::Tx(Box::new(DpdkTx { queue, pool: Pool::new(0), up: true, room })))
             }
         }
     }
@@ -126,6 +130,15 @@ struct DpdkRx {
     device: Arc<Device>,
     queues: Vec<RxQueue>,
     next: usize,
+    nap: OwnedFd,
+}
+
+/// Longest sleep of a worker whose ports have nothing: drivers must be asked.
+const NAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000 };
+
+/// A timer that ends naps.
+fn nap() -> rustix::io::Result<OwnedFd> {
+    timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)
 }
 
 impl Receive for DpdkRx {
@@ -141,6 +154,13 @@ impl Receive for DpdkRx {
                 return;
             }
         }
+    }
+    /// Becomes readable when the nap is over, which starts now.
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let once = Itimerspec { it_interval: never, it_value: NAP };
+        timerfd_settime(&self.nap, TimerfdTimerFlags::empty(), &once).ok()?;
+        Some(self.nap.as_fd())
     }
     fn kernel_drops(&mut self) -> u64 {
         self.device.newly_missed()
@@ -162,6 +182,8 @@ struct DpdkTx {
     pool: Pool,
     /// The link was up when it was looked at last.
     up: bool,
+    /// Can always be written to.
+    room: OwnedFd,
 }
 
 impl Transmit for DpdkTx {
@@ -182,7 +204,14 @@ impl Transmit for DpdkTx {
     #[inline]
     fn hand_over(&mut self, batch: &mut Batch) -> Option<HandedOver> {
         let (packets, bytes) = self.queue.send(batch);
+        if packets == 0 && !self.up {
+            self.up = self.queue.device().link().0; // it may have come since, and the queue be full already
+        }
         Some(HandedOver { packets, bytes, down: packets == 0 && !self.up })
+    }
+    /// While the device has no room the worker does not sleep: nothing says when it has.
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.room.as_fd())
     }
     fn maintain(&mut self) -> (bool, Option<String>) {
         let (up, news) = self.queue.device().check_link();
