@@ -26,12 +26,17 @@ impl Dpdk {
         let Some(eal) = self.0 else { return true };
         let left = eal.end();
         let (used, all) = (grouped(left.in_use as u64), grouped(left.count as u64));
+        let known = left.in_use <= left.kept;
         match left.in_use {
-            0 if quiet => {}
+            _ if known && quiet => {}
             0 => eprintln!("buffers: 0 of {all} in use"),
+            _ if known => eprintln!(
+                "buffers: {used} of {all} in use, as net_af_xdp forgets what is in its rings (up to {}) when it is closed",
+                grouped(left.kept as u64)
+            ),
             _ => eprintln!("buffers: {used} of {all} in use: SOMETHING KEPT THEM: please report this"),
         }
-        left.in_use == 0
+        known
     }
 }
 
@@ -59,5 +64,17 @@ impl Dpdk {
     }
     pub(crate) fn end(self, _quiet: bool) -> bool {
         true
+    }
+}
+
+#[cfg(all(test, not(feature = "dpdk")))]
+mod tests {
+    use super::Dpdk;
+
+    #[test]
+    fn a_program_without_dpdk_says_how_to_build_one_with_it() {
+        assert!(Dpdk::start(None, 1, None).is_ok_and(|d| d.cores().is_empty() && d.end(false)));
+        let why = Dpdk::start(Some("--vdev net_null0"), 1, None).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(why.contains("built without DPDK: build it with `make`, or with the feature dpdk"), "{why}");
     }
 }

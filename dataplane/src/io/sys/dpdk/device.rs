@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString, c_int};
 use std::mem::zeroed;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
 
 /// "Toeplitz hash of both directions of a flow is the same" with this key, repeated: Woo and Park, "Scalable TCP
 /// Session Monitoring with Symmetric Receive-side Scaling" (2012).
@@ -53,6 +53,17 @@ pub struct Device {
     told_link: AtomicU8,
     /// Lost frames that were told already.
     told_missed: AtomicU64,
+}
+
+/// Buffers that drivers may never give back, for ports that were started so far.
+static KEPT: AtomicUsize = AtomicUsize::new(0);
+/// Entries of `net_af_xdp`'s rings to and from the kernel, for a queue: 2,048 buffers that the kernel may receive into,
+/// always, and as many that it has sent. When a port is closed the driver (22.11, `eth_dev_close`) forgets both.
+const KEPT_BY_AF_XDP: usize = 2 * 2048;
+
+/// Most buffers that drivers keep for good once their ports are closed.
+pub(super) fn kept_by_drivers() -> usize {
+    KEPT.load(Relaxed)
 }
 
 /// A driver does not know what it does not count.
@@ -186,7 +197,7 @@ impl Device {
         let name = name_of(id).unwrap_or_else(|| name.into());
         let mac = mac(&name).unwrap_or(EtherAddr([0; 6]));
         let (rx_queues, tx_queues) = (wanted.rx_queues, wanted.tx_queues);
-        Ok(Device {
+        let device = Device {
             id,
             name,
             mac,
@@ -196,7 +207,11 @@ impl Device {
             vlan_strip: wanted.vlan_strip,
             told_link: AtomicU8::new(2),
             told_missed: AtomicU64::new(0),
-        })
+        };
+        if device.driver() == "net_af_xdp" {
+            KEPT.fetch_add(KEPT_BY_AF_XDP * usize::from(rx_queues), Relaxed);
+        }
+        Ok(device)
     }
 
     pub(super) fn id(&self) -> u16 {

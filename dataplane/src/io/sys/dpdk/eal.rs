@@ -71,7 +71,8 @@ impl Eal {
     pub fn end(self) -> Buffers {
         log::pass_on(false);
         super::device::close_all();
-        Mempool::get().map_or(Buffers::default(), |p| Buffers { in_use: p.out(), count: p.count() })
+        let kept = super::device::kept_by_drivers();
+        Mempool::get().map_or(Buffers::default(), |p| Buffers { in_use: p.out(), count: p.count(), kept })
     }
 }
 
@@ -82,6 +83,8 @@ pub struct Buffers {
     pub in_use: usize,
     /// All.
     pub count: usize,
+    /// Most that drivers are known not to give back when their ports are closed.
+    pub kept: usize,
 }
 
 impl Drop for Eal {
@@ -285,7 +288,8 @@ fn missing_devices(arguments: &[String], log: &[String]) -> String {
             true => "is it bound to vfio-pci or uio, not to the kernel's driver (dpdk-devbind.py --status)?".into(),
             false => format!("is there a driver {driver}, and are its arguments right?"),
         };
-        text += &format!("DPDK has no port {name}: {hint}{}{why}\n", if why.is_empty() { "" } else { " " });
+        let root = if rustix::process::geteuid().is_root() { "" } else { " This process is not root, and it may need root:" };
+        text += &format!("DPDK has no port {name}: {hint}{root}{}{why}\n", if why.is_empty() { "" } else { " " });
     }
     text.trim_end().to_string()
 }
