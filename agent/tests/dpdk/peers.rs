@@ -40,7 +40,8 @@ fn comes_and_goes(name: &str, port: &str, ours: impl Fn(&str) -> String, its: im
     assert_eq!((received, held), (consumed, 0), "{}", report.text);
     assert_eq!(created, transmitted + dropped, "{}", report.text);
     assert!(received >= 8000 && received <= transmitted, "{}", report.text);
-    let other = report.text.lines().skip_while(|l| *l != "dropped").filter(|l| l.starts_with("  ") && !l.starts_with("   "));
+    let other =
+        report.text.lines().skip_while(|l| *l != "dropped").filter(|l| l.starts_with("  ") && !l.starts_with("   "));
     let reasons: Vec<&str> = other.filter_map(|l| l.split_whitespace().next()).collect();
     assert!(reasons.iter().all(|r| ["port_down", "tx_full"].contains(r)), "{}", report.text);
 }

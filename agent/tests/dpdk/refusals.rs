@@ -45,7 +45,10 @@ fn what_dpdk_does_not_start_with_is_said_with_the_remedy() {
     let cases = [
         ("--no-huge -m 128 --vdev net_nix0", "--vdev or -a names what no driver knows"),
         ("--no-huge -m 128 --vdev net_null0,banana=3", "is there a driver net_null, and are its arguments right?"),
-        ("--no-huge -m 128 --vdev net_memif0,role=banana", "are its arguments right? memif_set_role(): Unknown role: banana"),
+        (
+            "--no-huge -m 128 --vdev net_memif0,role=banana",
+            "are its arguments right? memif_set_role(): Unknown role: banana",
+        ),
         ("--no-huge -m 128 --vdev net_pcap0,rx_pcap=/no/such.pcap", "Couldn't open /no/such.pcap"),
         ("--no-huge -m 128 --vdev net_af_packet0,iface=nosuch0", "No such device"),
         ("--no-huge -m 128 -a 0000:7f:1f.7", "is it bound to vfio-pci or uio, not to the kernel's driver"),
@@ -118,7 +121,8 @@ fn an_element_of_dpdk_without_dpdk_says_how_to_start_it() {
 fn click_takes_the_arguments_as_fastclick_does() {
     let folder = Folder::new("dpdk-click");
     let file = folder.file("a.click").display().to_string();
-    std::fs::write(&file, "FromDPDKDevice(0) -> c :: Counter(COUNT_CALL 10000 stop) -> ToDPDKDevice(0);").expect("write");
+    std::fs::write(&file, "FromDPDKDevice(0) -> c :: Counter(COUNT_CALL 10000 stop) -> ToDPDKDevice(0);")
+        .expect("write");
     let click = |args: &[&str]| {
         let mut command = Command::new("timeout");
         command.args(["60", SLUICE, "click"]).args(args);
@@ -148,7 +152,10 @@ fn who_may_not_is_told_so() {
     let config = folder.file("a.click");
     std::fs::write(&config, "FromDPDKDevice(0) -> Discard;").expect("write");
     let cases = [
-        (format!("{NO_HUGE} --vdev net_af_packet0,iface=left"), "it may need root: open_packet_iface(): Could not open"),
+        (
+            format!("{NO_HUGE} --vdev net_af_packet0,iface=left"),
+            "it may need root: open_packet_iface(): Could not open",
+        ),
         (format!("{NO_HUGE} --vdev net_tap0,iface=slt9"), "it may need root: tun_alloc(): "),
     ];
     for (dpdk, wanted) in cases {

@@ -19,6 +19,12 @@ pub(crate) const NO_HUGE: &str = "--no-huge -m 128";
 const PAGES: u64 = 160;
 const HUGE: &str = "/sys/kernel/mm/hugepages/hugepages-2048kB";
 
+/// Longest life of a run, should its test never end it.
+fn life() -> String {
+    let soak = std::env::var("SOAK_SECONDS").ok().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+    format!("{}s", 1200 + soak)
+}
+
 /// A number that no other test has.
 pub(crate) fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -104,7 +110,7 @@ impl Sluice {
             command.args(["ip", "netns", "exec", namespace]);
         }
         command.args([SLUICE, "run"]).arg(&file).arg("--unix-socket").arg(&socket);
-        command.args(["--for", "600s", "--core", &core, "--dpdk", dpdk]);
+        command.args(["--for", &life(), "--core", &core, "--dpdk", dpdk]);
         if !more.contains(&"--buffers") {
             command.args(["--buffers", BUFFERS]);
         }
@@ -184,7 +190,8 @@ impl Sluice {
     /// Ends it. Its numbers add up, and every buffer is back.
     pub(crate) fn stop(self) -> Report {
         let (ok, report) = self.end();
-        let line = report.text.lines().find(|l| l.starts_with("buffers: ")).unwrap_or_else(|| panic!("{}", report.text));
+        let line =
+            report.text.lines().find(|l| l.starts_with("buffers: ")).unwrap_or_else(|| panic!("{}", report.text));
         // The one driver that forgets what it has says so; of what else goes through it nothing may be missing.
         let back = match line.contains("net_af_xdp") {
             true => {

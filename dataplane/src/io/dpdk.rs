@@ -11,7 +11,9 @@ use crate::port::{self, Direction, DpdkDevice, HandedOver, PortObject, PortSpec,
 use crate::reason::Reason;
 use crate::wire::EtherAddr;
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
 use std::collections::HashMap;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Weak};

@@ -364,7 +364,8 @@ mod tests {
 
     #[test]
     fn arguments_of_dpdk_end_at_two_dashes_or_are_one() {
-        let fast = options(&["--dpdk", "-l", "1", "--vdev", "net_null0", "--", "-qh", "x.y", "a.click", "N=1"]).unwrap();
+        let fast =
+            options(&["--dpdk", "-l", "1", "--vdev", "net_null0", "--", "-qh", "x.y", "a.click", "N=1"]).unwrap();
         assert_eq!(fast.dpdk.as_deref(), Some("-l 1 --vdev net_null0"));
         assert_eq!((fast.quit, fast.pieces), (true, vec![Piece::File("a.click".into())]));
         for one in [&["--dpdk", "-l 1 --vdev 'a b'", "a.click"][..], &["--dpdk=-l 1 --vdev 'a b'", "a.click"]] {

@@ -55,7 +55,9 @@ impl Eal {
             Ok(_) => {}
             Err(why) => {
                 close_all();
-                return Err(format!("{why}; give fewer with --buffers, or reserve more huge pages (with --no-huge, a larger -m)"));
+                return Err(format!(
+                    "{why}; give fewer with --buffers, or reserve more huge pages (with --no-huge, a larger -m)"
+                ));
             }
         }
         log::pass_on(true);
@@ -243,7 +245,8 @@ fn explain(arguments: &[String], log: &[String], number: c_int) -> String {
         "its arguments are not understood"
     } else if said("Unable to parse device") {
         "--vdev or -a names what no driver knows (net_null0, net_memif0, net_af_packet0, net_tap0, ..., or a PCI address)"
-    } else if log.iter().any(|l| l.contains("core") && ["invalid", "unavailable", "No "].iter().any(|w| l.contains(w))) {
+    } else if log.iter().any(|l| l.contains("core") && ["invalid", "unavailable", "No "].iter().any(|w| l.contains(w)))
+    {
         "-l or --lcores names a core that does not exist or that this process may not use"
     } else if said("Invalid 'command line' arguments") {
         "its arguments are not understood"
@@ -288,7 +291,8 @@ fn missing_devices(arguments: &[String], log: &[String]) -> String {
             true => "is it bound to vfio-pci or uio, not to the kernel's driver (dpdk-devbind.py --status)?".into(),
             false => format!("is there a driver {driver}, and are its arguments right?"),
         };
-        let root = if rustix::process::geteuid().is_root() { "" } else { " This process is not root, and it may need root:" };
+        let root =
+            if rustix::process::geteuid().is_root() { "" } else { " This process is not root, and it may need root:" };
         text += &format!("DPDK has no port {name}: {hint}{root}{}{why}\n", if why.is_empty() { "" } else { " " });
     }
     text.trim_end().to_string()
