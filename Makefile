@@ -45,6 +45,7 @@ soak: tools
 check: no-std
 	$(CARGO) fmt --check
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	$(CARGO) clippy --quiet -p sluice-agent --no-default-features -- -D warnings
 	@[ -z "$(FEATURES)" ] || $(CARGO) clippy --quiet --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps $(FEATURES)
 	@command -v cargo-deny >/dev/null || $(CARGO) install --quiet --locked cargo-deny

@@ -8,10 +8,10 @@ pub(crate) struct Dpdk(Option<sluice_dataplane::io::dpdk::Eal>);
 
 #[cfg(feature = "dpdk")]
 impl Dpdk {
-    /// Starts DPDK with the arguments of `--dpdk`, if there are any. `core` is used unless they name others.
-    pub(crate) fn start(arguments: Option<&str>, buffers: u32, core: Option<usize>) -> anyhow::Result<Dpdk> {
-        let core = core.or_else(last_core).unwrap_or(0);
-        let start = |a| sluice_dataplane::io::dpdk::Eal::start(a, buffers, core);
+    /// Starts DPDK with the arguments of `--dpdk`, if there are any. `cores` are used unless they name others.
+    pub(crate) fn start(arguments: Option<&str>, buffers: u32, cores: &[usize]) -> anyhow::Result<Dpdk> {
+        let cores = crate::cores::choose(cores, &[]);
+        let start = |a| sluice_dataplane::io::dpdk::Eal::start(a, buffers, &cores);
         Ok(Dpdk(arguments.map(start).transpose().map_err(anyhow::Error::msg)?))
     }
 
@@ -40,18 +40,13 @@ impl Dpdk {
     }
 }
 
-#[cfg(feature = "dpdk")]
-fn last_core() -> Option<usize> {
-    sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied()
-}
-
 /// There is none in this program.
 #[cfg(not(feature = "dpdk"))]
 pub(crate) struct Dpdk;
 
 #[cfg(not(feature = "dpdk"))]
 impl Dpdk {
-    pub(crate) fn start(arguments: Option<&str>, _buffers: u32, _core: Option<usize>) -> anyhow::Result<Dpdk> {
+    pub(crate) fn start(arguments: Option<&str>, _buffers: u32, _cores: &[usize]) -> anyhow::Result<Dpdk> {
         match arguments {
             None => Ok(Dpdk),
             Some(_) => anyhow::bail!(
@@ -73,8 +68,8 @@ mod tests {
 
     #[test]
     fn a_program_without_dpdk_says_how_to_build_one_with_it() {
-        assert!(Dpdk::start(None, 1, None).is_ok_and(|d| d.cores().is_empty() && d.end(false)));
-        let why = Dpdk::start(Some("--vdev net_null0"), 1, None).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(Dpdk::start(None, 1, &[]).is_ok_and(|d| d.cores().is_empty() && d.end(false)));
+        let why = Dpdk::start(Some("--vdev net_null0"), 1, &[]).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(why.contains("built without DPDK: build it with `make`, or with the feature dpdk"), "{why}");
     }
 }

@@ -8,7 +8,7 @@ use sluice_dataplane::graph::Plan;
 use sluice_dataplane::graph::plan::{Builder, Checked};
 use sluice_dataplane::io::open::{Opener, Stand};
 use sluice_dataplane::lang::{Diagnostic, Flat, Library, Loader, Parsed, Reader, render_native};
-use sluice_dataplane::port::Direction;
+use sluice_dataplane::port::{Direction, Seat};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,7 @@ impl Loader for Libraries<'_> {
     }
 }
 
-/// Builds graphs for one engine, and opens what they ask for.
+/// Builds graphs for one engine, or for several that share the work, and opens what they ask for.
 pub(crate) struct Driver {
     pub(crate) builder: Builder,
     pub(crate) opener: Opener,
@@ -99,7 +99,7 @@ impl Driver {
     }
 
     /// Checks a configuration and opens its ports and files.
-    pub(crate) fn prepare(&mut self, source: &Source) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
+    pub(crate) fn prepare(&mut self, source: &Source) -> Result<(Vec<Plan>, Vec<Diagnostic>), Vec<Diagnostic>> {
         let checked = self.check(source)?;
         self.open(checked)
     }
@@ -110,10 +110,17 @@ impl Driver {
         ports.filter(|p| direction.is_none_or(|d| p.direction == d)).map(|p| p.device.name()).collect()
     }
 
-    /// Opens the ports and files of a checked configuration.
-    pub(crate) fn open(&mut self, checked: Checked) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
-        self.opener.expect(checked.ports().map(|id| self.builder.port(id)));
-        self.builder.prepare(checked, &mut |spec| self.opener.open(spec))
+    /// Opens the ports and files of a checked configuration. A plan for each worker; what is wanted of the
+    /// process is in the first.
+    pub(crate) fn open(&mut self, checked: Checked) -> Result<(Vec<Plan>, Vec<Diagnostic>), Vec<Diagnostic>> {
+        self.opener.expect(checked.ports().map(|id| self.builder.port(id)), self.builder.workers);
+        self.builder.prepare_all(checked, &mut |spec, seat| self.opener.open(spec, seat))
+    }
+
+    /// The same for the only worker.
+    pub(crate) fn open_one(&mut self, checked: Checked) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
+        self.opener.expect(checked.ports().map(|id| self.builder.port(id)), 1);
+        self.builder.prepare(checked, &mut |spec| self.opener.open(spec, Seat::ONLY))
     }
 }
 
@@ -122,7 +129,9 @@ impl Driver {
 /// elsewhere and run on capture files; opening such a device is what fails.
 fn interface_names(flat: &Flat) -> NameDb {
     let mut names = sluice_dataplane::io::names::of_interfaces();
-    let of_device = |class: &str| matches!(class, "FromDevice" | "ToDevice" | "FromDPDKDevice" | "ToDPDKDevice");
+    let of_device = |class: &str| {
+        matches!(class, "FromDevice" | "ToDevice" | "FromDPDKDevice" | "ToDPDKDevice" | "FromXDP" | "ToXDP")
+    };
     let devices = flat.elements.iter().filter(|e| of_device(&e.class));
     let mut last = 0u8;
     for e in devices {

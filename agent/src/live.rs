@@ -1,4 +1,5 @@
 //! One line of rates, once a second, while a person watches.
+use sluice_dataplane::engine::Engine;
 use sluice_dataplane::port::{Direction, PortCounters};
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -8,7 +9,27 @@ use std::time::Duration;
 pub(crate) struct Watched {
     pub(crate) name: String,
     pub(crate) direction: Direction,
-    pub(crate) counters: Arc<PortCounters>,
+    /// Of each worker that uses it.
+    pub(crate) counters: Vec<Arc<PortCounters>>,
+}
+
+impl Watched {
+    /// The ports of all engines, each once.
+    pub(crate) fn all(engines: &[Engine]) -> Vec<Watched> {
+        let mut all: Vec<Watched> = Vec::new();
+        for p in engines.iter().flat_map(Engine::ports) {
+            let (name, direction) = (p.spec.device.name(), p.spec.direction);
+            match all.iter_mut().find(|w| w.name == name && w.direction == direction) {
+                Some(known) => known.counters.push(p.counters.clone()),
+                None => all.push(Watched { name: name.into(), direction, counters: vec![p.counters.clone()] }),
+            }
+        }
+        all
+    }
+
+    fn sum(&self, of: fn(&PortCounters) -> u64) -> u64 {
+        self.counters.iter().map(|c| of(c)).sum()
+    }
 }
 
 /// The line. Without a terminal it prints nothing, unless told to.
@@ -33,7 +54,7 @@ impl Live {
         let seconds = since.as_secs_f64().max(1e-3);
         let mut line = String::new();
         for (w, packets, bytes) in &mut self.ports {
-            let (p, b) = (w.counters.packets.get(), w.counters.bytes.get());
+            let (p, b) = (w.sum(|c| c.packets.get()), w.sum(|c| c.bytes.get()));
             let pps = (p - *packets) as f64 / seconds;
             let bps = (b - *bytes) as f64 * 8.0 / seconds;
             (*packets, *bytes) = (p, b);

@@ -4,6 +4,7 @@
 //! worker), [`report`] (what a run leaves behind) and [`live`] (the line of rates while it runs).
 #![forbid(unsafe_code)]
 mod cmd;
+mod cores;
 mod dpdk;
 mod driver;
 mod graph;

@@ -1,9 +1,11 @@
 //! What a run leaves behind: every counter, and every drop with its reason and place.
-use sluice_dataplane::engine::Engine;
+use sluice_dataplane::count::Totals;
+use sluice_dataplane::engine::{Engine, Reach};
 use sluice_dataplane::graph::Edge;
 use sluice_dataplane::handler::Call;
-use sluice_dataplane::port::{Direction, PortSlot};
+use sluice_dataplane::port::{Direction, PortCounters, PortSpec};
 use sluice_dataplane::reason::Reason;
+use sluice_dataplane::worker::Ended;
 use std::fmt::Write as _;
 
 /// 1,234,567.
@@ -17,84 +19,106 @@ pub(crate) fn grouped(n: u64) -> String {
     groups.collect()
 }
 
-/// Everything that the engine counted, as a person reads it.
-pub(crate) fn summary(engine: &mut Engine) -> String {
+/// Everything that the engines of one graph counted, as a person reads it.
+pub(crate) fn summary(ended: &mut [Ended]) -> String {
     let mut out = String::new();
-    ports(engine, &mut out);
-    elements(engine, &mut out);
-    drops(engine, &mut out);
-    balance(engine, &mut out);
+    ports(ended, &mut out);
+    elements(ended, &mut out);
+    drops(ended, &mut out);
+    workers(ended, &mut out);
+    balance(ended, &mut out);
     out
 }
 
-fn ports(engine: &Engine, out: &mut String) {
-    for p in engine.ports() {
-        let c = &p.counters;
-        let verb = if p.spec.direction == Direction::Receive { "received" } else { "sent" };
+fn ports(ended: &[Ended], out: &mut String) {
+    // What the ports of all workers on one device counted.
+    let mut all: Vec<(&PortSpec, PortCounters)> = Vec::new();
+    for p in ended.iter().flat_map(|e| e.engine.ports()) {
+        let at = all.iter().position(|a| a.0.same_port(&p.spec)).unwrap_or_else(|| {
+            all.push((&p.spec, PortCounters::default()));
+            all.len() - 1
+        });
+        let sum = &all[at].1;
+        sum.packets.add(p.counters.packets.get());
+        sum.bytes.add(p.counters.bytes.get());
+        sum.kernel_drops.add(p.counters.kernel_drops.get());
+        sum.dropped.iter().zip(p.counters.dropped.iter()).for_each(|(a, b)| a.add(b.get()));
+    }
+    for (spec, c) in all {
+        let verb = if spec.direction == Direction::Receive { "received" } else { "sent" };
         let _ = write!(
             out,
             "port {:<12} {verb:>8} {:>12} packets {:>15} bytes",
-            p.spec.device.name(),
+            spec.device.name(),
             grouped(c.packets.get()),
             grouped(c.bytes.get())
         );
-        if p.spec.direction == Direction::Receive {
+        if spec.direction == Direction::Receive {
             let _ = write!(out, "   lost before the port {}", grouped(c.kernel_drops.get()));
         }
-        let dropped = lost_at(p);
+        let dropped = lost_at(&c);
         let _ = writeln!(out, "{}", if dropped.is_empty() { String::new() } else { format!("   dropped: {dropped}") });
     }
 }
 
-fn lost_at(p: &PortSlot) -> String {
-    let seen = Reason::ALL.iter().filter(|r| p.counters.dropped[**r as usize].get() > 0);
-    seen.map(|r| format!("{} {}", r.name(), p.counters.dropped[*r as usize].get())).collect::<Vec<_>>().join(", ")
+fn lost_at(c: &PortCounters) -> String {
+    let seen = Reason::ALL.iter().filter(|r| c.dropped[**r as usize].get() > 0);
+    seen.map(|r| format!("{} {}", r.name(), c.dropped[*r as usize].get())).collect::<Vec<_>>().join(", ")
 }
 
-fn elements(engine: &Engine, out: &mut String) {
-    let t = engine.topology();
-    let held = engine.held();
-    let width = t.nodes.iter().map(|n| n.name.len() + n.class.info.class.len() + 4).max().unwrap_or(0).min(60);
+/// The sum of what `count` says of the element `name` in the graph of each worker.
+fn over_workers(ended: &[Ended], name: &str, count: impl Fn(&Engine, usize) -> u64) -> u64 {
+    ended.iter().filter_map(|e| Some(count(&e.engine, e.engine.topology().find(name)?))).sum()
+}
+
+fn elements(ended: &[Ended], out: &mut String) {
+    let Some(first) = ended.first().map(|e| e.engine.topology()) else { return };
+    let width = first.nodes.iter().map(|n| n.name.len() + n.class.info.class.len() + 4).max().unwrap_or(0).min(60);
     let _ = writeln!(out, "\n{:<width$} {:>12} {:>12} {:>12} {:>8}", "element", "in", "out", "dropped", "held");
-    for (i, n) in t.nodes.iter().enumerate() {
-        let sum = |end: fn(&Edge) -> u32| -> u64 {
-            t.edges.iter().zip(&t.counts.edges).filter(|(e, _)| end(e) as usize == i).map(|e| e.1.get()).sum()
-        };
-        let name = format!("{} :: {}", n.name, n.class.info.class);
-        let (inside, outside) = (sum(|e| e.to), sum(|e| e.from));
+    let passed = |e: &Engine, i: usize, end: fn(&Edge) -> u32| -> u64 {
+        let t = e.topology();
+        t.edges.iter().zip(&t.counts.edges).filter(|(e, _)| end(e) as usize == i).map(|e| e.1.get()).sum()
+    };
+    for n in &first.nodes {
+        let sum = |count: &dyn Fn(&Engine, usize) -> u64| grouped(over_workers(ended, &n.name, count));
         let _ = writeln!(
             out,
-            "{name:<width$} {:>12} {:>12} {:>12} {:>8}",
-            grouped(inside),
-            grouped(outside),
-            grouped(t.counts.nodes[i].drops()),
-            grouped(held[i] as u64)
+            "{:<width$} {:>12} {:>12} {:>12} {:>8}",
+            format!("{} :: {}", n.name, n.class.info.class),
+            sum(&|e, i| passed(e, i, |e| e.to)),
+            sum(&|e, i| passed(e, i, |e| e.from)),
+            sum(&|e, i| e.topology().counts.nodes[i].drops()),
+            sum(&|e, i| e.held_in(i) as u64)
         );
     }
 }
 
 /// Drops by reason and element, and by rule where the element has rules.
-fn drops(engine: &mut Engine, out: &mut String) {
-    let all = engine.drops();
+fn drops(ended: &mut [Ended], out: &mut String) {
+    let all: Vec<(Reason, u64)> = ended.iter().flat_map(|e| e.engine.drops()).collect();
     if all.is_empty() {
         out.push_str("\nno packet was dropped\n");
         return;
     }
     out.push_str("\ndropped\n");
     let mut filters = Vec::new();
-    for (reason, total) in all {
+    for reason in Reason::ALL {
+        let total: u64 = all.iter().filter(|d| d.0 == *reason).map(|d| d.1).sum();
+        if total == 0 {
+            continue;
+        }
         let _ = writeln!(out, "  {:<16} {:>12}", reason.name(), grouped(total));
-        let t = engine.topology();
         let mut seen = 0;
-        for (i, n) in t.nodes.iter().enumerate() {
-            let here = t.counts.nodes[i].dropped[reason as usize].get();
+        for n in ended.first().map_or(&[][..], |e| &e.engine.topology().nodes) {
+            let count = |e: &Engine, i: usize| e.topology().counts.nodes[i].dropped[*reason as usize].get();
+            let here = over_workers(ended, &n.name, count);
             if here == 0 {
                 continue;
             }
             seen += here;
             let _ = writeln!(out, "    {:<20} {:>12}", n.name, grouped(here));
             let has_rules = n.class.info.handlers.iter().any(|h| h.name == "rules");
-            if reason == Reason::Filtered && has_rules {
+            if *reason == Reason::Filtered && has_rules {
                 filters.push(n.name.clone());
             }
         }
@@ -103,7 +127,7 @@ fn drops(engine: &mut Engine, out: &mut String) {
         }
     }
     for name in filters {
-        let Ok(rules) = engine.call(Call::read(format!("{name}.rules"), "")) else { continue };
+        let Some(rules) = read(ended, &format!("{name}.rules")) else { continue };
         let _ = writeln!(out, "\nrules of {name}\n  {:>4} {:>12}  rule", "", "packets");
         for line in rules.lines() {
             let mut f = line.splitn(4, '\t');
@@ -114,9 +138,40 @@ fn drops(engine: &mut Engine, out: &mut String) {
     }
 }
 
+/// What a handler gives, of all workers that have the element.
+fn read(ended: &mut [Ended], path: &str) -> Option<String> {
+    let reach = ended.first()?.engine.reach(path).ok()?;
+    let mut ask = |worker: usize| ended.get_mut(worker)?.engine.call(Call::read(path, "")).ok();
+    match reach {
+        Reach::One(worker) => ask(worker),
+        Reach::Every(merge) => Some(merge.join(&(0..).map_while(ask).collect::<Vec<_>>())),
+    }
+}
+
+/// How the work was shared.
+fn workers(ended: &[Ended], out: &mut String) {
+    if ended.len() < 2 {
+        return;
+    }
+    out.push('\n');
+    for (n, e) in ended.iter().enumerate() {
+        let [all, busy] = e.rounds;
+        let t = e.engine.totals();
+        let _ = writeln!(
+            out,
+            "worker {n}: {} rounds, {:.0} % busy; received {}, transmitted {}, handed over {}",
+            grouped(all),
+            busy as f64 * 100.0 / all.max(1) as f64,
+            grouped(t.received),
+            grouped(t.transmitted),
+            grouped(e.engine.handed_over())
+        );
+    }
+}
+
 /// The equation that always holds.
-fn balance(engine: &Engine, out: &mut String) {
-    let t = engine.totals();
+fn balance(ended: &[Ended], out: &mut String) {
+    let t: Totals = ended.iter().map(|e| e.engine.totals()).sum();
     let _ = writeln!(
         out,
         "\nreceived {} + created {} = transmitted {} + consumed {} + dropped {} + held {}   ({})",

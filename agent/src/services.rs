@@ -4,11 +4,12 @@ use signal_hook::consts::{FORBIDDEN, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::emulate_default_handler;
 use sluice_dataplane::control::{Request, Servers};
-use sluice_dataplane::engine::Engine;
+use sluice_dataplane::engine::{Engine, Reach};
 use sluice_dataplane::env::{self, OnSignal};
 use sluice_dataplane::handler::Call;
 use sluice_dataplane::lang::{Declared, Flat, Place};
-use sluice_dataplane::worker::{Remote, Watch};
+use sluice_dataplane::worker::Watch;
+use sluice_dataplane::worker::crew::Crew;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +39,7 @@ pub(crate) struct Asked {
     pub(crate) reload: bool,
 }
 
-/// The services of one engine; every copy is the same one.
+/// The services of the engines of one graph; every copy is the same one.
 #[derive(Clone, Default)]
 pub(crate) struct Services(Arc<Mutex<State>>);
 
@@ -54,7 +55,7 @@ struct State {
     reload: bool,
     /// The end was asked for: the next such signal ends the process at once.
     ending: Arc<AtomicBool>,
-    running: Option<(Remote, Servers<Remote>)>,
+    running: Option<(Crew, Servers<Crew>)>,
 }
 
 impl Services {
@@ -80,12 +81,7 @@ impl Services {
     ///
     /// # Errors
     /// As [`adopt`](Self::adopt).
-    pub(crate) fn start(
-        &self,
-        remote: Remote,
-        reload: bool,
-        log: impl Fn(&str) + Send + Sync + 'static,
-    ) -> io::Result<()> {
+    pub(crate) fn start(&self, crew: Crew, reload: bool, log: impl Fn(&str) + Send + Sync + 'static) -> io::Result<()> {
         let mut state = self.lock();
         for end in [SIGINT, SIGTERM] {
             flag::register_conditional_shutdown(end, 1, state.ending.clone())?;
@@ -95,9 +91,9 @@ impl Services {
             state.catch(SIGHUP)?;
         }
         state.reload = reload;
-        let mut servers = Servers::new(remote.clone(), log);
+        let mut servers = Servers::new(crew.clone(), log);
         let served = servers.update(&state.sockets);
-        state.running = Some((remote, servers));
+        state.running = Some((crew, servers));
         served
     }
 
@@ -107,7 +103,7 @@ impl Services {
         !state.sockets.is_empty() || !state.signals.is_empty()
     }
 
-    /// For the worker: signals are delivered as soon as it sees them, so that a script that sends one
+    /// For the worker that leads: signals are delivered as soon as it sees them, so that a script that sends one
     /// to itself gets it before anything else happens.
     pub(crate) fn watch(&self) -> Watch {
         let me = self.clone();
@@ -131,10 +127,19 @@ impl Services {
                 let _ = emulate_default_handler(number); // fails for numbers that cannot be caught
             }
             for handler in handlers {
-                if let Err(why) = engine.call(Call::write(&handler, "")) {
-                    eprintln!("signal {number}: {handler}: {why}");
+                match engine.reach(&handler) {
+                    Ok(Reach::One(other)) if other != engine.worker() => self.deliver_to(other, number, handler),
+                    _ => write_handler(engine, number, &handler),
                 }
             }
+        }
+    }
+
+    /// The same for a handler of an element that lives on another worker.
+    fn deliver_to(&self, worker: usize, number: i32, handler: String) {
+        let crew = self.lock().running.as_ref().map(|r| r.0.clone());
+        if let Some(remote) = crew.as_ref().and_then(|c| c.remotes().get(worker)) {
+            let _ = remote.send(Box::new(move |e| write_handler(e, number, &handler))); // gone: nobody wants it
         }
     }
 
@@ -161,9 +166,9 @@ impl Services {
             }
         }
         // Not locked: the worker may wait for the lock before it takes another command.
-        if let Some(remote) = to_deliver {
+        if let Some(crew) = to_deliver {
             let me = self.clone();
-            let _ = remote.send(Box::new(move |e| me.deliver(e))); // gone: nobody wants it any more
+            let _ = crew.remotes()[0].send(Box::new(move |e| me.deliver(e))); // gone: nobody wants it any more
         }
         asked
     }
@@ -172,6 +177,12 @@ impl Services {
     pub(crate) fn stop(&self) {
         let mut state = self.lock();
         (state.running, state.sockets) = (None, Vec::new());
+    }
+}
+
+fn write_handler(engine: &mut Engine, number: i32, handler: &str) {
+    if let Err(why) = engine.call(Call::write(handler, "")) {
+        eprintln!("signal {number}: {handler}: {why}");
     }
 }
 

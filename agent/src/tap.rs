@@ -88,9 +88,9 @@ impl Wanted {
         Ok(())
     }
 
-    /// Creates the file, starts its writer and sets the tap. In simulated time the graph waits for
+    /// Creates the file, starts its writer and sets the tap on every worker. In simulated time the graph waits for
     /// the writer, and packets have the times of their own captures.
-    pub(crate) fn set(&self, engine: &mut Engine, simulated: bool) -> anyhow::Result<Writing> {
+    pub(crate) fn set(&self, engines: &mut [Engine], simulated: bool) -> anyhow::Result<Writing> {
         let name = self.file.display().to_string();
         let file = File::create(&self.file).with_context(|| name.clone())?;
         let mut writer = Writer::new(BufWriter::new(file)).with_context(|| name.clone())?;
@@ -99,23 +99,31 @@ impl Wanted {
         let title = name.clone();
         let thread = std::thread::Builder::new().name("tap".into()).spawn(move || write(writer, &receive, &title))?;
         let lost = Arc::new(AtomicU64::new(0));
-        let (snap, missed) = (self.snap, lost.clone());
-        let sink = move |now, p: &Packet, note: &str| {
-            let data = p.data()[..p.len().min(snap)].to_vec();
-            let time = if simulated && p.timestamp() != 0 { p.timestamp() } else { now };
-            let seen = Seen { time, len: p.len() as u32, data, note: note.to_string() };
-            if simulated {
-                return send.send(seen).is_ok();
+        let snap = self.snap;
+        let left = Arc::new(AtomicU64::new(self.count));
+        for engine in engines {
+            let (send, missed, left) = (send.clone(), lost.clone(), left.clone());
+            let sink = move |now, p: &Packet, note: &str| {
+                // All workers write into one file, and as many packets in all.
+                if left.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_err() {
+                    return false;
+                }
+                let data = p.data()[..p.len().min(snap)].to_vec();
+                let time = if simulated && p.timestamp() != 0 { p.timestamp() } else { now };
+                let seen = Seen { time, len: p.len() as u32, data, note: note.to_string() };
+                if simulated {
+                    return send.send(seen).is_ok();
+                }
+                match send.try_send(seen) {
+                    Err(TrySendError::Disconnected(_)) => return false,
+                    Err(TrySendError::Full(_)) => drop(missed.fetch_add(1, Relaxed)),
+                    Ok(()) => {}
+                }
+                true
+            };
+            if !engine.tap(Tap::new(self.at.clone(), self.count, Box::new(sink))) {
+                bail!("there is no output {} to tap", self.place());
             }
-            match send.try_send(seen) {
-                Err(TrySendError::Disconnected(_)) => return false,
-                Err(TrySendError::Full(_)) => drop(missed.fetch_add(1, Relaxed)),
-                Ok(()) => {}
-            }
-            true
-        };
-        if !engine.tap(Tap::new(self.at.clone(), self.count, Box::new(sink))) {
-            bail!("there is no output {} to tap", self.place());
         }
         Ok(Writing { name, thread, lost })
     }

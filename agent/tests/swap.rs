@@ -45,7 +45,7 @@ fn a_hundred_swaps_under_load_lose_nothing() {
     drop(server);
     assert!(number(&json, &["end", "sum", "packets"]) > 10_000.0, "{json}");
     // What the receiving host had no room for, as its process got no turn in time, did arrive.
-    let overrun = udp_overruns(&net.b);
+    let overrun = common::udp_overruns(&net.b);
     assert_eq!(number(&json, &["end", "sum", "lost_packets"]), overrun, "{json}");
     let streams: serde_json::Value = serde_json::from_str(&json).expect("json");
     assert_eq!(streams["end"]["streams"][0]["udp"]["out_of_order"].as_f64(), Some(0.0), "{json}");
@@ -60,14 +60,4 @@ fn a_hundred_swaps_under_load_lose_nothing() {
     let filter = report.lines().find(|l| l.starts_with("filter ")).unwrap_or_else(|| panic!("{report}"));
     let seen: f64 = filter.split_whitespace().nth(3).and_then(|n| n.replace(',', "").parse().ok()).expect("a number");
     assert!(seen >= number(&json, &["end", "sum", "packets"]), "{filter}");
-}
-
-/// UDP datagrams that a namespace dropped because a socket's buffer was full.
-fn udp_overruns(namespace: &str) -> f64 {
-    let o = common::run(&format!("ip netns exec {namespace} cat /proc/net/snmp"));
-    let text = String::from_utf8_lossy(&o.stdout).into_owned();
-    let mut udp = text.lines().filter_map(|l| l.strip_prefix("Udp: ")).map(|l| l.split(' ').collect::<Vec<_>>());
-    let (Some(names), Some(values)) = (udp.next(), udp.next()) else { panic!("{text}") };
-    let at = names.iter().position(|n| *n == "RcvbufErrors").unwrap_or_else(|| panic!("{text}"));
-    values[at].parse().expect("a number")
 }

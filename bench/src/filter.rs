@@ -112,6 +112,11 @@ fn last(n: usize) -> (Vec<Rule>, Vec<Flow>) {
     (rules, (0..8192).map(flow).collect())
 }
 
+/// So many rules, the last for UDP from 10.0.0.0/8, as arguments of IPFilter.
+pub(crate) fn last_rule_list(n: usize) -> String {
+    last(n).0.iter().map(Rule::text).collect::<Vec<_>>().join(", ")
+}
+
 /// Rules and traffic after ClassBench.
 fn mixed(n: usize) -> (Vec<Rule>, Vec<Flow>) {
     let mut r = Random::new();

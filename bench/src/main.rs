@@ -3,6 +3,7 @@
 //! Reading order: [`harness`] (how is measured), [`ring`] (where packets come from and go to),
 //! [`report`] (table and JSON); then one module a subject.
 #![forbid(unsafe_code)]
+mod dpdk;
 mod engine;
 mod fib;
 mod filter;
@@ -26,6 +27,7 @@ const GROUPS: &[Group] = &[
     ("filter", filter::run),
     ("fib", fib::run),
     ("wire", wire::run),
+    ("dpdk", dpdk::run),
 ];
 
 /// Measures what the engine costs; prints a table and saves it as JSON.

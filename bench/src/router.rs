@@ -34,6 +34,17 @@ pub(crate) fn routes(n: usize, ways: u16) -> (Vec<Route>, Vec<u32>) {
     (routes, inside)
 }
 
+/// The routes as arguments of a look-up element.
+fn list(routes: &[Route]) -> String {
+    let text = |r: &Route| format!("{}/{} {} {}", Ipv4Addr::from(r.addr), r.length, r.gateway, r.output);
+    routes.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+/// So many routes, as arguments of a look-up element.
+pub(crate) fn route_list(n: usize, ways: u16) -> String {
+    list(&routes(n, ways).0)
+}
+
 /// Packets to addresses of the table.
 fn traffic(set: &'static str, to: &[u32]) -> Traffic {
     Traffic::new(set, |i| ring::udp_frame([10, 0, 0, 1], to[i % to.len()].to_be_bytes(), 1000, 2000))
@@ -49,9 +60,7 @@ fn config(routes: &[Route], ways: u16) -> String {
         "sink :: RingSink; RingSource -> class :: Classifier(12/0800, -) -> Strip(14) -> CheckIPHeader \
          -> routes :: RadixIPLookup(",
     );
-    let list: Vec<String> =
-        routes.iter().map(|r| format!("{}/{} {} {}", Ipv4Addr::from(r.addr), r.length, r.gateway, r.output)).collect();
-    let _ = writeln!(c, "{}); class [1] -> Discard;", list.join(",")); // a string takes everything
+    let _ = writeln!(c, "{}); class [1] -> Discard;", list(routes)); // a string takes everything
     for out in 0..ways {
         let _ = writeln!(c, "routes [{out}] -> DecIPTTL -> EtherEncap(0x0800, 2:0:0:0:0:1, 2:0:0:0:0:2) -> sink;");
     }

@@ -129,20 +129,14 @@ fn compile(wrappers: &Path, includes: &[PathBuf], flags: &[String]) {
     cc.compile("sluice_dpdk_inline");
 }
 
-/// Debian's archives: the drivers whole, for nothing refers to them by name.
+/// DPDK's archives whole: nothing refers to a driver by name, and each registers itself when the program starts. What
+/// nobody reaches the linker takes out again.
 fn link_static(paths: &[PathBuf]) {
     let default = PathBuf::from("/usr/lib/x86_64-linux-gnu");
     let folder = paths.iter().chain([&default]).find(|p| p.join("librte_eal.a").exists());
     let Some(folder) = folder else { fail("DPDK's static libraries (librte_eal.a) are not there") };
-    let arg = |a: &str| println!("cargo:rustc-link-arg={a}");
-    let archive = |prefix: &str, l: &str| arg(&folder.join(format!("{prefix}{l}.a")).display().to_string());
-    arg("-Wl,--whole-archive");
-    DRIVERS.iter().for_each(|l| archive("librte_", l));
-    arg("-Wl,--no-whole-archive");
-    arg("-Wl,--start-group");
-    BEHIND.iter().for_each(|l| archive("librte_", l));
-    ["numa", "bsd", "md"].iter().for_each(|l| archive("lib", l));
-    ["-Wl,-Bstatic", "-lpthread", "-lm", "-ldl", "-lc", "-Wl,--end-group", "-l:libatomic.a"]
-        .iter()
-        .for_each(|a| arg(a));
+    println!("cargo:rustc-link-search=native={}", folder.display());
+    DRIVERS.iter().chain(BEHIND).for_each(|l| println!("cargo:rustc-link-lib=static:+whole-archive,-bundle=rte_{l}"));
+    ["numa", "bsd", "md"].iter().for_each(|l| println!("cargo:rustc-link-lib=static:-bundle={l}"));
+    println!("cargo:rustc-link-lib=static:-bundle=atomic");
 }

@@ -1,6 +1,7 @@
 //! What an element may ask of the engine during one call.
 use crate::batch::Batch;
 use crate::count::{Count, Counts};
+use crate::element::Note;
 use crate::engine::{Core, Slot, pull};
 use crate::handler::{Call, HandlerError};
 use crate::info::{Access, Flow};
@@ -186,6 +187,10 @@ impl Context<'_> {
     pub fn port_exhausted(&self, port: PortId) -> bool {
         matches!(self.core.rx.get(port.0 as usize), Some(Some(slot)) if slot.is_exhausted())
     }
+    /// Frames that the kernel or the NIC lost before a receiving port saw them.
+    pub fn port_kernel_drops(&mut self, port: PortId) -> u64 {
+        self.core.rx.get_mut(port.0 as usize).and_then(Option::as_mut).map_or(0, PortSlot::kernel_drops)
+    }
     /// Sends packets through a port. Those that it has no room for stay in `batch`; those that it
     /// refuses are counted drops. Says how many were sent.
     pub fn transmit(&mut self, port: PortId, batch: &mut Batch) -> usize {
@@ -334,6 +339,30 @@ impl Context<'_> {
     #[inline]
     pub fn give_spare(&mut self, b: Batch) {
         self.core.give_spare(b);
+    }
+
+    // --- the other workers ---
+
+    /// Whether other workers have replicas of the graph.
+    #[inline]
+    pub fn has_others(&self) -> bool {
+        self.core.links.is_some()
+    }
+    /// Tells the replicas of this element on the other workers, in [`learn`](crate::element::Element::learn).
+    /// A note is lost where too many wait: only for what will be learned again.
+    pub fn tell_others(&mut self, note: &Note) {
+        if let Some(links) = &mut self.core.links {
+            links.tell(self.id, note);
+        }
+    }
+    /// Packets for the same input of this element on worker `home`.
+    pub(crate) fn hand_over(&mut self, home: usize, port: usize, batch: &mut Batch) {
+        if let Some(links) = &mut self.core.links {
+            links.hand_over(home, self.id, port, batch);
+        }
+        if !batch.is_empty() {
+            self.drop_all(batch, Reason::HandoverFull);
+        }
     }
 
     // --- time, chance, text ---

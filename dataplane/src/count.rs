@@ -89,8 +89,22 @@ pub struct Totals {
     pub held: u64,
 }
 
+impl core::iter::Sum for Totals {
+    fn sum<I: Iterator<Item = Totals>>(all: I) -> Totals {
+        all.fold(Totals::default(), |a, b| Totals {
+            received: a.received + b.received,
+            created: a.created + b.created,
+            transmitted: a.transmitted + b.transmitted,
+            consumed: a.consumed + b.consumed,
+            dropped: a.dropped + b.dropped,
+            held: a.held + b.held,
+        })
+    }
+}
+
 impl Totals {
-    /// received + created = transmitted + consumed + dropped + held.
+    /// received + created = transmitted + consumed + dropped + held. Of several workers, the sum does:
+    /// a packet may come in on one and leave from another.
     pub fn add_up(&self) -> bool {
         self.received + self.created == self.transmitted + self.consumed + self.dropped + self.held
     }

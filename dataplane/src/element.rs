@@ -15,6 +15,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::any::Any;
 
+/// Bytes of a note.
+pub const NOTE_BYTES: usize = 24;
+
+/// What the replica of a table tells those on other workers, in the element's own format.
+pub type Note = [u8; NOTE_BYTES];
+
 /// What a task did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Activity {
@@ -56,6 +62,9 @@ pub trait Element: Any + Send {
     /// The timer that was set with [`Context::timer_at`]. `batch` as in `run`. A task is made
     /// runnable as well.
     fn timer(&mut self, _cx: &mut Context<'_>, _batch: &mut Batch) {}
+    /// What the replica of this element on another worker told with [`Context::tell_others`]. `batch` as
+    /// in `run`.
+    fn learn(&mut self, _cx: &mut Context<'_>, _note: &Note, _batch: &mut Batch) {}
     /// Packets inside.
     fn held(&self) -> usize {
         0

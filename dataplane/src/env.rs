@@ -17,6 +17,7 @@ pub struct Env<'a> {
     pub(crate) inputs: &'a [Flow],
     pub(crate) outputs: &'a [Flow],
     pub(crate) simulated: bool,
+    pub(crate) workers: usize,
     pub(crate) class_of: &'a dyn Fn(&str) -> Option<&'static str>,
     pub(crate) is_compound: &'a dyn Fn(&str) -> bool,
     pub(crate) ports: &'a mut PortTable,
@@ -30,8 +31,11 @@ pub(crate) struct GraphWide {
     pub(crate) claims: Vec<String>,
     /// Element or compound, and its share of the rounds in 1/1024.
     pub(crate) rounds: Vec<(String, u32)>,
-    /// What elements share.
+    /// Element or compound, and the worker that it shall run on (none: wherever it would).
+    pub(crate) homes: Vec<(String, Option<u16>)>,
+    /// What elements share on one worker, and on all.
     pub(crate) shared: Shares,
+    pub(crate) common: Shares,
     /// Of the element that is being configured: what it says, ports, names that it gives.
     pub(crate) said: Vec<(Severity, String)>,
     pub(crate) asked: Vec<PortId>,
@@ -58,6 +62,10 @@ impl Env<'_> {
     /// Whether time will be simulated: live ports refuse that.
     pub fn is_simulated(&self) -> bool {
         self.simulated
+    }
+    /// Number of workers that will run the graph.
+    pub fn workers(&self) -> usize {
+        self.workers
     }
     /// Class of another element, looked up from this element's compound outwards.
     pub fn class_of(&self, element: &str) -> Option<&'static str> {
@@ -92,6 +100,13 @@ impl Env<'_> {
         };
         self.graph.rounds.push((full, share));
     }
+    /// Says which worker the tasks in an element or compound run on (none: wherever they would). It is
+    /// looked up from this element's compound outwards; the last word on an element counts.
+    pub fn set_home(&mut self, element: &str, worker: Option<u16>) {
+        let there = |n: &String| (self.class_of)(n).is_some() || (self.is_compound)(n);
+        let found = crate::handler::scopes(self.name, element).find(there);
+        self.graph.homes.extend(found.map(|name| (name, worker)));
+    }
     /// Gives a name to a value, for the elements configured after this one: those of the same
     /// compound and of the compounds inside it.
     pub fn bind(&mut self, name: &str, value: Named) {
@@ -105,9 +120,14 @@ impl Env<'_> {
     pub fn say(&mut self, message: impl Into<String>) {
         self.graph.said.push((Severity::Message, message.into()));
     }
-    /// What this element shares with others, made on first use.
+    /// What this element shares with others of its worker, made on first use.
     pub fn share<T: Default + Send + 'static>(&self) -> Arc<Lock<T>> {
         self.graph.shared.get(self.name)
+    }
+    /// What the replicas of this element on all workers share, made on first use. It is there while the
+    /// graph is: keep weak references in it to what should end before.
+    pub fn share_with_replicas<T: Default + Send + 'static>(&self) -> Arc<Lock<T>> {
+        self.graph.common.get(self.name)
     }
     /// What the element called `element` shares, looked up from this element's compound outwards;
     /// `None` if no element of that name is of class `class`. The order in which the two are configured
@@ -118,7 +138,7 @@ impl Env<'_> {
     }
 }
 
-/// What the elements of one graph share, by the name of the element that it belongs to. The elements
+/// What the elements of a graph share, by the name of the element that it belongs to. The elements
 /// keep it alive; a later graph has values of its own, and [`take_state`](crate::element::Element::take_state)
 /// moves what is inside.
 #[derive(Clone, Default)]

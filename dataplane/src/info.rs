@@ -1,5 +1,6 @@
 //! The static facts of an element class: what the engine needs to know before it runs one, and the
 //! documentation from which manual, listing and checks are made.
+use crate::merge::Merge;
 
 /// Who moves the packets through a port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -141,20 +142,26 @@ pub struct Handler {
     pub access: Access,
     /// What it gives or does.
     pub doc: &'static str,
+    /// How the readings of several workers become one.
+    pub merge: Merge,
 }
 
 impl Handler {
     /// A read handler.
     pub const fn read(name: &'static str, doc: &'static str) -> Handler {
-        Handler { name, access: Access::Read, doc }
+        Handler { name, access: Access::Read, doc, merge: Merge::Auto }
     }
     /// A write handler.
     pub const fn write(name: &'static str, doc: &'static str) -> Handler {
-        Handler { name, access: Access::Write, doc }
+        Handler { name, access: Access::Write, doc, merge: Merge::Auto }
     }
     /// A handler to read and to write.
     pub const fn both(name: &'static str, doc: &'static str) -> Handler {
-        Handler { name, access: Access::ReadWrite, doc }
+        Handler { name, access: Access::ReadWrite, doc, merge: Merge::Auto }
+    }
+    /// The same, with readings of several workers that become one so.
+    pub const fn merged(self, merge: Merge) -> Handler {
+        Handler { merge, ..self }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod info;
 pub mod io;
 pub mod lang;
 pub mod lock;
+pub mod merge;
 #[cfg(feature = "std")]
 pub mod os;
 pub mod packet;

@@ -2,7 +2,7 @@
 //!
 //! Elements never call each other; those that work on one table (ARPQuerier on an ARPTable) hold it
 //! through [`Env::share`](crate::env::Env::share). All elements of a graph replica run on one worker,
-//! so the lock is free whenever it is taken; it makes the sharing sound, also without `std`.
+//! so the lock is free whenever a packet needs it; it makes the sharing sound, also without `std`.
 
 /// While another thread has the lock: with an operating system, let that thread run.
 #[cfg(feature = "std")]

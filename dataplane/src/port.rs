@@ -26,6 +26,8 @@ pub enum Device {
     Multicast(MulticastDevice),
     /// A port of DPDK.
     Dpdk(DpdkDevice),
+    /// A network interface of the kernel, through AF_XDP sockets.
+    Xdp(XdpDevice),
 }
 
 /// A port of DPDK, and what an element wants of it.
@@ -59,6 +61,48 @@ pub enum Spread {
     Rss,
     /// As the device does.
     None,
+}
+
+/// A network interface and how AF_XDP is used on it. `None` and `Auto` accept what is there: both directions of a queue
+/// share one socket.
+#[derive(Clone, PartialEq, Eq, Debug, Hash, Default)]
+pub struct XdpDevice {
+    /// Interface name.
+    pub name: String,
+    /// First queue.
+    pub queue: u32,
+    /// Queues that are received from, at least 1.
+    pub queues: u32,
+    /// Where frames are taken.
+    pub mode: XdpMode,
+    /// Whether frames are copied.
+    pub copy: XdpCopy,
+    /// Frames that a queue holds in each direction, a power of two.
+    pub ring: Option<u32>,
+}
+
+/// Where an XDP program runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
+pub enum XdpMode {
+    /// In the driver where that can, else in the kernel's stack.
+    #[default]
+    Auto,
+    /// In the driver.
+    Native,
+    /// Where the kernel's stack begins, with any driver.
+    Generic,
+}
+
+/// Whether the kernel copies frames between its memory and that of an AF_XDP socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
+pub enum XdpCopy {
+    /// Only where the driver cannot do without.
+    #[default]
+    Auto,
+    /// Always.
+    Copy,
+    /// Never.
+    ZeroCopy,
 }
 
 /// A multicast group and how it is joined.
@@ -102,6 +146,7 @@ impl Device {
             Device::Tun(t) => &t.name,
             Device::Multicast(m) => &m.name,
             Device::Dpdk(d) => &d.name,
+            Device::Xdp(x) => &x.name,
         }
     }
 }
@@ -124,6 +169,22 @@ pub struct PortSpec {
     pub direction: Direction,
     /// See frames for other hosts too.
     pub promiscuous: bool,
+}
+
+/// Which worker opens a port, and of how many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seat {
+    /// The worker's number.
+    pub worker: usize,
+    /// Number of workers.
+    pub workers: usize,
+    /// No other worker uses the port.
+    pub alone: bool,
+}
+
+impl Seat {
+    /// The only worker.
+    pub const ONLY: Seat = Seat { worker: 0, workers: 1, alone: true };
 }
 
 impl PortSpec {
@@ -175,7 +236,8 @@ pub struct Rx<'a> {
     pub(crate) counts: &'a Counts,
     /// Frames that were lost here.
     pub(crate) lost: u64,
-    /// Somebody will ask for the kind of the packets.
+    /// Somebody will ask for the kind of the packets. Kernel ports know it anyhow.
+    #[cfg_attr(not(feature = "dpdk"), allow(dead_code))]
     pub(crate) asks_kind: bool,
 }
 
@@ -366,6 +428,14 @@ impl PortSlot {
         };
         self.counters.up.set(up.into());
         news
+    }
+
+    /// Frames that the kernel or the NIC lost so far.
+    pub fn kernel_drops(&mut self) -> u64 {
+        if let PortObject::Rx(d) = &mut self.object {
+            self.counters.kernel_drops.add(d.kernel_drops());
+        }
+        self.counters.kernel_drops.get()
     }
 
     /// What went wrong for good at the port, once everything that it buffers is handed over.

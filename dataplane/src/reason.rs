@@ -31,6 +31,8 @@ reasons! {
     NoHeadroom = "no_headroom",
     /// A queue was full.
     QueueFull = "queue_full",
+    /// The ring to the worker that has the next element was full.
+    HandoverFull = "handover_full",
     /// A queue was emptied by a handler.
     QueueReset = "queue_reset",
     /// Shorter than the header that was expected.

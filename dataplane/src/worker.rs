@@ -3,6 +3,10 @@
 //! Whatever another thread wants of the engine it sends as a closure through a ring, which the
 //! worker looks at once per round: so everything happens between two rounds, and no lock is held
 //! while packets move. A worker with nothing to do sleeps in `poll`.
+//!
+//! Reading order: this file (one worker), [`crew`] (several that run one graph).
+pub mod crew;
+
 use crate::engine::{Engine, Load};
 use crate::io::affinity;
 use crate::io::poll::{Waiter, Waker};
@@ -21,7 +25,7 @@ const PATIENCE: u64 = 50_000;
 /// Between two looks at ports that may have gone away, nanoseconds.
 const MAINTENANCE: u64 = 200_000_000;
 /// Busy rounds between two looks at the clock: some 100 us, so that it costs nothing.
-const LOOK_EVERY: u32 = 64;
+const LOOK_EVERY: u64 = 64;
 /// Commands that may wait.
 const COMMANDS: usize = 64;
 
@@ -47,6 +51,13 @@ pub struct Watch {
     pub then: Box<dyn FnMut(&mut Engine) + Send>,
 }
 
+impl Watch {
+    /// Looks at nothing.
+    fn nothing() -> Watch {
+        Watch { flag: Arc::default(), then: Box::new(|_| ()) }
+    }
+}
+
 struct Shared {
     ring: Mutex<rtrb::Producer<Command>>,
     waker: Waker,
@@ -69,6 +80,11 @@ impl std::fmt::Display for Gone {
 impl std::error::Error for Gone {}
 
 impl Remote {
+    /// Whether the worker has ended.
+    fn is_gone(&self) -> bool {
+        self.0.gone.load(Acquire)
+    }
+
     /// Runs `f` between two rounds and waits for what it gives.
     pub fn run<R: Send + 'static>(&self, f: impl FnOnce(&mut Engine) -> R + Send + 'static) -> Result<R, Gone> {
         let (answer, wait) = mpsc::channel();
@@ -82,7 +98,7 @@ impl Remote {
     /// As [`run`](Self::run), without waiting.
     pub fn send(&self, mut f: Command) -> Result<(), Gone> {
         loop {
-            if self.0.gone.load(Acquire) {
+            if self.is_gone() {
                 return Err(Gone);
             }
             let pushed = self.0.ring.lock().map_err(|_| Gone)?.push(f);
@@ -102,6 +118,17 @@ pub struct Ended {
     pub engine: Engine,
     /// What elements reported as failures.
     pub failures: Vec<String>,
+    /// Rounds in all, and those in which there was work.
+    pub rounds: [u64; 2],
+}
+
+/// Tells that the worker has ended, even if it panicked.
+struct Farewell(Arc<Shared>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.gone.store(true, Release);
+    }
 }
 
 /// A running worker.
@@ -116,8 +143,7 @@ impl Worker {
     /// # Errors
     /// The operating system refuses a thread or an event descriptor.
     pub fn start(engine: Engine, pace: Pace, report: impl FnMut(&str) + Send + 'static) -> io::Result<Worker> {
-        let watch = Watch { flag: Arc::default(), then: Box::new(|_| ()) };
-        Self::start_watching(engine, pace, report, watch)
+        Self::start_watching(engine, pace, report, Watch::nothing())
     }
 
     /// The same, with something to watch.
@@ -130,9 +156,23 @@ impl Worker {
         report: impl FnMut(&str) + Send + 'static,
         watch: Watch,
     ) -> io::Result<Worker> {
+        Self::start_in_crew(engine, pace, report, watch, None)
+    }
+
+    /// The same; with a leader, it leaves the answer to requests to stop to that, and ends after it.
+    fn start_in_crew(
+        engine: Engine,
+        pace: Pace,
+        report: impl FnMut(&str) + Send + 'static,
+        watch: Watch,
+        leader: Option<Remote>,
+    ) -> io::Result<Worker> {
         let (ring, commands) = rtrb::RingBuffer::new(COMMANDS);
         let waiter = Waiter::new()?;
         let waker = waiter.waker();
+        let called = waker.clone();
+        let mut engine = engine;
+        engine.on_wake(move || called.wake());
         let shared = Arc::new(Shared { ring: Mutex::new(ring), waker, gone: AtomicBool::new(false) });
         let remote = Remote(shared.clone());
         let body = move || {
@@ -141,13 +181,24 @@ impl Worker {
             }
             #[cfg(feature = "dpdk")]
             let _joined = crate::io::dpdk::join();
-            let mut state =
-                Loop { engine, commands, waiter, pace, report, watch, idle_since: None, maintained: 0, busy_rounds: 0 };
+            let farewell = Farewell(shared);
+            let mut state = Loop {
+                engine,
+                commands,
+                waiter,
+                pace,
+                report,
+                watch,
+                leader,
+                idle_since: None,
+                maintained: 0,
+                rounds: [0; 2],
+            };
             while state.turn() {}
             state.maintain(); // the last counters and news
-            shared.gone.store(true, Release);
+            drop(farewell);
             while state.commands.pop().is_ok() {}
-            Ended { failures: state.engine.take_failures(), engine: state.engine }
+            Ended { failures: state.engine.take_failures(), engine: state.engine, rounds: state.rounds }
         };
         let thread = std::thread::Builder::new().name("worker".into()).spawn(body)?;
         Ok(Worker { remote, thread })
@@ -176,15 +227,18 @@ struct Loop<R> {
     pace: Pace,
     report: R,
     watch: Watch,
+    leader: Option<Remote>,
     idle_since: Option<u64>,
     maintained: u64,
-    busy_rounds: u32,
+    /// All, and the busy ones.
+    rounds: [u64; 2],
 }
 
 impl<R: FnMut(&str)> Loop<R> {
     /// One round and what belongs to it; false at the end.
     fn turn(&mut self) -> bool {
         let load = self.engine.round();
+        self.rounds[0] += 1;
         let mut busy = load == Load::Busy;
         // Before anything that is due later than this: a signal is not overtaken by a timer.
         if self.watch.flag.load(Acquire) && self.watch.flag.swap(false, Acquire) {
@@ -195,14 +249,14 @@ impl<R: FnMut(&str)> Loop<R> {
             command(&mut self.engine);
             busy = true;
         }
-        if self.engine.stopping() {
+        if self.stops() {
             return false;
         }
         if busy {
             self.idle_since = None;
             // One port's load must not keep another from being opened again.
-            self.busy_rounds = self.busy_rounds.wrapping_add(1);
-            if self.busy_rounds.is_multiple_of(LOOK_EVERY) && !self.engine.is_simulated() {
+            self.rounds[1] += 1;
+            if self.rounds[1].is_multiple_of(LOOK_EVERY) && !self.engine.is_simulated() {
                 self.maintain_if_due(time::now());
             }
             return true;
@@ -219,6 +273,15 @@ impl<R: FnMut(&str)> Loop<R> {
         true
     }
 
+    /// Whether it is over. Who has a leader passes requests on to it.
+    fn stops(&mut self) -> bool {
+        let Some(leader) = &self.leader else { return self.engine.stopping() };
+        if self.engine.take_stops() {
+            let _ = leader.send(Box::new(|e| e.request_stop())); // gone: that is what was wanted
+        }
+        leader.is_gone()
+    }
+
     /// Simulated time jumps when no task is runnable.
     fn skip_time(&mut self, load: Load) -> bool {
         if load == Load::Idle && !self.engine.jump_to_timer() {
@@ -233,7 +296,7 @@ impl<R: FnMut(&str)> Loop<R> {
     /// Blocks until a port has packets, a timer is due, or a command came.
     fn sleep(&mut self) {
         let wait = self.engine.until_next_timer().map_or(MAINTENANCE, |t| t.min(MAINTENANCE));
-        if wait == 0 {
+        if wait == 0 || !self.engine.may_sleep() {
             return;
         }
         let (mut readable, mut writable) = (Vec::new(), Vec::new());
@@ -246,6 +309,7 @@ impl<R: FnMut(&str)> Loop<R> {
         }
         // An error here is a descriptor that went away: the ports find out themselves.
         let _ = self.waiter.wait(&readable, &writable, Some(Duration::from_nanos(wait)));
+        self.engine.woke_up();
     }
 
     fn maintain_if_due(&mut self, now: u64) {

@@ -1,93 +1,22 @@
 //! Packet sockets and TAP devices over real interfaces, in network namespaces made for each test. Needs root.
 #![allow(clippy::unwrap_used, reason = "a failed call is a failed test")]
-use rustix::thread::LinkNameSpaceType;
+mod namespace;
+
+use namespace::{Namespace, frame};
 use sluice_dataplane::io::gso;
 use sluice_dataplane::io::poll::Waiter;
+use sluice_dataplane::io::sys::fanout::Fanout;
 use sluice_dataplane::io::sys::interface;
 use sluice_dataplane::io::sys::offload::{self, OffloadGuard};
 use sluice_dataplane::io::sys::ring::{PacketType, RingConfig, RxRing, VlanTag};
 use sluice_dataplane::io::sys::tap::{Tap, TapKind};
 use sluice_dataplane::io::sys::tx::{SendStop, TxSocket};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// A network namespace that is deleted with this value.
-struct Namespace {
-    name: String,
-}
-
-impl Namespace {
-    /// `None`, with a line that says so, where the test cannot run.
-    fn new() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        if !rustix::process::geteuid().is_root() {
-            println!("skipped: needs root");
-            return None;
-        }
-        let name = format!("sluice-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let made = Command::new("ip").args(["netns", "add", &name]).output().expect("needs iproute2");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let this = Self { name };
-        // Without IPv6 the kernel sends nothing by itself.
-        this.shell("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
-        this.ip("link set lo up");
-        Some(this)
-    }
-
-    /// Runs `ip` inside.
-    fn ip(&self, arguments: &str) {
-        let output = Command::new("ip").args(["-n", &self.name]).args(arguments.split(' ')).output().unwrap();
-        assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Runs a line of shell inside.
-    fn shell(&self, line: &str) {
-        let status = Command::new("ip").args(["netns", "exec", &self.name, "sh", "-c", line]).status().unwrap();
-        assert!(status.success(), "{line}");
-    }
-
-    /// Moves the calling thread inside, with what it opens from now on.
-    fn enter(&self) {
-        let file = File::open(format!("/run/netns/{}", self.name)).unwrap();
-        rustix::thread::move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-    }
-
-    /// A pair of joined interfaces `va` and `vb`, up.
-    fn add_veth(&self) {
-        self.ip("link add va type veth peer name vb");
-        for name in ["va", "vb"] {
-            self.ip(&format!("link set {name} up"));
-        }
-        self.settle("va");
-        self.settle("vb");
-    }
-
-    /// Waits until the kernel has noticed that an interface has a link. Until then it drops what is sent, without a word.
-    fn settle(&self, name: &str) {
-        for _ in 0..500 {
-            let output = Command::new("ip").args(["-n", &self.name, "link", "show", name]).output().unwrap();
-            if String::from_utf8_lossy(&output.stdout).contains("state UP") {
-                // Queues are attached under the lock that this needs too.
-                self.ip(&format!("link set {name} mtu 1500"));
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("no link on {name}");
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "del", &self.name]).output();
-    }
-}
 
 /// What a ring hands out, kept.
 #[derive(Debug)]
@@ -123,12 +52,6 @@ fn receive(ring: &mut RxRing, count: usize) -> Vec<Kept> {
     all
 }
 
-fn frame(len: usize, number: u8) -> Vec<u8> {
-    let mut frame = vec![number; len];
-    frame[..14].copy_from_slice(&[0x02, 0, 0, 0, 0, 9, 0x02, 0, 0, 0, 0, 1, 0x88, 0xb5]);
-    frame
-}
-
 #[test]
 fn frames_arrive_byte_for_byte() {
     let Some(namespace) = Namespace::new() else { return };
@@ -155,6 +78,63 @@ fn frames_arrive_byte_for_byte() {
 
 fn receive_now(ring: &mut RxRing) -> usize {
     ring.receive(100, |_| ()).unwrap()
+}
+
+/// A UDP datagram of flow `flow`, one way or back, with a number at its end.
+fn datagram(flow: u8, back: bool, number: u8) -> Vec<u8> {
+    let mut f = frame(60, number);
+    f[12..14].copy_from_slice(&[8, 0]);
+    f[14..34].copy_from_slice(&[0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    f[34..42].copy_from_slice(&[10, flow, 20, flow, 0, 26, 0, 0]);
+    if back {
+        f[26..34].copy_from_slice(&[10, 0, 0, 2, 10, 0, 0, 1]);
+        f[34..38].copy_from_slice(&[20, flow, 10, flow]);
+    }
+    f
+}
+
+#[test]
+fn rings_of_one_group_share_flows() {
+    let Some(namespace) = Namespace::new() else { return };
+    namespace.add_veth();
+    namespace.enter();
+    let group = Arc::new(Fanout::default());
+    let open = || RxRing::open_shared("vb", RingConfig::default(), Some(&group)).unwrap();
+    let (first, mut second) = (open(), open());
+    let mut rings = [first, open()];
+    let mut own = RxRing::open_shared("va", RingConfig::default(), Some(&Arc::default())).unwrap();
+    let mut tx = TxSocket::open("va", false).unwrap();
+    let flows = |number| (0..32).flat_map(move |flow| [false, true].map(|back| datagram(flow, back, number)));
+    let mut send = |number| {
+        let all: Vec<Vec<u8>> = flows(number).collect();
+        assert_eq!(tx.send(all.iter().map(Vec::as_slice)).accepted, 64);
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    // Which ring a flow goes to, by the lower port.
+    let take = |ring: &mut RxRing| {
+        let mut all = Vec::new();
+        while ring.receive(64, |f| all.push(f.data[35].min(f.data[37]))).unwrap() > 0 {}
+        all.sort_unstable();
+        all
+    };
+    send(1);
+    let [a, b, c] = [take(&mut rings[0]), take(&mut rings[1]), take(&mut second)];
+    assert_eq!(a.len() + b.len() + c.len(), 64, "each frame once");
+    for (x, y) in [(&a, &b), (&a, &c), (&b, &c)] {
+        assert!(x.iter().all(|flow| !y.contains(flow)), "both directions of a flow come to one ring");
+    }
+    assert!([&a, &b, &c].iter().all(|r| !r.is_empty()), "{a:?} {b:?} {c:?}");
+    // One that leaves gives its share to the others, and one that comes takes its own again.
+    drop(second);
+    send(2);
+    assert_eq!(take(&mut rings[0]).len() + take(&mut rings[1]).len(), 64);
+    let [one, _] = &mut rings;
+    *one = open();
+    send(3);
+    let [a, b] = [take(&mut rings[0]), take(&mut rings[1])];
+    assert_eq!(a.len() + b.len(), 64);
+    assert!(!a.is_empty() && !b.is_empty());
+    assert_eq!(receive_now(&mut own), 0, "a ring does not see what its own host sends");
 }
 
 #[test]

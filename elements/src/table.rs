@@ -64,6 +64,8 @@ const CLASSES: &[Class] = &[
     Class::of::<io::from_dump::FromDump>(),
     #[cfg(feature = "std")]
     Class::of::<io::from_ip_summary_dump::FromIPSummaryDump>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::from_xdp::FromXDP>(),
     Class::of::<queues::front_drop_queue::FrontDropQueue>(),
     Class::synonym::<queues::queue::Queue>("FullNoteQueue"),
     Class::of::<ip::get_ip_address::GetIPAddress>(),
@@ -178,6 +180,8 @@ const CLASSES: &[Class] = &[
     Class::of::<io::to_dump::ToDump>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_ip_summary_dump::ToIPSummaryDump>(),
+    #[cfg(feature = "std")]
+    Class::of::<io::to_xdp::ToXDP>(),
     Class::of::<bytes::truncate::Truncate>(),
     Class::of::<ip::udp_ip_encap::UDPIPEncap>(),
     Class::of::<queues::unqueue::Unqueue>(),

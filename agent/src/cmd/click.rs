@@ -18,6 +18,7 @@ use sluice_dataplane::io::affinity;
 use sluice_dataplane::lang::{Diagnostic, Quotes, Severity, render_click};
 use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
+use sluice_dataplane::worker::crew::Crew;
 use sluice_dataplane::worker::{Ended, Pace, Worker};
 use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
@@ -89,7 +90,7 @@ impl Compiler {
     fn compile(&mut self, source: &Source, quotes: Quotes) -> Result<(Plan, String), String> {
         let (flat, mut warnings) = self.driver.read(source).into_result().map_err(|e| self.render(&e, quotes))?;
         let checked = self.driver.builder.check(flat, &source.text);
-        let ready = checked.and_then(|c| self.driver.open(c));
+        let ready = checked.and_then(|c| self.driver.open_one(c));
         match ready {
             Ok((mut plan, more)) => {
                 warnings.extend(more);
@@ -140,7 +141,7 @@ impl Session {
             }
         };
         let arguments = self.options.dpdk.take();
-        let dpdk = match Dpdk::start(arguments.as_deref(), BUFFERS as u32, self.options.affinity) {
+        let dpdk = match Dpdk::start(arguments.as_deref(), BUFFERS as u32, self.options.affinity.as_slice()) {
             Ok(dpdk) => dpdk,
             Err(why) => {
                 say(&why.to_string());
@@ -251,7 +252,7 @@ impl Session {
         let pace = Pace { core, wait_for_commands: self.services.any(), ..Pace::default() };
         let worker = Worker::start_watching(engine, pace, say, self.services.watch()).context("worker")?;
         let (remote, services) = (worker.remote(), self.services.clone());
-        services.start(remote.clone(), false, say)?;
+        services.start(Crew::of(remote.clone()), false, say)?;
         // A signal stops the driver whatever a DriverManager still wants to do: each request makes
         // it go one step further.
         std::thread::Builder::new().name("signals".into()).spawn(move || {

@@ -1,4 +1,5 @@
 //! `sluice run`: a configuration on real packets, until somebody ends it.
+use crate::cores::{self, Cores};
 use crate::dpdk::Dpdk;
 use crate::driver::{BUFFERS, Driver, Source, complain, console, defines, stand};
 use crate::live::{Live, Watched};
@@ -12,7 +13,8 @@ use sluice_dataplane::io::open::Stand;
 use sluice_dataplane::lang::{Diagnostic, render_native};
 use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
-use sluice_dataplane::worker::{Ended, Pace, Remote, Worker};
+use sluice_dataplane::worker::crew::{Crew, Workers, engines};
+use sluice_dataplane::worker::{Ended, Pace};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -45,11 +47,13 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = BUFFERS as u32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
     buffers: u32,
     /// Starts DPDK with these arguments, as dpdk-testpmd takes them before its `--`: "-l 1 --vdev net_memif0".
+    /// A worker stays on each of its cores, unless --cores says otherwise.
     #[arg(long, value_name = "ARGUMENTS", allow_hyphen_values = true)]
     dpdk: Option<String>,
-    /// Core that the worker stays on; the last one that is allowed, if not given.
-    #[arg(long)]
-    core: Option<usize>,
+    /// Cores, as 0,1 or 0-3: a worker stays on each, with a replica of the whole graph. If not given,
+    /// one worker on the last core that is allowed.
+    #[arg(long, alias = "core", value_name = "LIST", value_parser = cores::parse)]
+    cores: Option<Cores>,
     /// Never sleeps: a core is always busy.
     #[arg(long)]
     poll: bool,
@@ -74,9 +78,16 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let source = Source::read(&args.file)?;
-    let dpdk = Dpdk::start(args.dpdk.as_deref(), args.buffers, args.core)?;
+    let asked = args.cores.as_ref().map_or(&[][..], |c| &c.0);
+    let dpdk = Dpdk::start(args.dpdk.as_deref(), args.buffers, asked)?;
+    let cores = cores::choose(asked, dpdk.cores());
     let mut driver = Driver::new(defines(&args.parameters)?);
     let simulated = !args.maps.is_empty();
+    let workers = cores.len().max(1);
+    if simulated && workers > 1 {
+        bail!("--cores: simulated time (--map) runs on one core");
+    }
+    driver.builder.workers = workers;
     driver.opener.stands = args.maps.iter().cloned().collect();
     (driver.opener.simulated, driver.builder.simulated) = (simulated, simulated);
     driver.builder.signals = !simulated;
@@ -93,27 +104,30 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
     if let Some((name, _)) = args.maps.iter().find(|m| !devices.contains(&m.0.as_str())) {
         bail!("--map: no element uses ‘{name}’; there is {}", devices.join(", "));
     }
-    let (mut plan, warnings) = match driver.open(checked) {
+    let (mut plans, warnings) = match driver.open(checked) {
         Ok(ready) => ready,
         Err(errors) => return Ok(refuse(&errors)),
     };
     eprint!("{}", render_native(&warnings));
-    if plan.topo.nodes.is_empty() {
+    if plans[0].topo.nodes.is_empty() {
         eprintln!("sluice: {}: there are no elements, so there is nothing to run", source.file);
         return Ok(ExitCode::SUCCESS);
     }
-    let clock = if simulated { Clock::simulated() } else { Clock::real(time::now) };
-    let seed = if simulated { 1 } else { time::now() };
-    let options = Options { burst: args.burst.into(), clock, seed, console: Box::new(console) };
-    let mut engine = Engine::new(&Pool::new(args.buffers as usize), options);
+    let pool = Pool::new(args.buffers as usize);
+    let mut engines = engines(workers, |worker| {
+        let clock = if simulated { Clock::simulated() } else { Clock::real(time::now) };
+        let seed = if simulated { 1 } else { time::now() + worker as u64 };
+        Engine::new(&pool, Options { burst: args.burst.into(), clock, seed, console: Box::new(console) })
+    });
     let services = Services::default();
-    services.adopt(std::mem::take(&mut plan.services))?;
-    drop(engine.swap(plan));
-    let taps = args.taps.iter().map(|t| t.set(&mut engine, simulated)).collect::<anyhow::Result<Vec<_>>>()?;
-    let ended = if simulated { run_captures(engine) } else { run_live(engine, &args, &dpdk, &mut driver, &services)? };
+    services.adopt(std::mem::take(&mut plans[0].services))?;
+    engines.iter_mut().zip(plans).for_each(|(e, plan)| drop(e.swap(plan)));
+    let taps = args.taps.iter().map(|t| t.set(&mut engines, simulated)).collect::<anyhow::Result<Vec<_>>>()?;
+    let ended =
+        if simulated { run_captures(engines) } else { run_live(engines, &cores, &args, &mut driver, &services)? };
     let clean = finish(ended, args.quiet);
     let written = taps.into_iter().map(tap::Writing::finish).fold(true, |all, one| all & one);
-    drop(driver);
+    drop((driver, pool));
     let returned = dpdk.end(args.quiet);
     Ok(if clean && written && returned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -125,45 +139,40 @@ fn refuse(errors: &[Diagnostic]) -> ExitCode {
 }
 
 /// Simulated time, with capture files in place of devices.
-fn run_captures(mut engine: Engine) -> Ended {
-    engine.run_to_end(AFTER);
-    Ended { failures: engine.take_failures(), engine }
+fn run_captures(engines: Vec<Engine>) -> Vec<Ended> {
+    let run = |mut engine: Engine| {
+        engine.run_to_end(AFTER);
+        Ended { failures: engine.take_failures(), engine, rounds: [0; 2] }
+    };
+    engines.into_iter().map(run).collect()
 }
 
-/// Real time, on a worker, until somebody ends it.
+/// Real time, on workers, until somebody ends it.
 fn run_live(
-    engine: Engine,
+    engines: Vec<Engine>,
+    cores: &[usize],
     args: &Args,
-    dpdk: &Dpdk,
     driver: &mut Driver,
     services: &Services,
-) -> anyhow::Result<Ended> {
-    let watched = engine.ports().map(|p| Watched {
-        name: p.spec.device.name().to_string(),
-        direction: p.spec.direction,
-        counters: p.counters.clone(),
-    });
-    let mut live = Live::new(watched.collect(), args.quiet, args.rates);
-    let core = args
-        .core
-        .or(dpdk.cores().first().copied())
-        .or_else(|| sluice_dataplane::io::affinity::allowed_cores().ok()?.last().copied());
-    let pace = Pace { core, busy_poll: args.poll, ..Pace::default() };
+) -> anyhow::Result<Vec<Ended>> {
+    let mut live = Live::new(Watched::all(&engines), args.quiet, args.rates);
+    let pace = |n| Pace { core: cores.get(n).copied(), busy_poll: args.poll, ..Pace::default() };
+    let paces: Vec<Pace> = (0..engines.len()).map(pace).collect();
     let report = |news: &str| eprintln!("sluice: {news}");
-    let worker = Worker::start_watching(engine, pace, report, services.watch()).context("worker")?;
-    services.start(worker.remote(), true, |news| eprintln!("sluice: {news}"))?;
+    let workers = Workers::start(engines, &paces, report, services.watch()).context("worker")?;
+    services.start(workers.crew(), true, report)?;
     let started = time::now();
     let mut ticked = started;
-    while !worker.is_finished() {
+    while !workers.is_finished() {
         std::thread::sleep(Duration::from_millis(20));
         let now = time::now();
         let asked = services.poll();
         if asked.end || args.for_time.is_some_and(|t| now - started >= t.as_nanos() as u64) {
-            let _ = worker.remote().send(Box::new(|e| e.request_stop())); // gone: it has stopped
+            workers.crew().request_stop();
             break;
         }
         if asked.reload {
-            swap(&args.file, driver, services, &worker.remote());
+            swap(&args.file, driver, services, &workers.crew());
         }
         if now - ticked >= 1_000_000_000 {
             live.tick(Duration::from_nanos(now - ticked));
@@ -171,9 +180,9 @@ fn run_live(
         }
     }
     live.end();
-    let ended = worker.join();
+    let ended = workers.join();
     services.stop();
-    let ended = ended.ok_or_else(|| anyhow!("the worker panicked; please report this"))?;
+    let ended = ended.ok_or_else(|| anyhow!("a worker panicked; please report this"))?;
     if !args.quiet {
         eprintln!("ran {:.1} s", (time::now() - started) as f64 / 1e9);
     }
@@ -181,28 +190,31 @@ fn run_live(
 }
 
 /// The report; false when something failed.
-fn finish(mut ended: Ended, quiet: bool) -> bool {
+fn finish(mut ended: Vec<Ended>, quiet: bool) -> bool {
     if !quiet {
-        eprintln!("{}", report::summary(&mut ended.engine));
+        eprintln!("{}", report::summary(&mut ended));
     }
-    ended.failures.iter().for_each(|f| eprintln!("sluice: {f}"));
-    ended.failures.is_empty()
+    let mut failures = ended.iter().flat_map(|e| &e.failures).peekable();
+    let clean = failures.peek().is_none();
+    failures.for_each(|f| eprintln!("sluice: {f}"));
+    clean
 }
 
 /// Reads the file again and changes over to it. What is wrong with it changes nothing.
-fn swap(file: &std::path::Path, driver: &mut Driver, services: &Services, remote: &Remote) {
+fn swap(file: &std::path::Path, driver: &mut Driver, services: &Services, crew: &Crew) {
     let source = match Source::read(file) {
         Ok(source) => source,
         Err(e) => return eprintln!("sluice: {e:#}; the running graph goes on"),
     };
     match driver.prepare(&source) {
-        Ok((mut plan, warnings)) => {
+        Ok((mut plans, warnings)) => {
             eprint!("{}", render_native(&warnings));
-            if let Err(e) = services.adopt(std::mem::take(&mut plan.services)) {
+            if let Err(e) = services.adopt(std::mem::take(&mut plans[0].services)) {
                 eprintln!("sluice: {e}");
             }
-            if remote.run(|e| e.swap(plan)).is_ok() {
-                eprintln!("sluice: {} is running now", source.file);
+            if let Ok(pauses) = crew.swap(plans) {
+                let pauses: Vec<String> = pauses.iter().map(|ns| format!("{:.1} us", *ns as f64 / 1e3)).collect();
+                eprintln!("sluice: {} is running now (paused {})", source.file, pauses.join(", "));
             }
         }
         Err(errors) => {

@@ -106,7 +106,7 @@ fn from_capture(
         None => receiving.first().context("no element receives from a device")?.to_string(),
     };
     driver.opener.stands.insert(into.clone(), Stand { input: Some(pcap.into()), output: None });
-    let (plan, warnings) = match driver.open(checked) {
+    let (plan, warnings) = match driver.open_one(checked) {
         Ok(ready) => ready,
         Err(errors) => return Ok(complain_and_none(&errors)),
     };
@@ -140,7 +140,7 @@ fn live(
     {
         bail!("--port: no element receives from ‘{p}’; there is {}", receiving.join(", "));
     }
-    let (plan, warnings) = match driver.open(checked) {
+    let (plan, warnings) = match driver.open_one(checked) {
         Ok(ready) => ready,
         Err(errors) => return Ok(complain_and_none(&errors)),
     };

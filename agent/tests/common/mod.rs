@@ -229,3 +229,13 @@ pub fn number(json: &str, path: &[&str]) -> f64 {
     }
     v.as_f64().unwrap_or_else(|| panic!("{path:?} in {json}"))
 }
+
+/// UDP datagrams that a namespace dropped because a socket's buffer was full.
+pub fn udp_overruns(namespace: &str) -> f64 {
+    let o = run(&format!("ip netns exec {namespace} cat /proc/net/snmp"));
+    let text = String::from_utf8_lossy(&o.stdout).into_owned();
+    let mut udp = text.lines().filter_map(|l| l.strip_prefix("Udp: ")).map(|l| l.split(' ').collect::<Vec<_>>());
+    let (Some(names), Some(values)) = (udp.next(), udp.next()) else { panic!("{text}") };
+    let at = names.iter().position(|n| *n == "RcvbufErrors").unwrap_or_else(|| panic!("{text}"));
+    values[at].parse().expect("a number")
+}

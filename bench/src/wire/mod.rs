@@ -1,5 +1,5 @@
-//! Real packets: a sink and a wire on packet sockets over veth, against DPDK's testpmd on the same interfaces by turns; and
-//! the memory of an idle router.
+//! Real packets: a sink and a wire on packet sockets and on AF_XDP over veth, against DPDK's testpmd on the same interfaces by
+//! turns; and the memory of an idle router.
 //!
 //! A load on one core sends into one end of a veth pair as fast as it can; the program at the other end has another core.
 //! Without more ado the kernel does its part of receiving where the frame was sent, so on the load's core, and what the
@@ -8,13 +8,13 @@
 //! what one core receives, the kernel's part included; a program that never sleeps takes its time from the kernel.
 mod load;
 mod net;
-mod process;
+pub(crate) mod process;
 mod program;
 mod site;
-mod stop;
+pub(crate) mod stop;
 
 use crate::harness::{Bench, Cost, Goal, Line, Table};
-use program::{Program, Sluice, TestPmd, Work};
+use program::{Program, Sluice, Sockets, TestPmd, Work};
 use site::{Site, Turn};
 
 /// Most turns of each program: a turn takes about two seconds.
@@ -24,16 +24,28 @@ const QUIET: f64 = 90.0;
 /// Times the rate of testpmd.
 const AIM: Goal = Goal::RateRatio(1.3);
 
+/// The same with AF_XDP.
+const AIM_XDP: Goal = Goal::RateRatio(1.0);
+
 /// What the programs do in turns: its name, the work, whether the kernel's part is on the receiver's core, the goal.
-const WORKS: [(&str, Work<'_>, bool, Option<Goal>); 3] = [
+type Works = [(&'static str, Work<'static>, bool, Option<Goal>)];
+const PACKET: &Works = &[
     ("sink", Work::Sink(site::INPUT), false, Some(AIM)),
     ("sink, one core", Work::Sink(site::INPUT), true, Some(AIM)),
+    ("wire", Work::Forward(site::INPUT, site::OUTPUT), false, None),
+];
+const XDP: &Works = &[
+    ("sink", Work::Sink(site::INPUT), false, Some(AIM_XDP)),
     ("wire", Work::Forward(site::INPUT, site::OUTPUT), false, None),
 ];
 
 pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let Some(repeats) = bench.repeats() else { return Ok(()) };
-    let (site, sluice) = match Site::new(&bench.cores).and_then(|site| Ok((site, Sluice::find()?))) {
+    let find = || {
+        let site = Site::new(&bench.cores)?;
+        Ok::<_, anyhow::Error>((site, Sluice::find(Sockets::Packet)?, Sluice::find(Sockets::Xdp)?))
+    };
+    let (site, sluice, sluice_xdp) = match find() {
         Ok(ready) => ready,
         Err(why) => {
             bench.notes.push(format!("skipped: wire: {why:#}"));
@@ -41,10 +53,17 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
         }
     };
     bench.notes.extend(site.notes.iter().cloned());
-    let testpmd = TestPmd::new();
+    let (testpmd, testpmd_xdp) = (TestPmd::new(Sockets::Packet), TestPmd::new(Sockets::Xdp));
     let programs: [&dyn Program; 2] = [&testpmd, &sluice];
     if site.has_two_cores() {
-        loads(bench, &site, &programs, repeats.min(TURNS))?;
+        let turns = repeats.min(TURNS);
+        loads(bench, &site, &programs, turns, "Packet sockets", PACKET)?;
+        loads(bench, &site, &[&testpmd_xdp, &sluice_xdp], turns, "AF_XDP", XDP)?;
+        bench.notes.push(
+            "Of the sink's kernel, the processor time of the load's thread beyond that of the load alone; of a program, that \
+             of its threads, looking for frames included. Ratios are medians over neighbouring turns."
+                .into(),
+        );
     } else {
         bench.notes.push("skipped: rates over veth: they need two cores".into());
     }
@@ -52,13 +71,20 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
 }
 
 /// Rates, and what a packet costs.
-fn loads(bench: &mut Bench, site: &Site, programs: &[&dyn Program; 2], turns: u32) -> anyhow::Result<()> {
+fn loads(
+    bench: &mut Bench,
+    site: &Site,
+    programs: &[&dyn Program; 2],
+    turns: u32,
+    sockets: &str,
+    works: &Works,
+) -> anyhow::Result<()> {
     let (mut rates, mut costs, mut shares) = (Vec::new(), Vec::new(), Vec::new());
     let of = |turns: &[Turn], f: fn(&Turn) -> f64| Cost::of(turns.iter().map(f).collect());
     let mut alone = Vec::new();
-    for (name, work, one_core, goal) in WORKS {
+    for &(name, work, one_core, goal) in works {
         site.receive_on_its_core(one_core)?;
-        let all = by_turns(bench, site, programs, turns, name, |program| {
+        let all = by_turns(bench, site, programs, turns, &format!("{sockets}: {name}"), |program| {
             if alone.len() < turns as usize {
                 alone.push(site.alone()?);
             }
@@ -78,19 +104,16 @@ fn loads(bench: &mut Bench, site: &Site, programs: &[&dyn Program; 2], turns: u3
         }
         shares.extend(all.iter().flatten().map(|t| t.share));
     }
-    bench.notes.push(
-        "Of the sink's kernel, the processor time of the load's thread beyond that of the load alone; of a program, that of \
-         its threads, looking for frames included. Ratios are medians over neighbouring turns."
-            .into(),
-    );
     let share = Cost::of(shares).median * 100.0;
     if share < QUIET {
         // A program that shares its core loses frames for reasons that are not its own.
         rates.iter_mut().for_each(|line| line.goals.clear());
-        let busy = "others used the cores meanwhile, so the rates over veth are low, noisy, and held against no goal";
+        let busy = format!(
+            "{sockets}: others used the cores meanwhile, so the rates over veth are low, noisy, and held against no goal"
+        );
         bench.notes.push(format!("{busy}: the load had {share:.0} % of its core"));
     }
-    let title = "Packet sockets over veth, 64 bytes".to_string();
+    let title = format!("{sockets} over veth, 64 bytes");
     bench.tables.push(Table { title: title.clone(), unit: "packets/ms".into(), lines: rates });
     bench.tables.push(Table { title, unit: "ns/packet".into(), lines: costs });
     Ok(())

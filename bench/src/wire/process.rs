@@ -13,7 +13,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running program. It is killed with its value, if it has not ended.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     said: Arc<Mutex<Vec<u8>>>,
     readers: Vec<JoinHandle<()>>,
@@ -21,7 +21,7 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts a program and gives it `input`; its standard input stays open.
-    pub(super) fn start(command: &mut Command, input: &str) -> anyhow::Result<Running> {
+    pub(crate) fn start(command: &mut Command, input: &str) -> anyhow::Result<Running> {
         let all = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = all.spawn().with_context(|| format!("{command:?}"))?;
         let mut running = Running { child, said: Arc::default(), readers: Vec::new() };
@@ -36,32 +36,32 @@ impl Running {
     }
 
     /// Writes to its standard input.
-    pub(super) fn tell(&mut self, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn tell(&mut self, text: &str) -> anyhow::Result<()> {
         let input = self.child.stdin.as_mut().context("its standard input is closed")?;
         Ok(input.write_all(text.as_bytes()).and_then(|()| input.flush())?)
     }
 
     /// Closes its standard input.
-    pub(super) fn no_more_input(&mut self) {
+    pub(crate) fn no_more_input(&mut self) {
         drop(self.child.stdin.take());
     }
 
-    pub(super) fn interrupt(&self) -> anyhow::Result<()> {
+    pub(crate) fn interrupt(&self) -> anyhow::Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), Signal::INT)?)
     }
 
     /// Its process number.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// What it has said so far, on standard output and standard error.
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
     /// Waits until it is ready for work, at most 10 s.
-    pub(super) fn until(&mut self, stop: &Stop, ready: impl Fn(&Running) -> bool) -> anyhow::Result<()> {
+    pub(crate) fn until(&mut self, stop: &Stop, ready: impl Fn(&Running) -> bool) -> anyhow::Result<()> {
         stop.wait(PATIENCE, "a program to be ready", || match self.child.try_wait()? {
             None => Ok(ready(self)),
             Some(status) => Err(anyhow!("it ended at once ({status}): {}", last_line(&self.said()))),
@@ -69,7 +69,7 @@ impl Running {
     }
 
     /// Waits for its end, and gives all that it said.
-    pub(super) fn end(mut self, stop: &Stop) -> anyhow::Result<String> {
+    pub(crate) fn end(mut self, stop: &Stop) -> anyhow::Result<String> {
         stop.wait(PATIENCE, "a program to end", || Ok(self.child.try_wait()?.is_some()))?;
         self.readers.drain(..).for_each(|r| drop(r.join()));
         Ok(self.said())
@@ -77,7 +77,7 @@ impl Running {
 
     /// Processor time that its threads have used, nanoseconds: first number of schedstat, which counts
     /// what they did in user code and in the kernel, and the interrupts that they were stopped for.
-    pub(super) fn cpu_time(&self) -> anyhow::Result<u64> {
+    pub(crate) fn cpu_time(&self) -> anyhow::Result<u64> {
         let mut sum = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.id()))? {
             let text = fs::read_to_string(task?.path().join("schedstat"))?;
@@ -86,14 +86,28 @@ impl Running {
         Ok(sum)
     }
 
+    /// Processor time of its threads of this name, nanoseconds.
+    pub(crate) fn cpu_time_of(&self, name: &str) -> anyhow::Result<u64> {
+        let mut sum = None;
+        for task in fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            let folder = task?.path();
+            if fs::read_to_string(folder.join("comm"))?.trim() == name {
+                let text = fs::read_to_string(folder.join("schedstat"))?;
+                let time = text.split(' ').next().and_then(|n| n.parse::<u64>().ok()).context("schedstat")?;
+                sum = Some(sum.unwrap_or(0) + time);
+            }
+        }
+        sum.with_context(|| format!("no thread {name}"))
+    }
+
     /// Whether one of its threads has this name.
-    pub(super) fn has_thread(&self, name: &str) -> bool {
+    pub(crate) fn has_thread(&self, name: &str) -> bool {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).into_iter().flatten().flatten();
         tasks.map(|t| fs::read_to_string(t.path().join("comm"))).any(|c| c.is_ok_and(|c| c.trim() == name))
     }
 
     /// Resident memory, megabytes (10^6 bytes).
-    pub(super) fn resident(&self) -> anyhow::Result<f64> {
+    pub(crate) fn resident(&self) -> anyhow::Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("VmRSS")?;
         let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
@@ -116,6 +130,6 @@ fn listen(mut stream: impl Read, said: &Mutex<Vec<u8>>) {
 }
 
 /// For messages.
-pub(super) fn last_line(text: &str) -> &str {
+pub(crate) fn last_line(text: &str) -> &str {
     text.trim_end().lines().last().unwrap_or("it said nothing")
 }

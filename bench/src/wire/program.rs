@@ -16,6 +16,15 @@ pub(super) enum Work<'a> {
     Router(&'a str, &'a str),
 }
 
+/// What programs receive and send through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sockets {
+    /// Packet sockets.
+    Packet,
+    /// AF_XDP.
+    Xdp,
+}
+
 /// A program that receives packets.
 pub(super) trait Program {
     /// Its name in the table.
@@ -29,14 +38,15 @@ pub(super) trait Program {
 /// `sluice run`, the program beside this one.
 pub(super) struct Sluice {
     path: PathBuf,
+    sockets: Sockets,
 }
 
 impl Sluice {
     /// The program in this program's folder.
-    pub(super) fn find() -> anyhow::Result<Sluice> {
+    pub(super) fn find(sockets: Sockets) -> anyhow::Result<Sluice> {
         let path = std::env::current_exe()?.with_file_name("sluice");
         anyhow::ensure!(path.is_file(), "there is no {}: cargo build --release", path.display());
-        Ok(Sluice { path })
+        Ok(Sluice { path, sockets })
     }
 }
 
@@ -51,9 +61,13 @@ impl Program for Sluice {
         let mut command = net.command(&self.path);
         // Ends by itself, should this program be killed.
         command.args(["run", "-", "--for", "60s", "--core", &core.to_string()]);
+        let (from, to) = match self.sockets {
+            Sockets::Packet => ("FromDevice", "ToDevice"),
+            Sockets::Xdp => ("FromXDP", "ToXDP"),
+        };
         let config = match work {
-            Work::Sink(a) => format!("FromDevice({a}, PROMISC true) -> Discard;"),
-            Work::Forward(a, b) => format!("FromDevice({a}, PROMISC true) -> ToDevice({b});"),
+            Work::Sink(a) => format!("{from}({a}, PROMISC true) -> Discard;"),
+            Work::Forward(a, b) => format!("{from}({a}, PROMISC true) -> {to}({b});"),
             Work::Router(a, b) => {
                 command.args([format!("A={a}"), format!("B={b}")]);
                 ROUTER.into()
@@ -78,15 +92,16 @@ fn received(report: &str) -> Option<u64> {
     rest.split(' ').next()?.replace(',', "").parse().ok()
 }
 
-/// DPDK's testpmd with its driver for packet sockets.
+/// DPDK's testpmd with its drivers for packet sockets and AF_XDP.
 pub(super) struct TestPmd {
     /// Where DPDK makes folders for a run.
     folder: PathBuf,
+    sockets: Sockets,
 }
 
 impl TestPmd {
-    pub(super) fn new() -> TestPmd {
-        TestPmd { folder: std::env::temp_dir().join(format!("sluice-bench-{}", std::process::id())) }
+    pub(super) fn new(sockets: Sockets) -> TestPmd {
+        TestPmd { folder: std::env::temp_dir().join(format!("sluice-bench-{}", std::process::id())), sockets }
     }
 }
 
@@ -106,15 +121,22 @@ impl Program for TestPmd {
         let mut command = net.command("dpdk-testpmd");
         command.env("RUNTIME_DIRECTORY", &self.folder);
         command.arg(format!("--lcores=0@{core},1@{core}"));
-        // Ordinary pages: huge ones would have to be reserved on the host.
-        command.args("-n1 --no-pci --no-huge -m 128 --no-shconf --no-telemetry --file-prefix=sluice-bench".split(' '));
+        command.args("-n1 --no-pci -m 128 --no-shconf --no-telemetry --file-prefix=sluice-bench".split(' '));
+        // Packet sockets on ordinary pages: huge ones would have to be reserved on the host. AF_XDP has the kernel write to
+        // packets where they are, and gets huge ones if there are any.
+        command.arg(if self.sockets == Sockets::Xdp && free_huge_pages() >= 64 { "--in-memory" } else { "--no-huge" });
         let (mode, interfaces) = match work {
             Work::Sink(a) => ("rxonly", vec![a]),
             Work::Forward(a, b) | Work::Router(a, b) => ("io", vec![a, b]),
         };
         for (i, interface) in interfaces.iter().enumerate() {
-            let shape = "blocksz=4096,framesz=2048,framecnt=512,qpairs=1";
-            command.arg(format!("--vdev=net_af_packet{i},iface={interface},{shape}"));
+            command.arg(match self.sockets {
+                Sockets::Packet => {
+                    let shape = "blocksz=4096,framesz=2048,framecnt=512,qpairs=1";
+                    format!("--vdev=net_af_packet{i},iface={interface},{shape}")
+                }
+                Sockets::Xdp => format!("--vdev=net_af_xdp{i},iface={interface}"),
+            });
         }
         command.args(["--", "-i", "--auto-start", "--nb-cores=1", "--total-num-mbufs=16384"]);
         command.arg(format!("--forward-mode={mode}"));
@@ -128,6 +150,13 @@ impl Program for TestPmd {
         let said = running.end(stop)?;
         rx_packets(&said).with_context(|| format!("no RX-packets in its output: {}", last_line(&said)))
     }
+}
+
+/// Huge pages that nobody uses, proc(5).
+fn free_huge_pages() -> u32 {
+    let table = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let free = table.lines().find_map(|l| l.strip_prefix("HugePages_Free:"));
+    free.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
 }
 
 /// The count of port 0 that testpmd prints when it stops forwarding.

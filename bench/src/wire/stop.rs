@@ -11,14 +11,14 @@ use std::time::Duration;
 const STEP: Duration = Duration::from_millis(5);
 
 /// Whether the user asked to end.
-pub(super) struct Stop {
+pub(crate) struct Stop {
     asked: Arc<AtomicBool>,
     /// Signals end the process again.
     over: Arc<AtomicBool>,
 }
 
 impl Stop {
-    pub(super) fn new() -> std::io::Result<Stop> {
+    pub(crate) fn new() -> std::io::Result<Stop> {
         let stop = Stop { asked: Arc::default(), over: Arc::default() };
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             signal_hook::flag::register_conditional_default(signal, stop.over.clone())?;
@@ -27,12 +27,12 @@ impl Stop {
         Ok(stop)
     }
 
-    pub(super) fn asked(&self) -> bool {
+    pub(crate) fn asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
 
     /// Waits until `done`, at most `limit`.
-    pub(super) fn wait(
+    pub(crate) fn wait(
         &self,
         limit: Duration,
         what: &str,
@@ -50,7 +50,7 @@ impl Stop {
     }
 
     /// Sleeps.
-    pub(super) fn sleep(&self, time: Duration) -> anyhow::Result<()> {
+    pub(crate) fn sleep(&self, time: Duration) -> anyhow::Result<()> {
         let start = now();
         self.wait(time * 2, "nothing", || Ok(u128::from(now() - start) >= time.as_nanos()))
     }

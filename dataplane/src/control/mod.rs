@@ -55,7 +55,7 @@ impl Handlers for Remote {
 }
 
 /// Control sockets also take the number of an element for its name, from 1 on; 0 is the router.
-fn by_number<'p>(engine: &Engine, path: &'p str) -> Cow<'p, str> {
+pub(crate) fn by_number<'p>(engine: &Engine, path: &'p str) -> Cow<'p, str> {
     let Some((element, handler)) = path.split_once('.') else { return path.into() };
     match element.parse::<usize>() {
         Ok(0) => handler.into(),

@@ -1,9 +1,11 @@
 //! Handler calls: resolved by name, made on elements at rest, answered to whoever asked.
+use super::handover::elsewhere;
 use super::{Core, Engine, Slot};
 use crate::context::Context;
 use crate::graph::{Node, Topology};
 use crate::handler::{Call, HandlerError, Op, Outcome, Reply, scopes, split_path};
-use crate::info::Access;
+use crate::info::{Access, State};
+use crate::merge::Merge;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -19,6 +21,9 @@ const ANY: &str = "*";
 const COMMON: [&str; 5] = ["name", "class", "config", "ports", "handlers"];
 /// Handlers of every element, or of every task, that Click lists later.
 const MORE_COMMON: [&str; 4] = ["drops", "scheduled", "tickets", "home_thread"];
+
+/// Handlers of every element that give what the engine has counted.
+const ENGINE_COUNTS: [&str; 2] = ["ports", "drops"];
 
 /// Makes the calls that elements asked for, in order.
 #[inline(never)]
@@ -82,7 +87,13 @@ fn begin(core: &mut Core, slots: &mut [Slot], asker: Option<usize>, call: &Call)
         _ => {}
     }
     let Some(id) = target else { return done(core.global(slots, handler, &call.op)) };
-    if own_access(&core.topo.nodes[id], handler).is_none() {
+    let own = own_access(&core.topo.nodes[id], handler).is_some();
+    let home = core.topo.nodes[id].home.map(usize::from).filter(|&home| home != core.worker());
+    let known_here = !own && matches!(call.op, Op::Read(_)) && (COMMON.contains(&handler) || handler == "drops");
+    if let Some(home) = home.filter(|_| !known_here) {
+        return done(Err(elsewhere(&core.topo.nodes[id].name, home)));
+    }
+    if !own {
         return done(core.common(slots, id, handler, &call.op));
     }
     let outcome = match &mut slots[id] {
@@ -134,6 +145,34 @@ fn common_access(node: &Node, handler: &str) -> Option<Access> {
     }
 }
 
+/// How the readings of several workers become one.
+fn merge(node: &Node, handler: &str) -> Merge {
+    let info = node.class.info;
+    match info.handlers.iter().find(|h| h.name == handler) {
+        Some(h) if h.merge != Merge::Auto => h.merge,
+        Some(h) if h.access == Access::Read && info.state == State::Replicated => Merge::Sum,
+        Some(_) => Merge::First,
+        None => match handler {
+            "drops" | "ports" => Merge::Column(1, '\t'),
+            "home_thread" => Merge::Lines,
+            // Lines that may begin with a count, as drop_details.
+            name if info.state == State::Replicated && own_access(node, name) == Some(Access::Read) => {
+                Merge::Column(0, '\t')
+            }
+            _ => Merge::First,
+        },
+    }
+}
+
+/// Which workers a handler call from outside is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// This one.
+    One(usize),
+    /// Each of them; and how what they read becomes one.
+    Every(Merge),
+}
+
 impl Core {
     /// All handlers of an element: `name<TAB>rw`, one a line.
     pub(super) fn list_handlers(&self, id: usize) -> String {
@@ -176,7 +215,7 @@ impl Core {
                 node.tickets = tickets.ok_or("tickets must be between 1 and 32768")?;
                 Ok(String::new())
             }
-            ("home_thread", _) => Ok("0".to_string()),
+            ("home_thread", _) => Ok(self.worker().to_string()),
             _ => Err(HandlerError::NoHandler(handler.to_string())),
         }
     }
@@ -269,6 +308,23 @@ impl Engine {
         self.settle();
         self.change_over();
         reply
+    }
+
+    /// Which workers a call from outside is for.
+    ///
+    /// # Errors
+    /// There is no such handler.
+    pub fn reach(&self, path: &str) -> Result<Reach, HandlerError> {
+        let (element, handler, _) = find_handler(&self.core.topo, "", path)?;
+        Ok(match element.map(|id| &self.core.topo.nodes[id]) {
+            None => Reach::One(0),
+            // What the engine counts is counted where it happens: with who hands over, too.
+            Some(node) if ENGINE_COUNTS.contains(&handler) && own_access(node, handler).is_none() => {
+                Reach::Every(merge(node, handler))
+            }
+            Some(Node { home: Some(home), .. }) => Reach::One((*home).into()),
+            Some(node) => Reach::Every(merge(node, handler)),
+        })
     }
 
     /// Access to a handler, if there is one of that name.

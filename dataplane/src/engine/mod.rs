@@ -4,9 +4,12 @@
 //! elements or gone. That is when graphs are swapped, handlers called and counters read.
 //!
 //! Reading order: this file (the inner loop), `pull`, `timers`, `calls` (handlers), `globals`,
-//! `swap`, `observe` (tracing and taps).
+//! `swap`, `books` (what happened to packets), `handover` and `links` (several workers), `observe` (tracing and taps).
+mod books;
 mod calls;
 mod globals;
+mod handover;
+mod links;
 mod observe;
 pub(crate) mod pull;
 mod swap;
@@ -15,7 +18,7 @@ mod timers;
 use crate::batch::{Batch, MAX_BURST};
 use crate::clock::Clock;
 use crate::context::{Context, Stream, Upstream};
-use crate::count::{Counts, Totals};
+use crate::count::Counts;
 use crate::element::{Activity, Element};
 use crate::graph::{Plan, Topology};
 use crate::handler::Call;
@@ -27,8 +30,13 @@ use alloc::boxed::Box;
 use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+pub use calls::Reach;
 pub(crate) use calls::find_handler;
 use core::cmp::Reverse;
+pub(crate) use handover::Away;
+pub use handover::settle_all;
+use links::Links;
+pub use links::link;
 
 /// `None` while the element pulls or is pulled from: it cannot be reached a second time.
 pub(crate) type Slot = Option<Box<dyn Element>>;
@@ -75,6 +83,8 @@ pub(crate) struct Core {
     compiler: Option<Compiler>,
     /// A graph that a handler call has made; the engine changes over to it after the round.
     next: Option<Plan>,
+    /// The other workers; `None` when this is the only one.
+    pub(crate) links: Option<Box<Links>>,
     /// A packet trace or a tap is on: look at every batch.
     pub(crate) armed: bool,
     pub(crate) tracer: Tracer,
@@ -223,6 +233,7 @@ impl Engine {
             console: options.console,
             compiler: None,
             next: None,
+            links: None,
             armed: false,
             tracer: Tracer::default(),
             taps: Vec::new(),
@@ -235,10 +246,13 @@ impl Engine {
         self.core.compiler = Some(compiler);
     }
 
-    /// One round: due timers, then every runnable task in turn.
+    /// One round: due timers, what other workers sent, then every runnable task in turn.
     pub fn round(&mut self) -> Load {
         self.core.clock.new_round();
         let mut load = if self.run_timers() { Load::Busy } else { Load::Idle };
+        if self.core.links.is_some() && self.take_from_others() {
+            load = Load::Busy;
+        }
         for i in 0..self.core.topo.tasks.len() {
             let id = self.core.topo.tasks[i];
             let node = &mut self.core.topo.nodes[id];
@@ -264,6 +278,9 @@ impl Engine {
         if self.change_over() {
             load = Load::Busy;
         }
+        if self.core.links.is_some() {
+            self.wake_others();
+        }
         load
     }
 
@@ -284,7 +301,18 @@ impl Engine {
         id: usize,
         f: impl FnOnce(&mut dyn Element, &mut Context<'_>, &mut Upstream<'_>, &mut Batch) -> R,
     ) -> Option<R> {
-        let mut batch = self.core.spare();
+        let batch = self.core.spare();
+        self.step_with(id, batch, f)
+    }
+
+    /// The same, with a batch that holds packets already.
+    #[inline(always)] // into each `step`: the batch is not moved once more
+    fn step_with<R>(
+        &mut self,
+        id: usize,
+        mut batch: Batch,
+        f: impl FnOnce(&mut dyn Element, &mut Context<'_>, &mut Upstream<'_>, &mut Batch) -> R,
+    ) -> Option<R> {
         let armed = self.core.armed;
         if armed {
             self.core.observe_begin(&[]);
@@ -362,51 +390,9 @@ impl Engine {
         }
     }
 
-    /// Everything that happened to packets so far, over all graphs.
-    pub fn totals(&self) -> Totals {
-        let t = Counts::default();
-        t.add(&self.retired);
-        self.core.topo.counts.nodes.iter().for_each(|n| t.add(n));
-        Totals {
-            received: t.received.get(),
-            created: t.created.get(),
-            consumed: t.consumed.get(),
-            transmitted: t.transmitted.get(),
-            dropped: t.drops(),
-            held: self.slots.iter().flatten().map(|e| e.held() as u64).sum(),
-        }
-    }
-
-    /// Drops by reason, over all graphs; only reasons that happened.
-    pub fn drops(&self) -> Vec<(Reason, u64)> {
-        let t = Counts::default();
-        t.add(&self.retired);
-        self.core.topo.counts.nodes.iter().for_each(|n| t.add(n));
-        Reason::ALL.iter().map(|&r| (r, t.dropped[r as usize].get())).filter(|d| d.1 > 0).collect()
-    }
-
-    /// The counters add up, and the pool agrees about the packets that exist (`outside`: packets
-    /// that a test or a port keeps). A packet inside that shares its buffer may keep the header of
-    /// another alive, so up to twice as many may exist. The error is what does not fit.
-    pub fn check(&self, outside: usize) -> Result<Totals, String> {
-        let t = self.totals();
-        let live = self.core.cache.live();
-        let inside = t.held + outside as u64;
-        if t.add_up() && (inside..=2 * inside).contains(&(live as u64)) {
-            Ok(t)
-        } else {
-            Err(alloc::format!("{t:?}, {live} packets exist"))
-        }
-    }
-
     /// The running graph.
     pub fn topology(&self) -> &Topology {
         &self.core.topo
-    }
-
-    /// Packets inside each element, in the graph's order.
-    pub fn held(&self) -> Vec<usize> {
-        self.slots.iter().map(|s| s.as_ref().map_or(0, |e| e.held())).collect()
     }
 
     /// Whether somebody asked to stop, and no element like DriverManager wants to go on. Asks those
@@ -422,6 +408,11 @@ impl Engine {
             }
         }
         false
+    }
+
+    /// Whether somebody asked to stop, for a worker that leaves the answer to another; told once.
+    pub fn take_stops(&mut self) -> bool {
+        core::mem::take(&mut self.core.stops) > 0
     }
 
     /// Asks the driver to stop, as the handler `stop` does.

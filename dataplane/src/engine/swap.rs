@@ -13,10 +13,13 @@ impl Engine {
     /// ports stay open. Returns the old graph, emptied of packets, with the ports that nobody uses
     /// any more, to be freed elsewhere.
     ///
+    /// On several workers each changes over by itself. Only the home of an element has its state; an
+    /// element that moves to another home starts anew, and what it held is dropped.
+    ///
     /// Nothing here can fail. Packets that the new graph has no place for are dropped as
     /// `swap_overflow`.
     pub fn swap(&mut self, plan: Plan) -> Plan {
-        let Plan { topo, slots, new_ports, ports, services: _ } = plan;
+        let Plan { topo, slots, new_ports, ports, generation, services: _ } = plan;
         for (id, slot) in new_ports {
             let list = if matches!(slot.object, PortObject::Rx(_)) { &mut self.core.rx } else { &mut self.core.tx };
             let at = id.0 as usize;
@@ -24,6 +27,9 @@ impl Engine {
             list[at] = Some(slot);
         }
         let old_topo = core::mem::replace(&mut self.core.topo, topo);
+        if let Some(links) = &mut self.core.links {
+            links.change_over(generation, &old_topo, &self.core.topo);
+        }
         let mut old_slots = core::mem::replace(&mut self.slots, slots);
         let outs = self.core.topo.nodes.iter().map(|n| n.outs.len()).max().unwrap_or(0);
         self.core.sides.resize_with(outs.max(self.core.sides.len()), Batch::default);
@@ -67,6 +73,7 @@ impl Engine {
             slots: old_slots,
             new_ports: retired_ports,
             ports: Vec::new(),
+            generation: 0,
             services: Services::default(),
         }
     }

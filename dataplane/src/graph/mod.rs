@@ -1,10 +1,13 @@
 //! The tables that the engine runs: nodes, edges, and what the checks found out about them.
 //!
 //! Reading order: [`plan`] (from a configuration to a graph), [`flow`] (push, pull, agnostic),
-//! `notify` (who wakes whom).
+//! `notify` (who wakes whom), `homes` (which worker has what), `replicas` (one graph for each).
 pub mod flow;
+mod homes;
 mod notify;
 pub mod plan;
+mod replicas;
+mod wire;
 
 use crate::args::NameDb;
 use crate::count::{Count, Counts};
@@ -56,6 +59,8 @@ pub struct Node {
     pub(crate) credit: u32,
     /// When its timer fires; `u64::MAX` when unset.
     pub(crate) timer: u64,
+    /// The one worker that has it; `None` when each has its own.
+    pub(crate) home: Option<u16>,
     /// Handlers that depend on the configuration; `*` stands for all names.
     pub(crate) more: Vec<(String, Access)>,
 }
@@ -68,6 +73,13 @@ impl Node {
             Task::IfPull => in_flow.first() == Some(&Flow::Pull),
             Task::IfPush => out_flow.first() == Some(&Flow::Push),
         }
+    }
+}
+
+impl Node {
+    /// Whether it lives on one worker, and not on this one.
+    pub(crate) fn is_away(&self, worker: usize) -> bool {
+        self.home.is_some_and(|home| usize::from(home) != worker)
     }
 }
 
@@ -127,8 +139,10 @@ pub struct Topology {
     pub source: String,
     /// Names of addresses and ports, for arguments that change later.
     pub(crate) names: NameDb,
-    /// What its elements share, for arguments that change later.
+    /// What its elements share on this worker, and what those of all workers do, for arguments that change
+    /// later.
     pub(crate) shares: Shares,
+    pub(crate) common: Shares,
 }
 
 impl Topology {
@@ -173,6 +187,8 @@ pub struct Plan {
     pub(crate) ports: Vec<PortId>,
     /// What the driver must do for the graph while it runs.
     pub services: Services,
+    /// Which graph of its builder it is, from 1 on; the same for the replicas of all workers.
+    pub(crate) generation: u32,
 }
 
 impl Plan {

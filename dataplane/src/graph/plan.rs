@@ -1,31 +1,37 @@
 //! From a flat configuration to a graph that is ready to run. All that can fail happens here, aside
 //! from the running graph, and all errors are reported at once.
 use super::flow::{Ports, count_ports, resolve};
-use super::{Edge, GraphCounts, Node, Plan, Topology, notify};
+use super::replicas::Replica;
+use super::{Plan, Topology};
 use crate::args::{Args, NameDb};
-use crate::count::{Count, Counts};
 use crate::element::{Class, Configure, Element, Table};
-use crate::env::{Env, GraphWide, OpenSockets, PortTable, Services, SetUp};
+use crate::env::{Env, GraphWide, OpenSockets, PortTable, SetUp, Shares};
 use crate::handler::HandlerError;
-use crate::info::{Flow, Info, Paths};
+use crate::info::{Info, Paths};
 use crate::lang::{Diagnostic, Flat, Loader, Phase, Reader, Severity, UNKNOWN};
-use crate::port::{PortId, PortObject, PortSlot, PortSpec};
+use crate::port::{PortId, PortObject, PortSlot, PortSpec, Seat};
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
-use alloc::sync::Arc;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
-use alloc::{format, vec};
 use hashbrown::{HashMap, HashSet};
 
 /// Opens the device of a port.
 pub type OpenPort<'a> = &'a mut dyn FnMut(&PortSpec) -> Result<PortObject, String>;
 
-/// Builds graphs, one after the other, for one engine.
+/// Opens the device of a port for one of several workers.
+pub type OpenSeat<'a> = &'a mut dyn FnMut(&PortSpec, Seat) -> Result<PortObject, String>;
+
+/// Builds graphs, one after the other, for one engine, or for several that share the work.
 pub struct Builder {
     table: Table,
     ports: PortTable,
-    open: Vec<PortId>,
+    /// By worker.
+    open: Vec<Vec<PortId>>,
+    generation: u32,
     open_sockets: OpenSockets,
+    /// Number of workers, each with a replica of the graph.
+    pub workers: usize,
     /// Time will be simulated.
     pub simulated: bool,
     /// The driver delivers signals to the elements that ask for them.
@@ -36,21 +42,21 @@ pub struct Builder {
 
 /// A graph whose arguments, ports and connections were found good; nothing was opened yet.
 pub struct Checked {
-    plan: Plan,
-    asked: Vec<(PortId, usize)>,
+    /// One for each worker.
+    replicas: Vec<Replica>,
     /// What is suspicious, but no error.
     pub warnings: Vec<Diagnostic>,
 }
 
 impl Checked {
-    /// The graph that would run.
+    /// The graph that would run; of several workers, on the first.
     pub fn topology(&self) -> &Topology {
-        &self.plan.topo
+        &self.replicas[0].plan.topo
     }
 
     /// The ports that it asks for, in the order of the elements; some may come twice.
     pub fn ports(&self) -> impl Iterator<Item = PortId> {
-        self.asked.iter().map(|a| a.0)
+        self.replicas.iter().flat_map(|r| &r.asked).map(|a| a.0)
     }
 }
 
@@ -61,6 +67,8 @@ impl Builder {
             table,
             ports: PortTable::default(),
             open: Vec::new(),
+            generation: 0,
+            workers: 1,
             open_sockets: OpenSockets::default(),
             simulated: false,
             signals: false,
@@ -104,24 +112,13 @@ impl Builder {
     /// All errors, and the warnings among them.
     pub fn check(&mut self, flat: Flat, source: &str) -> Result<Checked, Vec<Diagnostic>> {
         let mut errors = Vec::new();
-        let looked = self.look(&flat, true, &mut errors);
-        let Some(Looked { classes, ports, elements, asked, names, wide }) = looked else { return Err(errors) };
+        let Some(looked) = self.look(&flat, true, &mut errors) else { return Err(errors) };
         if errors.iter().any(Diagnostic::is_error) {
             return Err(errors);
         }
-        let mut topo = wire_up(flat, &classes, ports, source, names);
-        for (node, slot) in topo.nodes.iter_mut().zip(&elements) {
-            node.more = slot.as_ref().map_or(Vec::new(), |e| e.more_handlers());
-            node.tickets = tickets(&node.name, &wide.rounds);
-        }
-        topo.shares = wide.shared;
-        let mut used: Vec<PortId> = asked.iter().map(|a| a.0).collect();
-        used.sort_unstable();
-        used.dedup();
-        let plan = Plan { topo, slots: elements, new_ports: Vec::new(), ports: used, services: Services::default() };
-        Ok(Checked { plan, asked, warnings: errors })
+        let replicas = self.replicate(flat, source, looked, &mut errors);
+        Ok(Checked { replicas, warnings: errors })
     }
-
     /// What is wrong with the elements and connections of a configuration whose text has errors
     /// already; so that all are told at once.
     pub fn errors_beside(&mut self, flat: &Flat) -> Vec<Diagnostic> {
@@ -136,9 +133,9 @@ impl Builder {
         let infos: Vec<&Info> = classes.iter().map(|c| c.info).collect();
         let counts = count_ports(flat, &infos, errors);
         let ports = resolve(flat, &infos, &counts, whole, errors);
-        let (mut asked, mut names, mut wide) = (Vec::new(), self.names.clone(), GraphWide::default());
-        let elements = self.configure(flat, &classes, &ports, &mut asked, &mut names, &mut wide, errors);
-        Some(Looked { classes, ports, elements, asked, names, wide })
+        let mut set = Set::new(self.names.clone(), Shares::default());
+        self.configure(flat, &classes, &ports, &|_| true, &mut set, errors);
+        Some(Looked { classes, ports, set })
     }
 
     fn classes(&self, flat: &Flat, errors: &mut Vec<Diagnostic>) -> Option<Vec<&'static Class>> {
@@ -157,24 +154,23 @@ impl Builder {
         (classes.len() == flat.elements.len()).then_some(classes)
     }
 
-    /// Makes the elements: first those that give names to others, then the rest in order.
-    #[allow(clippy::too_many_arguments)] // one pass over all that the tables are made from
-    fn configure(
+    /// Makes the elements that are `wanted`: first those that give names to others, then the rest in order.
+    pub(super) fn configure(
         &mut self,
         flat: &Flat,
         classes: &[&'static Class],
         ports: &[Ports],
-        asked: &mut Vec<(PortId, usize)>,
-        names: &mut NameDb,
-        wide: &mut GraphWide,
+        wanted: &dyn Fn(usize) -> bool,
+        set: &mut Set,
         errors: &mut Vec<Diagnostic>,
-    ) -> Vec<Option<Box<dyn Element>>> {
+    ) {
+        let Set { elements, asked, names, wide } = set;
         let index: HashMap<&str, usize> = flat.elements.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect();
         let class_of = |name: &str| index.get(name).map(|&i| classes[i].info.class);
         let compounds: HashSet<&str> = index.keys().flat_map(|n| n.match_indices('/').map(|m| &n[..m.0])).collect();
         let is_compound = |name: &str| compounds.contains(name);
-        let mut elements: Vec<Option<Box<dyn Element>>> = (0..classes.len()).map(|_| None).collect();
-        let mut order: Vec<usize> = (0..classes.len()).collect();
+        elements.resize_with(classes.len(), || None);
+        let mut order: Vec<usize> = (0..classes.len()).filter(|&i| wanted(i)).collect();
         order.sort_by_key(|&i| !classes[i].info.informs);
         for i in order {
             let e = &flat.elements[i];
@@ -183,10 +179,11 @@ impl Builder {
                 inputs: &ports[i].inputs,
                 outputs: &ports[i].outputs,
                 simulated: self.simulated,
+                workers: self.workers,
                 class_of: &class_of,
                 is_compound: &is_compound,
                 ports: &mut self.ports,
-                graph: &mut *wide,
+                graph: wide,
             };
             let made = make(classes[i], &e.config, &names.for_element(&e.name), &mut env);
             asked.extend(wide.asked.drain(..).map(|p| (p, i)));
@@ -202,10 +199,9 @@ impl Builder {
             }
             wide.bindings.drain(..).for_each(|(name, value)| names.insert(&e.name, &name, value));
         }
-        elements
     }
 
-    /// Opens ports and files. After this the graph can be handed to an engine.
+    /// Opens ports and files. After this the graph can be handed to an engine: that of the only worker.
     ///
     /// # Errors
     /// All devices and files that could not be opened. What was opened is closed again.
@@ -214,28 +210,69 @@ impl Builder {
         checked: Checked,
         open: OpenPort<'_>,
     ) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let Checked { mut plan, asked, mut warnings } = checked;
-        let mut errors = Vec::new();
-        let topo = &plan.topo;
-        let fail = |i: usize, message: String| {
-            let e = &topo.flat.elements[i];
-            Diagnostic::error(Some(e.at.clone()), message).within(Phase::Initializing, &e.name, &e.class)
-        };
+        let (plans, warnings) = self.prepare_all(checked, &mut |spec, _| open(spec))?;
+        Ok((plans.into_iter().next().unwrap_or_default(), warnings))
+    }
+
+    /// The same for all workers: a graph for each, in their order.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_all(
+        &mut self,
+        checked: Checked,
+        open: OpenSeat<'_>,
+    ) -> Result<(Vec<Plan>, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let Checked { mut replicas, warnings } = checked;
+        let mut notes = Notes { errors: Vec::new(), warnings, told: Vec::new() };
+        self.generation += 1;
+        self.open.resize_with(replicas.len().max(self.open.len()), Vec::new);
+        let used: Vec<Vec<PortId>> = replicas.iter().map(|r| r.plan.ports.clone()).collect();
+        for (worker, r) in replicas.iter_mut().enumerate() {
+            r.plan.generation = self.generation;
+            let alone = |id: &PortId| used.iter().filter(|ports| ports.contains(id)).count() < 2;
+            let seat = |id| Seat { worker, workers: used.len(), alone: alone(&id) };
+            self.open_ports(r, &seat, open, &mut notes);
+            self.set_up(&mut r.plan, &mut notes);
+        }
+        if !notes.errors.is_empty() {
+            return Err(notes.errors);
+        }
+        for (open, r) in self.open.iter_mut().zip(&replicas) {
+            open.retain(|id| r.plan.ports.contains(id));
+            open.extend(r.plan.new_ports.iter().map(|p| p.0));
+        }
+        let mut plans: Vec<Plan> = replicas.into_iter().map(|r| r.plan).collect();
+        gather_services(&mut plans);
+        Ok((plans, notes.warnings))
+    }
+
+    fn open_ports(
+        &mut self,
+        replica: &mut Replica,
+        seat: &dyn Fn(PortId) -> Seat,
+        open: OpenSeat<'_>,
+        notes: &mut Notes,
+    ) {
         let mut tried = Vec::new();
-        for &(id, i) in &asked {
-            if self.open.contains(&id) || tried.contains(&id) {
+        for &(id, i) in &replica.asked {
+            let worker = seat(id).worker;
+            if self.open[worker].contains(&id) || tried.contains(&id) {
                 continue;
             }
             tried.push(id);
             let spec = self.ports.spec(id).clone();
-            match open(&spec) {
-                Ok(object) => plan.new_ports.push((id, PortSlot::new(spec, object))),
-                Err(why) => errors.push(fail(i, why)),
+            match open(&spec, seat(id)) {
+                Ok(object) => replica.plan.new_ports.push((id, PortSlot::new(spec, object))),
+                Err(why) => notes.error(&replica.plan.topo, i, why),
             }
         }
+    }
+
+    fn set_up(&mut self, plan: &mut Plan, notes: &mut Notes) {
+        let topo = &plan.topo;
         let class_of = |name: &str| topo.find(name).map(|i| topo.nodes[i].class.info.class);
         let handler_exists = |path: &str| crate::engine::find_handler(topo, "", path).is_ok();
-        let mut warned = Vec::new();
         for (i, slot) in plan.slots.iter_mut().enumerate() {
             let Some(element) = slot else { continue };
             let name = &topo.nodes[i].name;
@@ -248,32 +285,77 @@ impl Builder {
                 open_sockets: &mut self.open_sockets,
                 warnings: Vec::new(),
             };
-            if let Err(why) = element.set_up(&mut cx) {
-                errors.push(fail(i, why));
+            let result = element.set_up(&mut cx);
+            let warnings = cx.warnings;
+            if let Err(why) = result {
+                notes.error(topo, i, why);
             }
-            warned.extend(cx.warnings.into_iter().map(|w| (i, w)));
+            warnings.into_iter().for_each(|w| notes.warning(topo, i, w));
         }
-        warnings.extend(warned.into_iter().map(|(i, w)| {
+    }
+}
+
+/// What is said while ports and files are opened. What several workers would say is said once.
+struct Notes {
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+    /// Which element said what already.
+    told: Vec<(usize, String)>,
+}
+
+impl Notes {
+    fn is_new(&mut self, i: usize, message: &str) -> bool {
+        let new = !self.told.iter().any(|t| t.0 == i && t.1 == message);
+        if new {
+            self.told.push((i, message.into()));
+        }
+        new
+    }
+    fn error(&mut self, topo: &Topology, i: usize, message: String) {
+        if self.is_new(i, &message) {
             let e = &topo.flat.elements[i];
-            Diagnostic::warning(Some(e.at.clone()), w).within(Phase::Initializing, &e.name, &e.class)
-        }));
-        if !errors.is_empty() {
-            return Err(errors);
+            let d = Diagnostic::error(Some(e.at.clone()), message);
+            self.errors.push(d.within(Phase::Initializing, &e.name, &e.class));
         }
-        self.open.retain(|id| plan.ports.contains(id));
-        self.open.extend(plan.new_ports.iter().map(|p| p.0));
-        Ok((plan, warnings))
+    }
+    fn warning(&mut self, topo: &Topology, i: usize, message: String) {
+        if self.is_new(i, &message) {
+            let e = &topo.flat.elements[i];
+            let d = Diagnostic::warning(Some(e.at.clone()), message);
+            self.warnings.push(d.within(Phase::Initializing, &e.name, &e.class));
+        }
+    }
+}
+
+/// The driver looks for what it must do in the first plan.
+fn gather_services(plans: &mut [Plan]) {
+    let Some((first, others)) = plans.split_first_mut() else { return };
+    for other in others {
+        first.services.signals.append(&mut other.services.signals);
+        #[cfg(feature = "std")]
+        first.services.sockets.append(&mut other.services.sockets);
     }
 }
 
 /// What there is before anything is connected.
-struct Looked {
-    classes: Vec<&'static Class>,
-    ports: Vec<Ports>,
-    elements: Vec<Option<Box<dyn Element>>>,
-    asked: Vec<(PortId, usize)>,
-    names: NameDb,
-    wide: GraphWide,
+pub(super) struct Looked {
+    pub(super) classes: Vec<&'static Class>,
+    pub(super) ports: Vec<Ports>,
+    pub(super) set: Set,
+}
+
+/// The elements of one worker, and what they said while they were configured.
+pub(super) struct Set {
+    pub(super) elements: Vec<Option<Box<dyn Element>>>,
+    pub(super) asked: Vec<(PortId, usize)>,
+    pub(super) names: NameDb,
+    pub(super) wide: GraphWide,
+}
+
+impl Set {
+    pub(super) fn new(names: NameDb, common: Shares) -> Set {
+        Set { elements: Vec::new(), asked: Vec::new(), names, wide: GraphWide { common, ..GraphWide::default() } }
+    }
 }
 
 /// Takes the place of a class that is not known, and fits everything around it.
@@ -316,12 +398,13 @@ pub(crate) fn rebuild(
     let inside = |n: &str, name: &str| n.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
     let is_compound = |name: &str| topo.nodes.iter().any(|n| inside(&n.name, name));
     let mut ports = PortTable::default();
-    let mut wide = GraphWide { shared: topo.shares.clone(), ..GraphWide::default() };
+    let mut wide = GraphWide { shared: topo.shares.clone(), common: topo.common.clone(), ..GraphWide::default() };
     let mut env = Env {
         name: &node.name,
         inputs: &node.in_flow,
         outputs: &node.out_flow,
         simulated: false,
+        workers: 1,
         class_of: &class_of,
         is_compound: &is_compound,
         ports: &mut ports,
@@ -334,91 +417,4 @@ pub(crate) fn rebuild(
         _ => message,
     });
     Ok((new.map_err(|e| HandlerError::Failed(lines(e)))?, said.collect()))
-}
-
-/// The tickets of an element: 1024 times the shares of it and of the compounds that it is in, at
-/// most 32 turns a round. Of several shares for one name the last counts.
-fn tickets(name: &str, shares: &[(String, u32)]) -> u32 {
-    let ends = name.match_indices('/').map(|m| m.0).chain([name.len()]);
-    let share = |end: usize| shares.iter().rev().find(|s| name.get(..end) == Some(&*s.0)).map(|s| s.1);
-    let product = ends.filter_map(share).fold(1024u64, |t, s| t.saturating_mul(s.into()) / 1024);
-    product.min(1 << 15) as u32
-}
-
-/// The engine's tables.
-fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>, source: &str, names: NameDb) -> Topology {
-    let mut nodes: Vec<Node> = flat
-        .elements
-        .iter()
-        .zip(classes)
-        .zip(ports)
-        .map(|((e, class), p)| {
-            let task = Node::is_task(class.info.task, &p.inputs, &p.outputs);
-            Node {
-                name: e.name.clone(),
-                class,
-                config: e.config.clone(),
-                outs: vec![u32::MAX; p.outputs.len()],
-                ins: vec![None; p.inputs.len()],
-                ways: Vec::new(),
-                straight: false,
-                rooms: None,
-                full: false,
-                listeners: Vec::new(),
-                active: true,
-                runnable: task,
-                task,
-                tickets: 1024,
-                credit: 0,
-                timer: u64::MAX,
-                more: Vec::new(),
-                in_flow: p.inputs,
-                out_flow: p.outputs,
-            }
-        })
-        .collect();
-    let (mut edges, mut further): (Vec<Edge>, Vec<u32>) = (Vec::with_capacity(flat.connections.len()), Vec::new());
-    for c in &flat.connections {
-        let id = edges.len() as u32;
-        match &mut nodes[c.from].outs[c.from_port] {
-            first if *first == u32::MAX => *first = id,
-            _ => further.push(id),
-        }
-        if nodes[c.to].in_flow[c.to_port] == Flow::Pull {
-            nodes[c.to].ins[c.to_port] = Some(id);
-        }
-        let (from_port, port) = (c.from_port as u16, c.to_port as u16);
-        edges.push(Edge { from: c.from as u32, from_port, port, to: c.to as u32, then: None });
-    }
-    for e in &mut edges {
-        e.then = nodes[e.to as usize].outs.first().copied();
-    }
-    notify::find_ways(&mut nodes, &edges);
-    notify::find_rooms(&mut nodes, &edges);
-    let tasks: Vec<usize> = (0..nodes.len()).filter(|&n| nodes[n].task).collect();
-    notify::find_listeners(&mut nodes, &edges);
-    let counts = GraphCounts {
-        nodes: nodes.iter().map(|_| Counts::default()).collect(),
-        edges: edges.iter().map(|_| Count::default()).collect(),
-    };
-    let index = nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
-    // Who requires compact_config does not want the text kept.
-    let source = if flat.is_compact() { flat.unparse() } else { source.to_string() };
-    let counts = Arc::new(counts);
-    let asks_kind = nodes.iter().any(|n| n.class.info.asks_kind);
-    let shut = vec![false; edges.len()];
-    Topology {
-        nodes,
-        edges,
-        further,
-        tasks,
-        asks_kind,
-        shut,
-        counts,
-        index,
-        flat,
-        source,
-        names,
-        shares: Default::default(),
-    }
 }

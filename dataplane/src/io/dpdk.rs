@@ -7,7 +7,7 @@ use super::sys::dpdk::queue::{RxQueue, TxQueue};
 use crate::batch::Batch;
 use crate::packet::Packet;
 use crate::pool::Pool;
-use crate::port::{self, Direction, DpdkDevice, HandedOver, PortObject, PortSpec, Receive, Rx, Sent, Transmit};
+use crate::port::{self, Direction, DpdkDevice, HandedOver, PortObject, PortSpec, Receive, Rx, Seat, Sent, Transmit};
 use crate::reason::Reason;
 use crate::wire::EtherAddr;
 use rustix::event::{EventfdFlags, eventfd};
@@ -35,7 +35,8 @@ pub struct Devices {
 
 impl Devices {
     /// Says what a graph on so many workers is going to ask for.
-    pub fn expect<'a>(&mut self, specs: impl Iterator<Item = &'a PortSpec>, workers: u16) {
+    pub fn expect<'a>(&mut self, specs: impl Iterator<Item = &'a PortSpec>, workers: usize) {
+        let workers = u16::try_from(workers).unwrap_or(u16::MAX);
         self.wanted.clear();
         if !is_running() {
             return;
@@ -66,20 +67,16 @@ impl Devices {
         }
     }
 
-    /// Opens one direction of a device for worker `worker` of `workers`.
+    /// Opens one direction of a device for the worker that has this seat.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
-    pub fn open(
-        &mut self,
-        spec: &DpdkDevice,
-        direction: Direction,
-        worker: u16,
-        workers: u16,
-    ) -> Result<PortObject, String> {
+    pub fn open(&mut self, spec: &DpdkDevice, direction: Direction, seat: Seat) -> Result<PortObject, String> {
+        // Who has the port alone has all its queues.
+        let (worker, workers) = if seat.alone { (0, 1) } else { (seat.worker as u16, seat.workers as u16) };
         let device = self.device(&spec.name)?;
         let queues = spec.queues.unwrap_or(match direction {
-            Direction::Receive => device.rx_queues().saturating_sub(spec.queue).min(workers),
+            Direction::Receive => device.rx_queues().saturating_sub(spec.queue),
             Direction::Transmit => workers,
         });
         let all = spec.queue..spec.queue.saturating_add(queues);

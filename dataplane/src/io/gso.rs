@@ -9,8 +9,10 @@
 mod headers;
 #[cfg(test)]
 mod tests;
+mod unfilled;
 
 use headers::{Headers, Network, Transport};
+pub use unfilled::unfilled;
 
 /// The checksum from `csum_start` on is left to be completed.
 pub const NEEDS_CSUM: u8 = 1;

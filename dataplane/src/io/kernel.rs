@@ -4,6 +4,7 @@
 //! with right checksums, VLAN tags that the kernel stripped are put back. So a graph sees what a
 //! wire would have carried.
 use super::gso;
+use super::sys::fanout::Fanout;
 use super::sys::ring::{PacketType, RingConfig, RxFrame, RxRing};
 use super::sys::tx::{SendStop, TxSocket};
 use crate::packet::{Packet, PacketKind};
@@ -11,11 +12,14 @@ use crate::port::{FrameMeta, Receive, Rx, Sent, Transmit};
 use crate::reason::Reason;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 /// Receives from an interface.
 pub struct KernelRx {
     name: String,
     config: RingConfig,
+    /// Those that it shares the frames with.
+    group: Option<Arc<Fanout>>,
     /// `None` while the interface is down or gone.
     ring: Option<RxRing>,
     /// Drops of rings that were closed, and those of this ring that were told already.
@@ -24,14 +28,14 @@ pub struct KernelRx {
 }
 
 impl KernelRx {
-    /// Opens the interface `name`.
+    /// Opens the interface `name`; those of one `group` share its frames, all of a flow going to the same.
     ///
     /// # Errors
     /// As [`RxRing::open`]: it does not exist, is down, or the process may not.
-    pub fn open(name: &str, promiscuous: bool) -> io::Result<KernelRx> {
+    pub fn open(name: &str, promiscuous: bool, group: Option<Arc<Fanout>>) -> io::Result<KernelRx> {
         let config = RingConfig { promiscuous, ..RingConfig::default() };
-        let ring = RxRing::open(name, config)?;
-        Ok(KernelRx { name: name.into(), config, ring: Some(ring), told_drops: 0, news: None })
+        let ring = RxRing::open_shared(name, config, group.as_ref())?;
+        Ok(KernelRx { name: name.into(), config, group, ring: Some(ring), told_drops: 0, news: None })
     }
 
     fn lost(&mut self, why: &io::Error) {
@@ -114,7 +118,7 @@ impl Receive for KernelRx {
             self.lost(&why);
         }
         if self.ring.is_none()
-            && let Ok(ring) = RxRing::open(&self.name, self.config)
+            && let Ok(ring) = RxRing::open_shared(&self.name, self.config, self.group.as_ref())
         {
             self.ring = Some(ring);
             self.news = Some(format!("{}: receiving again", self.name));

@@ -1,6 +1,6 @@
 //! Bytes in and out of the process: packet sockets, TAP devices, capture files, and what they need.
 //!
-//! The ports of the engine are [`kernel`], [`tun`], [`mod@file`] and [`memory`], opened by [`open`]; what they stand on works on byte slices.
+//! The ports of the engine are [`kernel`], [`tun`], `xdp`, [`mod@file`] and [`memory`], opened by [`open`]; what they stand on works on byte slices.
 //! Unsafe code sits in [`sys`] only. Files that read or write captures are pure over `std::io::{Read, Write}`, and [`gso`] is
 //! pure over slices.
 pub mod affinity;
@@ -19,3 +19,5 @@ pub mod pcapng;
 pub mod poll;
 pub mod sys;
 pub mod tun;
+#[cfg(feature = "xdp")]
+pub mod xdp;

@@ -2,9 +2,10 @@
 use super::file::{FileRx, FileTx};
 use super::kernel::{KernelRx, KernelTx};
 use super::multicast::{Member, MulticastRx, MulticastTx};
+use super::sys::fanout::Fanout;
 use super::sys::tap::Tap;
 use super::tun::{self, TunRx, TunTx};
-use crate::port::{Device, Direction, DpdkDevice, MulticastDevice, PortObject, PortSpec, TunDevice};
+use crate::port::{Device, Direction, DpdkDevice, MulticastDevice, PortObject, PortSpec, Seat, TunDevice, XdpDevice};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -33,14 +34,19 @@ pub struct Opener {
     members: HashMap<MulticastDevice, Weak<Member>>,
     #[cfg(feature = "dpdk")]
     dpdk: super::dpdk::Devices,
+    /// Interfaces with AF_XDP sockets, for other queues and directions.
+    #[cfg(feature = "xdp")]
+    xdp: HashMap<String, Weak<super::xdp::Interface>>,
+    /// Groups of sockets that share an interface, one of each worker.
+    fanouts: HashMap<String, Arc<Fanout>>,
 }
 
 impl Opener {
-    /// Opens one direction of a device.
+    /// Opens one direction of a device, for the worker that has this seat.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
-    pub fn open(&mut self, spec: &PortSpec) -> Result<PortObject, String> {
+    pub fn open(&mut self, spec: &PortSpec, seat: Seat) -> Result<PortObject, String> {
         let stand = self.stands.get(spec.device.name()).cloned();
         if stand.is_some() || self.no_devices {
             return open_stand(&stand.unwrap_or_default(), spec.direction);
@@ -49,9 +55,11 @@ impl Opener {
             return Err(format!("{}: a device cannot be used in simulated time", spec.device.name()));
         }
         let result = match (&spec.device, spec.direction) {
-            (Device::Dpdk(device), direction) => return self.dpdk(device, direction),
+            (Device::Dpdk(device), direction) => return self.dpdk(device, direction, seat),
             (Device::Kernel(name), Direction::Receive) => {
-                KernelRx::open(name, spec.promiscuous).map(|p| PortObject::Rx(Box::new(p)))
+                // Also when only one worker has it now: another may join later.
+                let group = (seat.workers > 1).then(|| self.fanouts.entry(name.clone()).or_default().clone());
+                KernelRx::open(name, spec.promiscuous, group).map(|p| PortObject::Rx(Box::new(p)))
             }
             (Device::Kernel(name), Direction::Transmit) => KernelTx::open(name).map(|p| PortObject::Tx(Box::new(p))),
             (Device::Tun(device), direction) => self.tap(device).map(|tap| match direction {
@@ -62,25 +70,26 @@ impl Opener {
                 Direction::Receive => PortObject::Rx(Box::new(MulticastRx::new(member))),
                 Direction::Transmit => PortObject::Tx(Box::new(MulticastTx::new(member))),
             }),
+            (Device::Xdp(device), direction) => self.xdp(device, direction, spec.promiscuous),
         };
         result.map_err(|e| e.to_string())
     }
 
-    /// Says what a graph is going to ask for, so that devices are set up for all of it.
-    pub fn expect<'a>(&mut self, specs: impl Iterator<Item = &'a PortSpec>) {
+    /// Says what a graph on so many workers is going to ask for, so that devices are set up for all of it.
+    pub fn expect<'a>(&mut self, specs: impl Iterator<Item = &'a PortSpec>, workers: usize) {
         #[cfg(feature = "dpdk")]
-        self.dpdk.expect(specs, 1);
+        self.dpdk.expect(specs, workers);
         #[cfg(not(feature = "dpdk"))]
-        drop(specs);
+        let _ = (specs.count(), workers);
     }
 
     #[cfg(feature = "dpdk")]
-    fn dpdk(&mut self, device: &DpdkDevice, direction: Direction) -> Result<PortObject, String> {
-        self.dpdk.open(device, direction, 0, 1)
+    fn dpdk(&mut self, device: &DpdkDevice, direction: Direction, seat: Seat) -> Result<PortObject, String> {
+        self.dpdk.open(device, direction, seat)
     }
 
     #[cfg(not(feature = "dpdk"))]
-    fn dpdk(&mut self, device: &DpdkDevice, _direction: Direction) -> Result<PortObject, String> {
+    fn dpdk(&mut self, device: &DpdkDevice, _: Direction, _: Seat) -> Result<PortObject, String> {
         Err(format!(
             "{}: this program was built without DPDK: build it with `make`, or with the feature dpdk",
             device.name
@@ -94,6 +103,28 @@ impl Opener {
         let tap = tun::make(device)?;
         self.taps.insert(device.clone(), Arc::downgrade(&tap));
         Ok(tap)
+    }
+
+    #[cfg(feature = "xdp")]
+    fn xdp(&mut self, device: &XdpDevice, direction: Direction, promiscuous: bool) -> std::io::Result<PortObject> {
+        use super::xdp::{Interface, XdpRx, XdpTx};
+        let known = self.xdp.get(&device.name).and_then(Weak::upgrade);
+        let interface = known.unwrap_or_else(|| {
+            let interface = Arc::new(Interface::new(&device.name));
+            self.xdp.retain(|_, i| i.strong_count() > 0);
+            self.xdp.insert(device.name.clone(), Arc::downgrade(&interface));
+            interface
+        });
+        Ok(match direction {
+            Direction::Receive => PortObject::Rx(Box::new(XdpRx::open(interface, device, promiscuous)?)),
+            Direction::Transmit => PortObject::Tx(Box::new(XdpTx::open(interface, device)?)),
+        })
+    }
+
+    #[cfg(not(feature = "xdp"))]
+    fn xdp(&mut self, device: &XdpDevice, _: Direction, _: bool) -> std::io::Result<PortObject> {
+        let remedy = "built without AF_XDP: build with `make` or `--features xdp`";
+        Err(std::io::Error::other(format!("{}: {remedy}", device.name)))
     }
 
     fn member(&mut self, device: &MulticastDevice) -> std::io::Result<Arc<Member>> {
@@ -118,4 +149,20 @@ fn open_stand(stand: &Stand, direction: Direction) -> Result<PortObject, String>
             None => FileTx::sink(),
         })),
     })
+}
+
+#[cfg(all(test, not(feature = "xdp")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_af_xdp_says_how_to_get_one_with_it() {
+        let device = Device::Xdp(XdpDevice { name: "eth0".into(), queues: 1, ..XdpDevice::default() });
+        for direction in [Direction::Receive, Direction::Transmit] {
+            let spec = PortSpec { device: device.clone(), direction, promiscuous: false };
+            let error = Opener::default().open(&spec).err();
+            let wanted = "eth0: built without AF_XDP: build with `make` or `--features xdp`";
+            assert_eq!(error.as_deref(), Some(wanted));
+        }
+    }
 }

@@ -9,11 +9,12 @@ use core::net::Ipv4Addr;
 use sluice_dataplane::args::{Args, ElementRef, EtherAddr, FromArg, Interval, Ipv4Prefix, Raw};
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
-use sluice_dataplane::element::{Configure, Element};
+use sluice_dataplane::element::{Configure, Element, Note};
 use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info, State};
 use sluice_dataplane::lock::Lock;
+use sluice_dataplane::merge::Merge;
 use sluice_dataplane::packet::Packet;
 
 /// Finds the Ethernet address of next hops, and puts headers on packets.
@@ -64,12 +65,12 @@ impl Configure for ARPQuerier {
             Handler::both("ipaddr", "this host's address"),
             Handler::both("broadcast", "the local network's broadcast address"),
             Handler::read("table", "the table, as ARPTable's"),
-            Handler::read("stats", "packets dropped and queries sent, as text"),
-            Handler::read("queries", "queries sent"),
-            Handler::read("responses", "replies received"),
-            Handler::read("drops", "packets dropped, those of the table apart"),
+            Handler::read("stats", "packets dropped and queries sent, as text").merged(Merge::Column(0, ' ')),
+            Handler::read("queries", "queries sent").merged(Merge::Sum),
+            Handler::read("responses", "replies received").merged(Merge::Sum),
+            Handler::read("drops", "packets dropped, those of the table apart").merged(Merge::Sum),
             Handler::read("count", "entries of the table"),
-            Handler::read("length", "packets that wait"),
+            Handler::read("length", "packets that wait").merged(Merge::Sum),
             Handler::write("insert", "sets an entry: IP ETH"),
             Handler::write("delete", "forgets the address of an IP address"),
             Handler::write("clear", "empties the table, drops what waits, and sets all counts to 0"),
@@ -80,7 +81,8 @@ impl Configure for ARPQuerier {
               arrive on input 1; what waited for them leaves on output 0.\n\nPackets to 255.255.255.255 and to the local \
               broadcast address go to FF-FF-FF-FF-FF-FF, those to a multicast group to its address (RFC 1112), \
               those to 0.0.0.0 are dropped. At most ten queries a second are sent for one address. A packet that \
-              waits too long is dropped as `unresolved`, one for which there is no room as `queue_full`.\n\nWith one \
+              waits too long is dropped as `unresolved`, one for which there is no room as `queue_full`.\n\nWith several \
+              workers each has a table, with packets of its own that wait; replies that one gets are told to the others.\n\nWith one \
               argument, a name, that name stands for both addresses (AddressInfo).",
         example: "InfiniteSource(LIMIT 5) -> q :: ARPQuerier(10.0.0.1/24, 2:0:0:0:0:1) -> Discard; q[1] -> \
                   ARPResponder(10.0.0.0/24 2:0:0:0:0:2) -> [1]q;",
@@ -180,6 +182,13 @@ impl Element for ARPQuerier {
     fn timer(&mut self, cx: &mut Context<'_>, _batch: &mut Batch) {
         self.armed = false;
         self.sweep(cx);
+    }
+    fn learn(&mut self, cx: &mut Context<'_>, note: &Note, batch: &mut Batch) {
+        let ARPQuerier { host, table, .. } = self;
+        table.with(|table| host.hear(cx, table, note, batch));
+        if !self.armed {
+            self.arm(cx);
+        }
     }
     fn held(&self) -> usize {
         if self.own { self.table.with(|t| t.packets()) } else { 0 }

@@ -11,6 +11,7 @@ use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Handler, Info, State};
 use sluice_dataplane::lock::Lock;
+use sluice_dataplane::merge::Merge;
 use sluice_dataplane::packet::Packet;
 
 /// An ARP table that several ARPQueriers use.
@@ -30,9 +31,9 @@ impl Configure for ARPTable {
                 "table",
                 "a line for each entry: IP address, 1 if known, Ethernet address, seconds since the last news",
             ),
-            Handler::read("drops", "packets dropped for want of an answer or of room"),
+            Handler::read("drops", "packets dropped for want of an answer or of room").merged(Merge::Sum),
             Handler::read("count", "entries"),
-            Handler::read("length", "packets that wait"),
+            Handler::read("length", "packets that wait").merged(Merge::Sum),
             Handler::write("insert", "sets an entry: IP ETH"),
             Handler::write("delete", "forgets the address of an IP address"),
             Handler::write("clear", "removes all entries and drops what waits"),

@@ -7,6 +7,7 @@ use core::net::Ipv4Addr;
 use sluice_dataplane::args::EtherAddr;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::{Context, Stream};
+use sluice_dataplane::element::Note;
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::reason::Reason;
 use sluice_dataplane::wire::ethernet::{TYPE_ARP, TYPE_IPV4};
@@ -32,6 +33,15 @@ pub(crate) struct Host {
 fn group(ip: Ipv4Addr) -> EtherAddr {
     let [_, b, c, d] = ip.octets();
     EtherAddr([0x01, 0x00, 0x5e, b & 0x7f, c, d])
+}
+
+/// What the other workers are told of a reply: the two addresses, and whether it was for this host.
+fn note(ip: Ipv4Addr, ether: EtherAddr, ours: bool) -> Note {
+    let mut note = Note::default();
+    note[..4].copy_from_slice(&ip.octets());
+    note[4..10].copy_from_slice(&ether.0);
+    note[10] = ours.into();
+    note
 }
 
 impl Host {
@@ -135,6 +145,9 @@ impl Host {
                         cache.insert(ip, ether, now, &mut |p, why| cx.drop(p, why));
                         let waiting = cache.take_waiting(ip);
                         waiting.into_iter().for_each(|p| self.send(cx, p, ether, &mut out));
+                        if cx.has_others() {
+                            cx.tell_others(&note(ip, ether, to == self.ip));
+                        }
                     }
                     cx.consume(p);
                 }
@@ -143,6 +156,17 @@ impl Host {
         }
         out.append_to(batch);
         cx.give_spare(out);
+    }
+
+    /// A reply that another worker got; the packets that waited for it here are appended to `out`.
+    pub(crate) fn hear(&mut self, cx: &mut Context<'_>, cache: &mut Cache, note: &Note, out: &mut Batch) {
+        let [a, b, c, d, e0, e1, e2, e3, e4, e5, ours, ..] = *note;
+        let (ip, ether) = (Ipv4Addr::from([a, b, c, d]), EtherAddr([e0, e1, e2, e3, e4, e5]));
+        if ours != 0 || cache.contains(ip) {
+            let now = cx.now() / 1_000_000;
+            cache.insert(ip, ether, now, &mut |p, why| cx.drop(p, why));
+            cache.take_waiting(ip).into_iter().for_each(|p| self.send(cx, p, ether, out));
+        }
     }
 
     /// Sender and target of a reply.

@@ -12,6 +12,7 @@ use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{Op, Outcome};
 use sluice_dataplane::info::{Access, Arg, Handler, Info, State};
+use sluice_dataplane::merge::Merge;
 
 /// Last byte that a clause may look at: no buffer is longer.
 const MAX_OFFSET: usize = 65_535;
@@ -27,8 +28,10 @@ impl Configure for Classifier {
         state: State::Replicated,
         args: &[Arg::rest("PATTERN", "clauses", "the packets that go to this output; as many as outputs")],
         handlers: &[
-            Handler::read("program", "the patterns as steps: offset/value%mask, and where to go on"),
-            Handler::read("rules", "a line for each pattern: number, packets, output, pattern, separated by tabs"),
+            Handler::read("program", "the patterns as steps: offset/value%mask, and where to go on")
+                .merged(Merge::First),
+            Handler::read("rules", "a line for each pattern: number, packets, output, pattern, separated by tabs")
+                .merged(Merge::Column(1, '\t')),
             Handler::read("unmatched", "packets that no pattern matched"),
             Handler::write("reset_counts", "sets all counts to 0"),
         ],

@@ -11,6 +11,7 @@ use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{Op, Outcome};
 use sluice_dataplane::info::{Access, Arg, Handler, Info, State};
+use sluice_dataplane::merge::Merge;
 
 /// Filters IP packets by rules.
 pub struct IPFilter(Sorter);
@@ -23,8 +24,9 @@ impl Configure for IPFilter {
         state: State::Replicated,
         args: &[Arg::rest("RULE", "action and pattern", "what to do with packets that match")],
         handlers: &[
-            Handler::read("program", "the rules as steps: offset/value%mask, and where to go on"),
-            Handler::read("rules", "a line for each rule: number, packets, action, pattern, separated by tabs"),
+            Handler::read("program", "the rules as steps: offset/value%mask, and where to go on").merged(Merge::First),
+            Handler::read("rules", "a line for each rule: number, packets, action, pattern, separated by tabs")
+                .merged(Merge::Column(1, '\t')),
             Handler::read("unmatched", "packets that no rule matched"),
             Handler::write("reset_counts", "sets all counts to 0"),
         ],

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use sluice_dataplane::args::{Args, EtherAddr, Interval};
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
+use sluice_dataplane::element::Note;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler};
 use sluice_dataplane::packet::Packet;
@@ -45,6 +46,8 @@ struct Seen {
     port: usize,
     /// Nanoseconds.
     at: u64,
+    /// When the other workers were told last, nanoseconds.
+    told: u64,
 }
 
 /// A learning bridge.
@@ -70,14 +73,16 @@ impl Bridge {
         now < seen.at.saturating_add(self.timeout)
     }
 
-    /// IEEE 802.1D-2004 clause 7.8: notes on which port an individual address was seen.
-    fn learn(&mut self, src: EtherAddr, port: usize, now: u64) {
+    /// IEEE 802.1D-2004 clause 7.8: notes on which port an individual address was seen. Whether other
+    /// workers should hear of it: if it is new, or their entry may be getting old.
+    fn learn(&mut self, src: EtherAddr, port: usize, now: u64) -> bool {
         if self.timeout == 0 || src.is_group() {
-            return;
+            return false;
         }
         if let Some(seen) = self.table.get_mut(&src) {
-            *seen = Seen { port, at: now };
-            return;
+            let news = seen.port != port || now >= seen.told.saturating_add(self.timeout / 4);
+            *seen = Seen { port, at: now, told: if news { now } else { seen.told } };
+            return news;
         }
         if self.table.len() >= self.capacity && now >= self.next_purge {
             // Searched at most once a second: a flood of made-up sources must not cost a search each.
@@ -85,8 +90,21 @@ impl Bridge {
             let timeout = self.timeout;
             self.table.retain(|_, seen| now < seen.at.saturating_add(timeout));
         }
-        if self.table.len() < self.capacity {
-            self.table.insert(src, Seen { port, at: now });
+        let room = self.table.len() < self.capacity;
+        if room {
+            self.table.insert(src, Seen { port, at: now, told: now });
+        }
+        room
+    }
+
+    /// What another worker has learned, unless this one knows something newer.
+    pub(crate) fn hear(&mut self, note: &Note, lans: usize) {
+        let [m0, m1, m2, m3, m4, m5, p0, p1, t0, t1, t2, t3, t4, t5, t6, t7, ..] = *note;
+        let (src, port) = (EtherAddr([m0, m1, m2, m3, m4, m5]), usize::from(u16::from_be_bytes([p0, p1])));
+        let at = u64::from_be_bytes([t0, t1, t2, t3, t4, t5, t6, t7]);
+        let older = self.table.get(&src).is_none_or(|seen| seen.at <= at);
+        if older && port < lans {
+            self.learn(src, port, at);
         }
     }
 
@@ -141,7 +159,9 @@ impl Bridge {
                 t = now;
             }
             self.newest = self.newest.max(t);
-            self.learn(src, port, t);
+            if self.learn(src, port, t) && cx.has_others() {
+                cx.tell_others(&note(src, port, t));
+            }
             let verdict = self.forward(dst, port, t);
             let to = (0..lans).filter(|&out| match verdict {
                 Verdict::To(o) => out == o,
@@ -183,6 +203,15 @@ impl Bridge {
         self.timeout = value::<Interval>(text, handler)?.0;
         Ok(())
     }
+}
+
+/// What the other workers are told: an address, where it was seen, and when.
+fn note(src: EtherAddr, port: usize, at: u64) -> Note {
+    let mut note = Note::default();
+    note[..6].copy_from_slice(&src.0);
+    note[6..8].copy_from_slice(&(port as u16).to_be_bytes());
+    note[8..16].copy_from_slice(&at.to_be_bytes());
+    note
 }
 
 /// A copy to each output but the last, which gets the frame itself.

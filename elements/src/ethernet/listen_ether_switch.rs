@@ -4,7 +4,7 @@ use core::any::Any;
 use sluice_dataplane::args::Args;
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
-use sluice_dataplane::element::{Configure, Element};
+use sluice_dataplane::element::{Configure, Element, Note};
 use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply};
 use sluice_dataplane::info::{Info, State};
@@ -35,6 +35,9 @@ impl Element for ListenEtherSwitch {
     fn process(&mut self, cx: &mut Context<'_>, port: usize, batch: &mut Batch) {
         let lans = cx.inputs();
         self.0.switch(cx, port, lans, Some(lans), batch);
+    }
+    fn learn(&mut self, cx: &mut Context<'_>, note: &Note, _batch: &mut Batch) {
+        self.0.hear(note, cx.inputs());
     }
     fn take_state(&mut self, cx: &mut Context<'_>, old: &mut dyn Any) {
         if let Some(old) = old.downcast_mut::<ListenEtherSwitch>() {

@@ -12,22 +12,28 @@ pub(crate) struct Backlog {
     waiting: Batch,
     /// Packets sent so far.
     pub(crate) sent: u64,
+    /// Packets dropped so far: those that the port refused, and pushed ones that it had no room for.
+    pub(crate) lost: u64,
 }
 
 impl Backlog {
     pub(crate) fn new(port: PortId) -> Backlog {
-        Backlog { port, waiting: Batch::default(), sent: 0 }
+        Backlog { port, waiting: Batch::default(), sent: 0, lost: 0 }
     }
 
     /// Sends what there is room for; the rest stays in `batch`.
     pub(crate) fn send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
-        self.sent += cx.transmit(self.port, batch) as u64;
+        let given = batch.len();
+        let sent = cx.transmit(self.port, batch);
+        self.sent += sent as u64;
+        self.lost += (given - sent - batch.len()) as u64;
     }
 
     /// Pushed packets: what the port does not take at once is dropped, as a wire would.
     pub(crate) fn push(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
         self.send(cx, batch);
         if !batch.is_empty() {
+            self.lost += batch.len() as u64;
             cx.drop_all(batch, Reason::TxFull);
         }
     }
@@ -79,7 +85,7 @@ impl Backlog {
 
     /// Takes over the packets that wait and the count, if it is the same port.
     pub(crate) fn take_state(&mut self, old: &mut Backlog) {
-        self.sent = old.sent;
+        (self.sent, self.lost) = (old.sent, old.lost);
         if self.port == old.port {
             core::mem::swap(&mut self.waiting, &mut old.waiting);
         }

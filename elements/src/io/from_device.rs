@@ -25,7 +25,7 @@ impl Configure for FromDevice {
         ports: "0/1",
         flow: "/h",
         task: Task::Yes,
-        state: State::Single,
+        state: State::Replicated,
         args: &[
             Arg::required("DEVNAME", "interface", "the network interface"),
             Arg::keyword("SNIFFER", "boolean", "true", "accepted; the host goes on receiving the frames too"),
@@ -44,11 +44,12 @@ impl Configure for FromDevice {
         ],
         doc: "Receives frames from a network interface through a mapped packet socket. Frames start with their Ethernet \
               header; the packet type annotation says to whom they were addressed, the timestamp when the kernel saw \
-              them. Several FromDevices of one interface share its frames.\n\nWhat the sender's offloads left undone is \
+              them. Several FromDevices of one interface share its frames. With several workers each has a socket of its own, \
+              and the kernel gives all frames of a flow to the same one (StaticThreadSched: to one worker only).\n\nWhat the sender's offloads left undone is \
               done first: super-frames are cut to the sender's segment size, missing checksums filled in, VLAN tags put \
               back. An interface that goes away is reported, and opened again when it is back.",
         example: "FromDevice(lo) -> Queue -> ToDevice(lo);",
-        see: &["ToDevice"],
+        see: &["ToDevice", "StaticThreadSched"],
         ..Info::new("FromDevice", "io", "receives frames from a network interface")
     };
     fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {

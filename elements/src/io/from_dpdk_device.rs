@@ -9,6 +9,7 @@ use sluice_dataplane::element::{Activity, Configure, Element};
 use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info, State, Task};
+use sluice_dataplane::merge::Merge;
 use sluice_dataplane::port::{Device, Direction, DpdkDevice, PortId, PortSpec, Spread};
 
 /// Receives frames from a port of DPDK.
@@ -38,14 +39,15 @@ pub(super) fn device(args: &mut Args<'_>) -> DpdkDevice {
 
 /// Handlers that the device answers, for both elements.
 pub(super) const CARRIER: Handler =
-    Handler::both("carrier", "whether the link is up; writing switches it, if the driver can");
-pub(super) const DEVICE: Handler = Handler::read("device", "what DPDK calls the port");
-pub(super) const DRIVER: Handler = Handler::read("driver", "its driver");
-pub(super) const MAC: Handler = Handler::both("mac", "the port's Ethernet address");
-pub(super) const MTU: Handler = Handler::both("mtu", "largest packet behind the Ethernet header, bytes");
-pub(super) const SPEED: Handler = Handler::read("speed", "speed of the link, Mbit/s; 0: unknown");
+    Handler::both("carrier", "whether the link is up; writing switches it, if the driver can").merged(Merge::First);
+pub(super) const DEVICE: Handler = Handler::read("device", "what DPDK calls the port").merged(Merge::First);
+pub(super) const DRIVER: Handler = Handler::read("driver", "its driver").merged(Merge::First);
+pub(super) const MAC: Handler = Handler::both("mac", "the port's Ethernet address").merged(Merge::First);
+pub(super) const MTU: Handler =
+    Handler::both("mtu", "largest packet behind the Ethernet header, bytes").merged(Merge::First);
+pub(super) const SPEED: Handler = Handler::read("speed", "speed of the link, Mbit/s; 0: unknown").merged(Merge::First);
 pub(super) const XSTATS: Handler =
-    Handler::read("xstats", "the driver's own counters: a name, a tab and a number in each line");
+    Handler::read("xstats", "the driver's own counters: a name, a tab and a number in each line").merged(Merge::First);
 
 impl Configure for FromDPDKDevice {
     const INFO: &'static Info = &Info {
@@ -74,10 +76,11 @@ impl Configure for FromDPDKDevice {
         handlers: &[
             Handler::read("count", "frames received so far"),
             Handler::read("dropped", "frames that the port received and lost: too long, or no buffer was free"),
-            Handler::read("hw_count", "frames that the device counts"),
-            Handler::read("hw_dropped", "frames that the device lost because nobody took them in time"),
-            Handler::read("hw_errors", "frames that the device found to be damaged"),
-            Handler::read("in_bytes", "bytes that the device counts"),
+            Handler::read("hw_count", "frames that the device counts").merged(Merge::First),
+            Handler::read("hw_dropped", "frames that the device lost because nobody took them in time")
+                .merged(Merge::First),
+            Handler::read("hw_errors", "frames that the device found to be damaged").merged(Merge::First),
+            Handler::read("in_bytes", "bytes that the device counts").merged(Merge::First),
             XSTATS,
             MAC,
             CARRIER,
@@ -87,7 +90,7 @@ impl Configure for FromDPDKDevice {
             Handler::both("promisc", "whether it receives frames for other hosts"),
             DEVICE,
             DRIVER,
-            Handler::read("nb_rx_queues", "receiving queues"),
+            Handler::read("nb_rx_queues", "receiving queues").merged(Merge::First),
             Handler::both("active", "whether it receives"),
             Handler::write("reset_counts", "sets count to 0"),
             Handler::write("reset_hw_counts", "sets the counters of the device and its driver to 0"),

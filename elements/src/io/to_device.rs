@@ -23,7 +23,7 @@ impl Configure for ToDevice {
     const INFO: &'static Info = &Info {
         ports: "1/0",
         task: Task::IfPull,
-        state: State::Single,
+        state: State::Replicated,
         args: &[
             Arg::required("DEVNAME", "interface", "the network interface"),
             Arg::keyword("BURST", "packets", "64", "frames sent in one turn"),
@@ -34,7 +34,8 @@ impl Configure for ToDevice {
         doc: "Sends frames, which must start with their Ethernet header, through a network interface. With a pull input \
               it pulls as fast as the interface takes frames, and rests while it does not; with a push input, frames \
               that the interface does not take are dropped as `tx_full`. Frames longer than the interface allows are \
-              dropped as `oversize`.",
+              dropped as `oversize`.\n\nWith several workers, each sends what is pushed into it through a socket of its own; \
+              a pull input is served by one worker.",
         example: "FromDevice(lo) -> Queue -> ToDevice(lo);",
         see: &["FromDevice", "Queue"],
         ..Info::new("ToDevice", "io", "sends frames through a network interface")

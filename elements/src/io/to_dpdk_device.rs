@@ -10,6 +10,7 @@ use sluice_dataplane::element::{Activity, Configure, Element};
 use sluice_dataplane::env::Env;
 use sluice_dataplane::handler::{HandlerError, Reply};
 use sluice_dataplane::info::{Arg, Handler, Info, State, Task};
+use sluice_dataplane::merge::Merge;
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::port::{Device, Direction, PortSpec};
 
@@ -63,9 +64,9 @@ impl Configure for ToDPDKDevice {
             Handler::read("n_sent", "the same"),
             Handler::read("dropped", "frames that were not sent: no room, or no link"),
             Handler::read("n_dropped", "the same"),
-            Handler::read("hw_count", "frames that the device counts"),
-            Handler::read("hw_errors", "frames that the device could not send"),
-            Handler::read("out_bytes", "bytes that the device counts"),
+            Handler::read("hw_count", "frames that the device counts").merged(Merge::First),
+            Handler::read("hw_errors", "frames that the device could not send").merged(Merge::First),
+            Handler::read("out_bytes", "bytes that the device counts").merged(Merge::First),
             XSTATS,
             MAC,
             CARRIER,
@@ -73,7 +74,7 @@ impl Configure for ToDPDKDevice {
             MTU,
             DEVICE,
             DRIVER,
-            Handler::read("nb_tx_queues", "sending queues"),
+            Handler::read("nb_tx_queues", "sending queues").merged(Merge::First),
             Handler::write("reset_counts", "sets count to 0"),
             Handler::write("reset_hw_counts", "sets the counters of the device and its driver to 0"),
         ],

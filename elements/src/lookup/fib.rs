@@ -216,6 +216,12 @@ impl Fib {
         self.by_prefix.get(&(route.addr, route.length)).and_then(|p| self.routes[*p])
     }
 
+    /// Whether a move into the large directory is under way.
+    #[inline]
+    pub fn is_growing(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// Goes on with the move into the large directory, if there is one. The caller has time for a
     /// few routes.
     #[inline]

@@ -3,6 +3,7 @@ use super::fib::{Begun, Fib, MAX_ROUTES, Refused, Route};
 use super::route::{Read, read};
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::net::Ipv4Addr;
@@ -39,23 +40,46 @@ pub(super) const DOC: &str = "Looks up the destination address annotation (GetIP
     longest prefix first, and sends the packet to the OUTPUT of the route. If the route has a GATEWAY, the annotation is \
     set to that. A packet without a route is dropped as `no_route`.\n\nHost bits of a route's address do not matter. The \
     first of several routes for one prefix counts. All look-up classes share one table with the same speed; they differ in \
-    their handlers. Masks must be contiguous. After a hot swap the table stays as it is if the arguments are the same.";
+    their handlers. Masks must be contiguous. After a hot swap the table stays as it is if the arguments are the same.\n\n\
+    The replicas of several workers read one table. A route that changes is changed for all of them, and each has a table of its \
+    own from then on: the memory of a large one once more.";
 
 /// A routing table inside an element.
 pub(super) struct Router {
-    fib: Fib,
+    /// The replicas of all workers have one, until a route changes: then each changes one of its own.
+    fib: Arc<Fib>,
     /// The routes as configured, to see whether they are the same after a swap.
-    texts: Vec<String>,
+    texts: Arc<Vec<String>>,
     names: NameDb,
     /// Whether packets without a route are told about, and how often they were.
     complains: bool,
     complaints: u32,
 }
 
+/// A table that a replica on another worker has built, with the routes as configured.
+#[derive(Default)]
+struct Built {
+    fib: Weak<Fib>,
+    texts: Weak<Vec<String>>,
+}
+
 impl Router {
-    /// Reads the routes.
+    /// Reads the routes, or takes the table that another worker's replica has read.
     pub(super) fn configure(args: &mut Args<'_>, env: &mut Env<'_>, complains: bool) -> Router {
         let texts = args.rest_strings();
+        let names = args.names().clone();
+        let shared = env.share_with_replicas::<Built>();
+        let built = shared.with(|built| built.fib.upgrade().zip(built.texts.upgrade()));
+        if let Some((fib, texts)) = built.filter(|b| *b.1 == texts) {
+            return Router { fib, texts, names, complains, complaints: 0 };
+        }
+        let (fib, texts) = (Arc::new(Self::build(args, env, &texts)), Arc::new(texts));
+        shared.with(|built| *built = Built { fib: Arc::downgrade(&fib), texts: Arc::downgrade(&texts) });
+        Router { fib, texts, names, complains, complaints: 0 }
+    }
+
+    /// Makes the table.
+    fn build(args: &mut Args<'_>, env: &mut Env<'_>, texts: &[String]) -> Fib {
         let mut routes = Vec::with_capacity(texts.len());
         let (mut first, mut more) = (None, 0);
         for (i, text) in texts.iter().enumerate() {
@@ -82,14 +106,17 @@ impl Router {
             let routes = if doubles == 1 { "route" } else { "routes" };
             env.warn(format!("{doubles} {routes} replaced by later versions"));
         }
-        Router { fib, texts, names: args.names().clone(), complains, complaints: 0 }
+        fib
     }
 
     /// Sends every packet where its route says.
     #[inline]
     pub(super) fn route(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
         let Router { fib, complains, complaints, .. } = self;
-        fib.settle();
+        if fib.is_growing() {
+            Arc::make_mut(fib).settle();
+        }
+        let fib = &**fib;
         cx.scatter_many(
             batch,
             |some, outs| {
@@ -124,7 +151,7 @@ impl Router {
                 self.fib.routes().filter(|r| usize::from(r.output) >= cx.outputs()).copied().collect();
             for r in lost {
                 // It was in the list a moment ago.
-                let _ = self.fib.remove(r.addr, r.length, |_| true);
+                let _ = Arc::make_mut(&mut self.fib).remove(r.addr, r.length, |_| true);
             }
         }
     }
@@ -156,7 +183,7 @@ impl Router {
     pub(super) fn write(&mut self, cx: &Context<'_>, handler: &str, text: &str) -> Result<(), HandlerError> {
         let outputs = cx.outputs();
         match handler {
-            "flush" => self.fib.flush(),
+            "flush" => self.fib = Arc::default(),
             "ctrl" => return self.transaction(text, outputs),
             _ => return self.command(handler, text, outputs).map(|_| ()),
         }
@@ -181,8 +208,8 @@ impl Router {
                 Err(why) => {
                     // What was just possible in one direction is possible in the other.
                     done.into_iter().rev().for_each(|undo| match undo {
-                        Undo::Remove(r) => drop(self.fib.remove(r.addr, r.length, |_| true)),
-                        Undo::Restore(r) => drop(self.fib.set(r)),
+                        Undo::Remove(r) => drop(Arc::make_mut(&mut self.fib).remove(r.addr, r.length, |_| true)),
+                        Undo::Restore(r) => drop(Arc::make_mut(&mut self.fib).set(r)),
                     });
                     return Err(why);
                 }
@@ -201,8 +228,8 @@ impl Router {
         }
         let route = read.route(outputs).ok_or_else(|| HandlerError::from("bad OUTPUT"))?;
         let result = match command {
-            "add" => self.fib.add(route).map(|()| None),
-            _ => self.fib.set(route),
+            "add" => Arc::make_mut(&mut self.fib).add(route).map(|()| None),
+            _ => Arc::make_mut(&mut self.fib).set(route),
         };
         match result {
             Ok(old) => Ok(old.map_or(Undo::Remove(route), Undo::Restore)),
@@ -219,7 +246,7 @@ impl Router {
             return Err("bad OUTPUT".into());
         }
         let same = |r: &Route| output.is_none_or(|o| i32::from(r.output) == o && r.gateway == read.gateway);
-        self.fib.remove(addr, length, same).map(Undo::Restore).map_err(|_| {
+        Arc::make_mut(&mut self.fib).remove(addr, length, same).map(Undo::Restore).map_err(|_| {
             let gateway = if read.gateway.is_unspecified() { "-".into() } else { format!("{}", read.gateway) };
             let network = read.prefix.network();
             HandlerError::Failed(format!("route '{network}/{length} {gateway} {}' not found", output.unwrap_or(-1)))

@@ -50,7 +50,8 @@ impl Configure for Counter {
             Handler::write("reset", "sets all counts to 0"),
             Handler::write("reset_counts", "as reset"),
         ],
-        doc: "Passes packets on unchanged and counts them and their bytes.",
+        doc: "Passes packets on unchanged and counts them and their bytes.\n\nWith several workers each counts its own packets: \
+              readings are the sums, and a call is made when one worker's count reaches its number.",
         example: "InfiniteSource(LIMIT 5) -> c :: Counter(COUNT_CALL 5 stop) -> Discard;",
         see: &["AverageCounter", "Meter"],
         ..Info::new("Counter", "monitoring", "counts packets and bytes")

@@ -145,6 +145,13 @@ impl Headers {
         }
     }
 
+    /// Whether the checksum is the sum of the pseudo-header alone, not complemented: what a sender leaves for hardware, which
+    /// adds the rest.
+    pub(super) fn is_unfilled(&self, frame: &[u8]) -> bool {
+        let field = get_u16(frame, self.transport_at + self.transport.checksum_offset());
+        field == Ok(fold(self.pseudo_header(frame, self.end - self.transport_at)))
+    }
+
     /// Makes `head`, a copy of the super-frame's headers, those of the segment that carries `part`.
     pub(super) fn patch(&self, head: &mut [u8], part: &[u8], place: Place, checksum: bool) {
         let segment_len = head.len() - self.transport_at + part.len();

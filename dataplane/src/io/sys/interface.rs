@@ -228,6 +228,23 @@ pub fn bring_up(name: &str) -> io::Result<()> {
     .map(drop)
 }
 
+/// Has the interface take frames for other hosts too, for as long as the descriptor is open.
+///
+/// # Errors
+/// [`InterfaceError::Missing`], [`InterfaceError::Forbidden`].
+pub fn make_promiscuous(name: &str) -> io::Result<OwnedFd> {
+    let membership = libc::packet_mreq {
+        mr_ifindex: index(name)?.cast_signed(),
+        mr_type: libc::PACKET_MR_PROMISC as u16,
+        mr_alen: 0,
+        mr_address: [0; 8],
+    };
+    let socket = raw::packet_socket().map_err(|error| explain(name, error))?;
+    raw::set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)
+        .map_err(|error| explain(name, error))?;
+    Ok(socket)
+}
+
 /// Sets the largest payload of a frame, in bytes.
 pub fn set_mtu(name: &str, mtu: u32) -> io::Result<()> {
     let mtu = libc::c_int::try_from(mtu).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;

@@ -1,10 +1,11 @@
-//! What needs `unsafe`: packet sockets with mapped rings, TAP devices, interface control, inherited descriptors, signals.
+//! What needs `unsafe`: packet sockets with mapped rings, AF_XDP sockets, TAP devices, interface control, inherited descriptors, signals.
 //!
 //! Every public function here is safe to call. The kernel's structures are in `abi`, the few raw calls that they need are
 //! wrapped once in `raw`; the other files build on those.
 mod abi;
 #[cfg(feature = "dpdk")]
 pub mod dpdk;
+pub mod fanout;
 pub mod interface;
 pub mod offload;
 pub mod process;
@@ -12,3 +13,5 @@ mod raw;
 pub mod ring;
 pub mod tap;
 pub mod tx;
+#[cfg(feature = "xdp")]
+pub mod xdp;

@@ -6,6 +6,7 @@ use super::{interface, raw};
 use std::io;
 use std::os::fd::AsFd;
 
+const ETHTOOL_GDRVINFO: u32 = 0x03;
 const ETHTOOL_GSTRINGS: u32 = 0x1b;
 const ETHTOOL_GSSET_INFO: u32 = 0x37;
 const ETHTOOL_GFEATURES: u32 = 0x3a;
@@ -76,6 +77,19 @@ pub fn features(name: &str) -> io::Result<Vec<Feature>> {
             active: bit(number, 2),
         })
         .collect())
+}
+
+/// Whether the interface called `name` is a device on a bus, rather than made by software.
+///
+/// # Errors
+/// As [`features`].
+pub fn is_physical(name: &str) -> io::Result<bool> {
+    // `struct ethtool_drvinfo`: the command; driver, version, firmware and bus, 32 bytes each; 64 bytes more.
+    const BUS: usize = 1 + 3 * 8;
+    let mut info = [0; 49];
+    info[0] = ETHTOOL_GDRVINFO;
+    ethtool(name, &mut info)?;
+    Ok(info[BUS].to_ne_bytes()[0] != 0)
 }
 
 /// Asks for features on or off: `wanted` says for each feature of [`features`], by its place, `None` to leave it.

@@ -25,6 +25,17 @@ unsafe impl Plain for abi::Statistics {}
 // SAFETY: `packet_mreq` is an int, two 16-bit integers and 8 bytes: 16 bytes, no padding.
 unsafe impl Plain for libc::packet_mreq {}
 
+#[cfg(feature = "xdp")]
+mod xdp {
+    use super::Plain;
+    // SAFETY: six numbers of 64 bits.
+    unsafe impl Plain for libc::xdp_statistics {}
+    // SAFETY: one number of 32 bits.
+    unsafe impl Plain for libc::xdp_options {}
+    // SAFETY: four times four numbers of 64 bits.
+    unsafe impl Plain for libc::xdp_mmap_offsets {}
+}
+
 /// Sets one socket option.
 pub(super) fn set_option<T: Plain>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     // SAFETY: the pointer and the length describe `value`, which `Plain` makes readable byte by byte.
@@ -85,22 +96,31 @@ unsafe impl Send for Mapping {}
 impl Mapping {
     /// Maps `len` bytes of the socket's ring.
     pub(super) fn of_ring(fd: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+        Self::of_socket(fd, len, 0)
+    }
+
+    /// Maps `len` bytes of what the socket has at `offset`.
+    pub(super) fn of_socket(fd: BorrowedFd<'_>, len: usize, offset: libc::off_t) -> io::Result<Self> {
+        Self::new(len, libc::MAP_SHARED, fd.as_raw_fd(), offset)
+    }
+
+    /// Maps `len` bytes of new memory, all zero.
+    #[cfg(feature = "xdp")]
+    pub(super) fn anonymous(len: usize) -> io::Result<Self> {
+        Self::new(len, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+    }
+
+    fn new(len: usize, kind: c_int, fd: c_int, offset: libc::off_t) -> io::Result<Self> {
         // SAFETY: a new mapping at an address that the kernel chooses; it overlaps nothing of ours.
         let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                len,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_POPULATE,
-                fd.as_raw_fd(),
-                0,
-            )
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            libc::mmap(std::ptr::null_mut(), len, access, kind | libc::MAP_POPULATE, fd, offset)
         };
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
         let start =
-            NonNull::new(start.cast()).ok_or_else(|| io::Error::other("the ring was mapped at address zero"))?;
+            NonNull::new(start.cast()).ok_or_else(|| io::Error::other("the memory was mapped at address zero"))?;
         Ok(Self { start, len })
     }
 

@@ -11,11 +11,13 @@
 //!
 //! Invariant: a slot is ours exactly while its status word has `TP_STATUS_USER`.
 use super::abi::{self, RingRequest, SlotHeader, Statistics};
+use super::fanout::{Fanout, Member};
 use super::{interface, raw};
 use crate::io::gso::VnetHeader;
 use libc::SOL_PACKET;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Slots whose first lines are fetched ahead of the one that is handed out.
@@ -100,6 +102,8 @@ pub struct RxRing {
     // Dropped before `fd`: unmap, then close.
     map: raw::Mapping,
     fd: OwnedFd,
+    /// Dropped after `fd`.
+    member: Option<Member>,
     shape: Shape,
     has_vnet: bool,
     /// Where the slot lies that is read next, or waited for: bytes into the mapping.
@@ -150,8 +154,25 @@ impl RxRing {
     /// [`interface::InterfaceError`] inside: no such interface, no permission, interface down (bring it up and open again);
     /// or any error of the kernel, such as `ENOMEM` for a ring that it cannot hold.
     pub fn open(name: &str, config: RingConfig) -> io::Result<Self> {
+        Self::open_shared(name, config, None)
+    }
+
+    /// The same, for a ring that shares the interface's frames with others of `group`.
+    ///
+    /// # Errors
+    /// As [`RxRing::open`].
+    pub fn open_shared(name: &str, config: RingConfig, group: Option<&Arc<Fanout>>) -> io::Result<Self> {
         let found = interface::read(name)?;
-        Self::on_interface(found.index, found.mtu, config).map_err(|error| interface::explain(name, error))
+        let open = || {
+            let mut ring = Self::on_interface(found.index, found.mtu, config)?;
+            ring.member = group.map(|g| g.join(ring.fd.as_fd())).transpose()?;
+            if ring.member.as_ref().is_some_and(|m| m.joined_others) {
+                // What came before it joined has gone to another ring as well.
+                while ring.receive(usize::MAX, |_| ())? > 0 {}
+            }
+            Ok(ring)
+        };
+        open().map_err(|error| interface::explain(name, error))
     }
 
     fn on_interface(ifindex: u32, mtu: u32, config: RingConfig) -> io::Result<Self> {
@@ -190,7 +211,7 @@ impl RxRing {
             raw::set_option(fd.as_fd(), SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)?;
         }
         let large = vec![0; config.max_frame.saturating_add(abi::VNET_HEADER_LEN)].into_boxed_slice();
-        Ok(Self { map, fd, shape, has_vnet, current: 0, large, pending: None, empty_calls: 0, drops: 0 })
+        Ok(Self { map, fd, member: None, shape, has_vnet, current: 0, large, pending: None, empty_calls: 0, drops: 0 })
     }
 
     /// Whether frames carry offload metadata. Without it, super-frames cannot be told from oversize ones, and

@@ -103,7 +103,10 @@ impl Configure for Interpreter<false> {
               signals do what they do by default.\n\n\
               A script that runs itself through its handler starts anew on top of itself, with the same variables and its own \
               parameters. A thousand jumps without a wait disable a script. Handlers `cat FILE`, `catq FILE` and `kill SIGNAL \
-              PID` are for the script itself only.",
+              PID` are for the script itself only.\n\n\
+              With several workers a script lives on one of them, worker 0 unless StaticThreadSched says otherwise, and reaches \
+              what is there: that worker's replica of an element that each has one of, and no element that lives elsewhere. \
+              Calls from outside, through a ControlSocket, reach all.",
         example: "c :: Counter; InfiniteSource(LIMIT 5) -> c -> Discard;\n\
                   Script(set x 0, label again, print $x, set x $(add $x 1), goto again $(lt $x 3), wait 1s, print c.count, stop);",
         see: &["DriverManager"],

@@ -424,9 +424,9 @@ impl Device {
                 // SAFETY: the port is started, or drivers' empty functions stand in for its own; it has such a
                 // queue, which nobody uses any more. Buffers that come are ours.
                 let got = unsafe {
-                    let ops = &*(&raw const c::rte_eth_fp_ops[usize::from(self.id)]);
-                    let Some(receive) = ops.rx_pkt_burst else { return };
-                    let got = receive(*ops.rxq.data.add(queue), burst.as_mut_ptr(), burst.len() as u16);
+                    let ops = &raw const c::rte_eth_fp_ops[usize::from(self.id)];
+                    let Some(receive) = (*ops).rx_pkt_burst else { return };
+                    let got = receive(*(*ops).rxq.data.add(queue), burst.as_mut_ptr(), burst.len() as u16);
                     burst.iter().take(got.into()).for_each(|m| c::rte_pktmbuf_free(*m));
                     got
                 };

@@ -15,13 +15,13 @@ pub struct Eal {
 
 impl Eal {
     /// Starts DPDK with `arguments` as `dpdk-testpmd` takes them before its `--`, and makes a pool of `buffers`
-    /// buffers. Unless the arguments say otherwise, `core` is the one to work on, and nothing is left
+    /// buffers. Unless the arguments say otherwise, `cores` are those to work on, and nothing is left
     /// behind in the file system (`--in-memory`, `--no-telemetry`).
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
-    pub fn start(arguments: &str, buffers: u32, core: usize) -> Result<Eal, String> {
-        let arguments = with_defaults(words(arguments)?, core);
+    pub fn start(arguments: &str, buffers: u32, cores: &[usize]) -> Result<Eal, String> {
+        let arguments = with_defaults(words(arguments)?, cores);
         if Pool::own_ones() > 0 {
             return Err("DPDK must be started before the first packet buffer is made".into());
         }
@@ -49,7 +49,7 @@ impl Eal {
         }
         if !arguments.iter().any(|a| a.starts_with("--log-level")) {
             // SAFETY: DPDK is started. Peers that come and go are told by the ports.
-            unsafe { c::rte_log_set_global_level(c::SLUICE_LOG_WARNING as u32) };
+            unsafe { c::rte_log_set_global_level(c::SLUICE_LOG_WARNING) };
         }
         match Mempool::create(buffers) {
             Ok(_) => {}
@@ -61,7 +61,7 @@ impl Eal {
             }
         }
         log::pass_on(true);
-        Ok(Eal { cores: cores() })
+        Ok(Eal { cores: cores_in_use() })
     }
 
     /// The cores that the arguments name, for the workers.
@@ -181,7 +181,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// Adds the program's name and what the user has not decided.
-fn with_defaults(user: Vec<String>, core: usize) -> Vec<String> {
+fn with_defaults(user: Vec<String>, cores: &[usize]) -> Vec<String> {
     let has = |options: &[&str]| {
         user.iter().any(|a| {
             options.iter().any(|o| a == o || a.strip_prefix(o).is_some_and(|r| r.starts_with('=') || o.len() == 2))
@@ -189,7 +189,8 @@ fn with_defaults(user: Vec<String>, core: usize) -> Vec<String> {
     };
     let mut all = vec!["sluice".to_string()];
     if !has(&["-l", "-c", "--lcores", "-s", "-S"]) {
-        all.extend(["-l".into(), core.to_string()]);
+        let list: Vec<String> = cores.iter().map(usize::to_string).collect();
+        all.extend(["-l".into(), if list.is_empty() { "0".into() } else { list.join(",") }]);
     }
     let no_huge = has(&["--no-huge"]);
     if !has(&["--in-memory", "--huge-dir", "--huge-unlink", "--proc-type", "--no-shconf", "--legacy-mem"]) {
@@ -212,7 +213,7 @@ fn with_defaults(user: Vec<String>, core: usize) -> Vec<String> {
 }
 
 /// The processor of each of DPDK's threads, in order.
-fn cores() -> Vec<usize> {
+fn cores_in_use() -> Vec<usize> {
     let mut all = Vec::new();
     // SAFETY: DPDK is started; these read its tables.
     unsafe {
@@ -310,11 +311,11 @@ mod tests {
 
     #[test]
     fn what_the_user_says_is_not_said_again() {
-        let all = |text: &str| with_defaults(words(text).unwrap(), 3).join(" ");
+        let all = |text: &str| with_defaults(words(text).unwrap(), &[3, 4]).join(" ");
         let prefix = format!("--file-prefix=sluice-{}", std::process::id());
         assert_eq!(
             all("--vdev x"),
-            format!("sluice -l 3 --in-memory {prefix} --single-file-segments --no-telemetry --vdev x")
+            format!("sluice -l 3,4 --in-memory {prefix} --single-file-segments --no-telemetry --vdev x")
         );
         assert_eq!(all("-l1 --no-huge --telemetry"), format!("sluice --no-shconf {prefix} -l1 --no-huge --telemetry"));
         assert_eq!(all("-l1 --huge-dir=/x --telemetry"), "sluice -l1 --huge-dir=/x --telemetry");

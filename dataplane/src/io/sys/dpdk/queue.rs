@@ -10,7 +10,6 @@ use crate::pool::{HEADROOM, MAX_FRAME};
 use crate::port::{FrameMeta, Rx};
 use crate::reason::Reason;
 use crate::wire::EtherAddr;
-use std::mem::offset_of;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -55,9 +54,9 @@ impl RxQueue {
         // SAFETY: the port exists and has such a queue, which only this object uses; the driver writes at most as
         // many pointers as it is told, each to a buffer that is the caller's from now on.
         unsafe {
-            let ops = &*(&raw const c::rte_eth_fp_ops[usize::from(self.device.id())]);
-            let queue = *ops.rxq.data.add(usize::from(self.queue));
-            let Some(receive) = ops.rx_pkt_burst else { return 0 };
+            let ops = (&raw const c::rte_eth_fp_ops).cast::<c::rte_eth_fp_ops>().add(self.device.id().into());
+            let queue = *(*ops).rxq.data.add(usize::from(self.queue));
+            let Some(receive) = (*ops).rx_pkt_burst else { return 0 };
             usize::from(receive(queue, to, room as u16)).min(room)
         }
     }
@@ -83,23 +82,14 @@ impl RxQueue {
             let got = got.to_vec();
             return self.receive_each(&got, rx);
         }
-        let (mut bytes, mut flags, mut odd) = (0, 0, 0);
-        for &m in got {
-            prefetch(m);
-            // SAFETY: the buffer is ours now; whether it is as a packet's must be is looked at below, before it is one.
-            unsafe {
-                odd |= rearmed(m) ^ REARMED;
-                flags |= m.as_ref().ol_flags;
-                bytes += u64::from(m.as_ref().pkt_len);
-                Packet::adopt(m.cast::<Header>());
-            }
-        }
-        if (odd & !PORT) | (flags & self.special) != 0 {
+        // SAFETY: the buffers are ours now; whether they are as a packet's must be is looked at before they are one.
+        let seen = unsafe { adopt_all(got) };
+        if (seen.segments != 1) | (seen.flags & self.special != 0) {
             let got = got.to_vec();
             return self.receive_each(&got, rx);
         }
         rx.counters.packets.add(got.len() as u64);
-        rx.counters.bytes.add(bytes);
+        rx.counters.bytes.add(seen.bytes);
         // SAFETY: so many were written, and all are packets.
         unsafe { batch.set_len(had + got.len()) };
         if rx.asks_kind {
@@ -118,7 +108,6 @@ impl RxQueue {
                 if is_plain(m, self.special) {
                     Packet::adopt(m.cast::<Header>());
                     let mut p = Packet::from_adopted(m.cast::<Header>());
-                    p.set_mac_off(0);
                     p.set_kind(kind(p.data(), mac));
                     rx.counters.packets.add(1);
                     rx.counters.bytes.add(p.len() as u64);
@@ -176,22 +165,58 @@ fn kind(frame: &[u8], mac: EtherAddr) -> PacketKind {
     }
 }
 
-/// The eight bytes that drivers write anew for each frame (`rearm_data`): offset of the data, users, segments, and
-/// the number of the port, each of 16 bits.
-/// # Safety
-/// `m` is a live buffer.
-#[inline]
-unsafe fn rearmed(m: NonNull<c::rte_mbuf>) -> u64 {
-    // SAFETY: the bytes are there, and aligned so.
-    unsafe { (&raw const (*m.as_ptr()).data_off).cast::<u64>().read() }
+/// What a burst of buffers is like.
+#[derive(Default)]
+struct Seen {
+    bytes: u64,
+    /// Their flags together, and their numbers of segments: each by "or".
+    flags: u64,
+    segments: u16,
 }
 
-/// Those bytes as nearly every frame has them: the default headroom, one user, one segment.
-const REARMED: u64 = HEADROOM as u64 | 1 << 16 | 1 << 32;
-/// The bits of the port's number in them.
-const PORT: u64 = 0xffff << 48;
+impl Seen {
+    /// # Safety
+    /// `m` is a live buffer of the caller's.
+    #[inline]
+    unsafe fn adopt(&mut self, m: NonNull<c::rte_mbuf>) {
+        prefetch(m);
+        // SAFETY: as the caller says.
+        let h = unsafe { m.as_ref() };
+        self.segments |= h.nb_segs;
+        self.flags |= h.ol_flags;
+        self.bytes += u64::from(h.pkt_len);
+        // SAFETY: as the caller says.
+        unsafe { Packet::adopt(m.cast::<Header>()) };
+    }
+}
 
-const _: () = assert!(cfg!(target_endian = "little") && offset_of!(c::rte_mbuf, data_off) == 16);
+/// Writes what a packet's header has beyond a buffer's into each, four by four, for there is little to do for one.
+/// # Safety
+/// They are live buffers of the caller's.
+#[inline]
+unsafe fn adopt_all(buffers: &[NonNull<c::rte_mbuf>]) -> Seen {
+    let mut seen = Seen::default();
+    let (fours, rest) = buffers.as_chunks::<4>();
+    // SAFETY: as the caller says.
+    unsafe {
+        for [a, b, c, d] in fours {
+            seen.adopt(*a);
+            seen.adopt(*b);
+            seen.adopt(*c);
+            seen.adopt(*d);
+        }
+        rest.iter().for_each(|m| seen.adopt(*m));
+    }
+    seen
+}
+
+/// Bytes of all packets.
+#[inline]
+fn bytes(packets: &[Packet]) -> u64 {
+    let (fours, rest) = packets.as_chunks::<4>();
+    let of_four = |[a, b, c, d]: &[Packet; 4]| (a.len() + b.len() + c.len() + d.len()) as u64;
+    fours.iter().map(of_four).sum::<u64>() + rest.iter().map(|p| p.len() as u64).sum::<u64>()
+}
 
 /// Whether the buffer is of one segment and has none of the flags in `special`.
 /// # Safety
@@ -255,23 +280,23 @@ impl TxQueue {
     /// says how many, and their bytes. They are the driver's then, which gives their buffers back.
     #[inline]
     pub(crate) fn send(&mut self, batch: &mut Batch) -> (usize, u64) {
-        let bytes: u64 = batch.iter().map(|p| p.len() as u64).sum();
         let packets = batch.as_slice();
+        let all = bytes(packets);
         // SAFETY: the port exists and has such a queue, which only this object uses. A packet is a pointer to a header
         // laid out as an mbuf, of DPDK's pool: there is no other while DPDK runs. Those that the driver takes are
         // forgotten below, before anybody can look at them.
         let sent = unsafe {
-            let ops = &*(&raw const c::rte_eth_fp_ops[usize::from(self.device.id())]);
-            let queue = *ops.txq.data.add(usize::from(self.queue));
-            let Some(send) = ops.tx_pkt_burst else { return (0, 0) };
+            let ops = (&raw const c::rte_eth_fp_ops).cast::<c::rte_eth_fp_ops>().add(self.device.id().into());
+            let queue = *(*ops).txq.data.add(usize::from(self.queue));
+            let Some(send) = (*ops).tx_pkt_burst else { return (0, 0) };
             usize::from(send(queue, packets.as_ptr().cast_mut().cast(), packets.len() as u16))
         };
         if sent >= batch.len() {
             // SAFETY: none is left; all are the driver's.
             unsafe { batch.as_vec().set_len(0) };
-            return (sent, bytes);
+            return (sent, all);
         }
         batch.drain_first(sent).for_each(std::mem::forget);
-        (sent, bytes - batch.iter().map(|p| p.len() as u64).sum::<u64>())
+        (sent, all - bytes(batch.as_slice()))
     }
 }

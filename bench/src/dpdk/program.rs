@@ -1,0 +1,209 @@
+//! The programs: what each is started with, when it is ready, what it has forwarded and what that took.
+use super::scenario::Scenario;
+use crate::wire::process::{Running as Process, last_line};
+use crate::wire::stop::Stop;
+use anyhow::{Context as _, bail, ensure};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Longest time that a program gets to start.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What takes turns.
+pub(super) enum Program {
+    /// testpmd, which forwards what comes (`--forward-mode=io`).
+    TestPmd,
+    /// The program at this path, with this configuration.
+    Sluice(PathBuf, String),
+}
+
+/// A folder for sockets, which goes away with its value.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn new() -> anyhow::Result<Folder> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("sluice-bench-dpdk-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Folder(path))
+    }
+
+    /// Arguments with this folder in them.
+    fn arguments(&self, text: &str) -> Vec<String> {
+        text.replace("{folder}", &self.0.display().to_string()).split(' ').map(String::from).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program beside this one.
+pub(super) fn sluice() -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name("sluice");
+    ensure!(path.is_file(), "there is no {}: make bench builds it", path.display());
+    Ok(path)
+}
+
+/// Makes sure that so many huge pages of 2 MB are free.
+pub(super) fn reserve(pages: u64) -> anyhow::Result<()> {
+    let folder = Path::new("/sys/kernel/mm/hugepages/hugepages-2048kB");
+    let read = |name: &str| -> anyhow::Result<u64> {
+        Ok(fs::read_to_string(folder.join(name)).context("huge pages of 2 MB")?.trim().parse()?)
+    };
+    let (all, free) = (read("nr_hugepages")?, read("free_hugepages")?);
+    if free < pages {
+        fs::write(folder.join("nr_hugepages"), (all + pages - free).to_string()).context("huge pages of 2 MB")?;
+        ensure!(read("free_hugepages")? >= pages, "{pages} huge pages of 2 MB cannot be had");
+    }
+    Ok(())
+}
+
+/// A program under way.
+pub(super) struct Running {
+    process: Process,
+    control: Option<BufReader<UnixStream>>,
+    /// The thread that does the work.
+    worker: &'static str,
+}
+
+impl Running {
+    /// testpmd as the source of flows, on core `core`.
+    pub(super) fn start_peer(devices: &str, folder: &Folder, core: usize, stop: &Stop) -> anyhow::Result<Running> {
+        Running::testpmd(folder, devices, "peer", "flowgen", core, stop)
+    }
+
+    /// A program that forwards, on core `core`.
+    pub(super) fn start(
+        program: &Program,
+        scenario: &Scenario,
+        folder: &Folder,
+        core: usize,
+        stop: &Stop,
+    ) -> anyhow::Result<Running> {
+        match program {
+            Program::TestPmd => Running::testpmd(folder, scenario.devices, "device", "io", core, stop),
+            Program::Sluice(path, config) => Running::sluice(path, config, folder, scenario.devices, core, stop),
+        }
+    }
+
+    fn testpmd(
+        folder: &Folder,
+        devices: &str,
+        name: &str,
+        mode: &str,
+        core: usize,
+        stop: &Stop,
+    ) -> anyhow::Result<Running> {
+        // It would keep its answers to itself until a buffer is full.
+        let mut command = Command::new("stdbuf");
+        command.args(["-oL", "dpdk-testpmd"]);
+        command.env("RUNTIME_DIRECTORY", &folder.0);
+        command.arg(format!("--lcores=0@{core},1@{core}")).arg(format!("--file-prefix={name}"));
+        command.args("-n1 --no-pci -m 128 --in-memory --single-file-segments --no-telemetry".split(' '));
+        command.args(folder.arguments(devices));
+        command.args(["--", "-i", "--auto-start", "--nb-cores=1", "--total-num-mbufs=16384"]);
+        command.arg(format!("--forward-mode={mode}"));
+        let mut process = Process::start(&mut command, "")?;
+        process.until(stop, |r| r.said().contains("testpmd> "))?;
+        Ok(Running { process, control: None, worker: "rte-worker-1" })
+    }
+
+    fn sluice(
+        path: &Path,
+        config: &str,
+        folder: &Folder,
+        devices: &str,
+        core: usize,
+        stop: &Stop,
+    ) -> anyhow::Result<Running> {
+        let socket = folder.0.join("control.sock");
+        let mut command = Command::new(path);
+        command.env("RUNTIME_DIRECTORY", &folder.0);
+        // Ends by itself, should this program be killed.
+        command.args(["run", "-", "--for", "60s", "--buffers", "16384", "-u"]).arg(&socket);
+        let devices = folder.arguments(devices).join(" ");
+        command
+            .args(["--dpdk", &format!("-l {core} -n1 --no-pci -m 128 --in-memory --single-file-segments {devices}")]);
+        let mut process = Process::start(&mut command, config)?;
+        process.no_more_input();
+        process.until(stop, |_| socket.exists())?;
+        let stream = UnixStream::connect(&socket)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut control = BufReader::new(stream);
+        control.read_line(&mut String::new())?; // Click::ControlSocket/1.3
+        Ok(Running { process, control: Some(control), worker: "worker" })
+    }
+
+    /// Packets that it has received so far, on all ports.
+    pub(super) fn forwarded(&mut self, stop: &Stop) -> anyhow::Result<u64> {
+        match &mut self.control {
+            Some(control) => Ok(read(control, "in0.count")? + read(control, "in1.count").unwrap_or(0)),
+            None => {
+                let had = self.process.said().len();
+                self.process.tell("show port stats all\nshow config cores\n")?;
+                self.process.until(stop, |r| r.said()[had..].contains("List of forwarding lcores"))?;
+                received(&self.process.said()[had..]).context("testpmd gave no counts")
+            }
+        }
+    }
+
+    /// Processor time of its worker so far, nanoseconds.
+    pub(super) fn worker_time(&self) -> anyhow::Result<u64> {
+        self.process.cpu_time_of(self.worker)
+    }
+
+    /// Ends it, as a user would.
+    pub(super) fn end(mut self, stop: &Stop) -> anyhow::Result<()> {
+        match self.control.take() {
+            Some(_) => self.process.interrupt()?,
+            None => self.process.tell("quit\n")?,
+        }
+        let said = self.process.end(stop)?;
+        if said.contains("DO NOT ADD UP") {
+            bail!("{}", last_line(&said));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a handler that gives a number.
+fn read(control: &mut BufReader<UnixStream>, handler: &str) -> anyhow::Result<u64> {
+    control.get_mut().write_all(format!("READ {handler}\n").as_bytes())?;
+    let (mut answer, mut length) = (String::new(), String::new());
+    control.read_line(&mut answer)?;
+    ensure!(answer.starts_with("200"), "{handler}: {}", answer.trim());
+    control.read_line(&mut length)?;
+    let length = length.trim().strip_prefix("DATA ").context("DATA")?.parse()?;
+    let mut data = vec![0; length];
+    control.read_exact(&mut data)?;
+    Ok(String::from_utf8_lossy(&data).trim().parse()?)
+}
+
+/// The sum of what testpmd's ports have received.
+fn received(said: &str) -> Option<u64> {
+    let counts =
+        said.lines().filter_map(|l| l.trim().strip_prefix("RX-packets:")?.split_whitespace().next()?.parse().ok());
+    counts.reduce(|a: u64, b| a + b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_all_ports_are_added() {
+        let said = "  #### NIC statistics for port 0  ####\n  RX-packets: 12   RX-missed: 0 RX-bytes:  0\n  RX-errors: 0\n\
+                    \n  RX-packets: 30         RX-missed: 0\n";
+        assert_eq!(received(said), Some(42));
+        assert_eq!(received("testpmd> "), None);
+    }
+}
