@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Longest wait for anything here: machines are shared.
-pub(crate) const LONG: Duration = Duration::from_secs(10);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// Buffers of a run, so that several fit beside each other.
 pub(crate) const BUFFERS: &str = "8192";
 /// Without huge pages; for drivers that share no memory with another process.
