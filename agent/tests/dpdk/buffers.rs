@@ -81,8 +81,8 @@ fn with_peers(name: &str, port: &str, part: u64, ours: impl Fn(&str) -> String, 
     let folder = Folder::new(&format!("buffers-{name}"));
     let socket = folder.file("s").display().to_string();
     let sluice = Sluice::start(&folder, &graph(port), &ours(&socket));
-    let mut first = Some(Peer::start(&its(&socket), ""));
-    let (sluice, goal, mut kills) = (sluice.ready(), Goal::new(part), 0);
+    let (sluice, first) = Peer::first(sluice, port, &its(&socket));
+    let (goal, mut first, mut kills) = (Goal::new(part), Some(first), 0);
     while !goal.reached(sluice.number("in.count")) {
         let peer = first.take().unwrap_or_else(|| Peer::start(&its(&socket), "")).ready();
         goal.some(&sluice, "in.count", &mut random);

@@ -18,9 +18,8 @@ fn comes_and_goes(name: &str, port: &str, ours: impl Fn(&str) -> String, its: im
     let folder = Folder::new(&format!("peer-{name}"));
     let socket = folder.file("s").display().to_string();
     let sluice = Sluice::start(&folder, &steady(port), &ours(&socket));
-    // Some drivers wait for their peer before anything else.
-    let mut first = Some(Peer::start(&its(&socket), ""));
-    let sluice = sluice.ready();
+    let (sluice, first) = Peer::first(sluice, port, &its(&socket));
+    let mut first = Some(first);
     let said = |what: &str| sluice.running.told().matches(&format!("{port}: the link is {what}")).count();
     let mut downs = 0;
     for turn in 1..=4 {

@@ -265,6 +265,17 @@ impl Peer {
         Peer { running, prefix }
     }
 
+    /// The first peer of a run. One that connects needs the run's socket; a run that serves virtio waits for its peer
+    /// before anything else.
+    pub(crate) fn first(sluice: Sluice, port: &str, dpdk: &str) -> (Sluice, Peer) {
+        if port == "net_virtio_user0" {
+            let peer = Peer::start(dpdk, "");
+            return (sluice.ready(), peer);
+        }
+        let sluice = sluice.ready();
+        (sluice, Peer::start(dpdk, ""))
+    }
+
     /// Waits until it forwards.
     pub(crate) fn ready(mut self) -> Peer {
         wait(LONG, "testpmd", || {
