@@ -2,23 +2,10 @@
 //! and without, and counters that add up exactly. `SLUICE_SECONDS` says how long each transfer lasts.
 mod common;
 
-use common::{Layout, Net, SLUICE, balance, can_make_namespaces, function, number, wait};
-use std::time::Duration;
+use common::{Layout, Net, SLUICE, balance, can_make_namespaces, function, iperf, number};
 
 fn seconds() -> String {
     std::env::var("SLUICE_SECONDS").unwrap_or_else(|_| "2".into())
-}
-
-/// One transfer; the client's JSON.
-fn iperf(net: &Net, to: &str, extra: &str) -> String {
-    let server = net.spawn(&net.b, "iperf3", &["-s", "-1"]);
-    let listening = || common::run(&format!("ip netns exec {} ss -ltn", net.b));
-    wait(Duration::from_secs(5), "iperf3", || String::from_utf8_lossy(&listening().stdout).contains(":5201"));
-    let o = net.in_a(&format!("iperf3 -J -c {to} -t {} {extra}", seconds()));
-    let json = String::from_utf8_lossy(&o.stdout).into_owned();
-    assert!(o.status.success(), "iperf3 {extra}: {json}");
-    drop(server);
-    json
 }
 
 /// Runs `name` in the middle; ping and iperf3 through it; what its report said.
@@ -32,9 +19,9 @@ fn carry(name: &str, layout: Layout, offloads: bool, parameters: &[&str]) -> Str
     net.settle(to);
     let ping = net.in_a(&format!("ping -c 5 -i 0.2 {to}"));
     assert!(String::from_utf8_lossy(&ping.stdout).contains("5 received"), "{ping:?}");
-    let tcp = iperf(&net, to, "");
+    let tcp = iperf(&net, to, &seconds(), "");
     assert!(number(&tcp, &["end", "sum_received", "bytes"]) > 1e5, "{name}: TCP got stuck: {tcp}");
-    let udp = iperf(&net, to, "-u -b 20M");
+    let udp = iperf(&net, to, &seconds(), "-u -b 20M");
     assert!(number(&udp, &["end", "sum", "packets"]) > 100.0, "{name}: {udp}");
     sluice.signal("INT");
     let (ok, _, report) = sluice.wait();

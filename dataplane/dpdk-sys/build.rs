@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Functions and data. An expression each; nothing else becomes Rust.
 const FUNCTIONS: &[&str] = &[
-    "rte_eal_(init|cleanup|process_type|has_hugepages|iova_mode)",
+    "rte_eal_(init|cleanup|process_type|has_hugepages|iova_mode|get_runtime_dir)",
     "rte_thread_(register|unregister)",
     "rte_(lcore_count|get_next_lcore|get_main_lcore|lcore_to_cpu_id|socket_id|lcore_id)",
     "rte_(strerror|version|openlog_stream|log_set_global_level)",

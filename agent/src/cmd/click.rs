@@ -5,6 +5,7 @@
 mod handlers;
 mod options;
 
+use crate::dpdk::Dpdk;
 use crate::driver::{BUFFERS, Driver, Source, console};
 use crate::services::Services;
 use anyhow::{Context as _, anyhow};
@@ -16,7 +17,6 @@ use sluice_dataplane::graph::Plan;
 use sluice_dataplane::io::affinity;
 use sluice_dataplane::lang::{Diagnostic, Quotes, Severity, render_click};
 use sluice_dataplane::pool::Pool;
-use sluice_dataplane::port::Seat;
 use sluice_dataplane::time;
 use sluice_dataplane::worker::crew::Crew;
 use sluice_dataplane::worker::{Ended, Pace, Worker};
@@ -90,8 +90,7 @@ impl Compiler {
     fn compile(&mut self, source: &Source, quotes: Quotes) -> Result<(Plan, String), String> {
         let (flat, mut warnings) = self.driver.read(source).into_result().map_err(|e| self.render(&e, quotes))?;
         let checked = self.driver.builder.check(flat, &source.text);
-        let ready =
-            checked.and_then(|c| self.driver.builder.prepare(c, &mut |spec| self.driver.opener.open(spec, Seat::ONLY)));
+        let ready = checked.and_then(|c| self.driver.open_one(c));
         match ready {
             Ok((mut plan, more)) => {
                 warnings.extend(more);
@@ -141,6 +140,14 @@ impl Session {
                 return Ok(ExitCode::FAILURE);
             }
         };
+        let arguments = self.options.dpdk.take();
+        let dpdk = match Dpdk::start(arguments.as_deref(), BUFFERS as u32, self.options.affinity.as_slice()) {
+            Ok(dpdk) => dpdk,
+            Err(why) => {
+                say(&why.to_string());
+                return Ok(ExitCode::FAILURE);
+            }
+        };
         let mut compiler = self.compiler();
         let plan = match compiler.compile(&source, quotes()) {
             Ok((plan, warnings)) => {
@@ -161,7 +168,7 @@ impl Session {
         let before = times();
         drop(engine.swap(plan));
         if !self.options.quit && !empty {
-            let ended = self.drive(engine)?;
+            let ended = self.drive(engine, &dpdk)?;
             ended.failures.iter().for_each(|f| self.complain(f));
             engine = ended.engine;
         } else if !self.options.quit && self.options.warnings {
@@ -170,7 +177,10 @@ impl Session {
         if self.options.time {
             console(Stream::Out, &spent(before, times()));
         }
-        Ok(ExitCode::from(self.after(&mut engine) as u8)) // the low eight bits, as exit(3)
+        let status = self.after(&mut engine);
+        drop(engine);
+        let status = if dpdk.end(true) { status } else { 1 };
+        Ok(ExitCode::from(status as u8)) // the low eight bits, as exit(3)
     }
 
     /// The configuration's text.
@@ -233,12 +243,13 @@ impl Session {
 
     /// Runs the worker until an element stops the driver, a signal comes, or, in simulated time,
     /// nothing can happen any more.
-    fn drive(&self, engine: Engine) -> anyhow::Result<Ended> {
+    fn drive(&self, engine: Engine, dpdk: &Dpdk) -> anyhow::Result<Ended> {
         // The whole process, as Click's only thread is the process: threads to come stay there too.
         if let Some(Err(why)) = self.options.affinity.map(affinity::pin_to_core) {
             say(&format!("warning: --affinity: {why}"));
         }
-        let pace = Pace { wait_for_commands: self.services.any(), ..Pace::default() };
+        let core = dpdk.cores().first().copied().filter(|_| self.options.affinity.is_none());
+        let pace = Pace { core, wait_for_commands: self.services.any(), ..Pace::default() };
         let worker = Worker::start_watching(engine, pace, say, self.services.watch()).context("worker")?;
         let (remote, services) = (worker.remote(), self.services.clone());
         services.start(Crew::of(remote.clone()), false, say)?;
@@ -357,6 +368,8 @@ Options:
   -q, --quit                    Check and initialize, but do not run.
   -t, --time                    Print how long the run took.
   -w, --no-warnings             Print errors only.
+      --dpdk ARGUMENT... --     Start DPDK with these arguments: --dpdk -l 1 --vdev net_null0 -- FILE
+                                (or one argument: --dpdk '-l 1 --vdev net_null0' FILE).
       --simtime[=T]             Simulated time; it starts at T seconds since 1970 (1000000000).
   -C, --clickpath PATH          Look for libraries there.
       --help                    Print this.

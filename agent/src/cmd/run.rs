@@ -140,7 +140,9 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
         if simulated { run_captures(engines) } else { run_live(engines, &cores, &args, &mut driver, &services)? };
     let clean = finish(ended, args.quiet);
     let written = taps.into_iter().map(tap::Writing::finish).fold(true, |all, one| all & one);
-    Ok(if clean && written { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    drop((driver, pool));
+    let returned = dpdk.end(args.quiet);
+    Ok(if clean && written && returned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Says why nothing was started.

@@ -1,6 +1,7 @@
 //! Two hosts and a middle, each in a network namespace of its own, joined by veth pairs.
 #![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
 use sluice_dataplane::time::now;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -88,16 +89,11 @@ impl Net {
         run(&format!("ip netns exec {} {command}", self.a))
     }
 
-    /// Starts a command in a namespace. What it says goes to files, so it never waits for a reader.
+    /// Starts a command in a namespace.
     pub fn spawn(&self, namespace: &str, program: &str, args: &[&str]) -> Running {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("sluice-test-{}-said-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let said = ["out", "err"].map(|end| std::env::temp_dir().join(format!("{name}.{end}")));
-        let [out, err] = said.each_ref().map(|path| std::fs::File::create(path).expect("file"));
         let mut command = Command::new("ip");
         command.args(["netns", "exec", namespace, program]).args(args);
-        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("start");
-        Running { child, said }
+        Running::start(command, Stdio::null())
     }
 
     /// Waits until host a reaches `address` through the middle.
@@ -141,6 +137,28 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts a command. What it says goes to files, so it never waits for a reader.
+    pub fn start(mut command: Command, input: Stdio) -> Running {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("sluice-test-{}-said-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let said = ["out", "err"].map(|end| std::env::temp_dir().join(format!("{name}.{end}")));
+        let [out, err] = said.each_ref().map(|path| std::fs::File::create(path).expect("file"));
+        let child = command.stdin(input).stdout(out).stderr(err).spawn().expect("start");
+        Running { child, said }
+    }
+    /// Writes a line to its standard input, if that is a pipe.
+    pub fn say(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("a pipe");
+        let _ = writeln!(input, "{line}"); // it may have ended
+    }
+    /// What it has written to standard output so far.
+    pub fn printed(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.said[0]).expect("file")).into_owned()
+    }
+    /// Whether it has ended.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().expect("status").is_some()
+    }
     pub fn signal(&self, name: &str) {
         must(&format!("kill -{name} {}", self.child.id()));
     }
@@ -155,8 +173,7 @@ impl Running {
     /// Waits for its end; status, standard output and standard error.
     pub fn wait(mut self) -> (bool, String, String) {
         let status = self.child.wait().expect("status");
-        let out = String::from_utf8_lossy(&std::fs::read(&self.said[0]).expect("file")).into_owned();
-        (status.success(), out, self.told())
+        (status.success(), self.printed(), self.told())
     }
 }
 
@@ -168,6 +185,9 @@ impl Drop for Running {
             let told = self.told();
             let tail = told.char_indices().rev().nth(4000).map_or(0, |c| c.0);
             eprintln!("--- what the process said last:\n{}", &told[tail..]);
+            let printed = self.printed();
+            let tail = printed.char_indices().rev().nth(1500).map_or(0, |c| c.0);
+            eprintln!("--- and printed last:\n{}", &printed[tail..]);
         }
         self.said.iter().for_each(|f| drop(std::fs::remove_file(f)));
     }
@@ -179,6 +199,18 @@ pub fn wait(limit: Duration, what: &str, mut done: impl FnMut() -> bool) {
         assert!(now() < end, "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// One transfer from host a to an iperf3 on host b; the client's JSON.
+pub fn iperf(net: &Net, to: &str, seconds: &str, extra: &str) -> String {
+    let server = net.spawn(&net.b, "iperf3", &["-s", "-1"]);
+    let listening = || run(&format!("ip netns exec {} ss -ltn", net.b));
+    wait(Duration::from_secs(5), "iperf3", || String::from_utf8_lossy(&listening().stdout).contains(":5201"));
+    let o = net.in_a(&format!("iperf3 -J -c {to} -t {seconds} {extra}"));
+    let json = String::from_utf8_lossy(&o.stdout).into_owned();
+    assert!(o.status.success(), "iperf3 {extra}: {json}");
+    drop(server);
+    json
 }
 
 /// The numbers of a report's last line: received, created, transmitted, consumed, dropped, held.

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Weak};
 
-pub use super::sys::dpdk::eal::{Eal, Joined, buffers_in_use, is_running, join};
+pub use super::sys::dpdk::eal::{Buffers, Eal, Joined, buffers_in_use, is_running, join};
 
 /// The Ethernet address of a port of DPDK, if DPDK runs and has it.
 pub fn ether(name: &str) -> Option<EtherAddr> {
@@ -199,6 +199,9 @@ impl Transmit for DpdkTx {
     #[inline]
     fn hand_over(&mut self, batch: &mut Batch) -> Option<HandedOver> {
         let (packets, bytes) = self.queue.send(batch);
+        if packets == 0 && !self.up {
+            self.up = self.queue.device().link().0; // it may have come since, and the queue be full already
+        }
         Some(HandedOver { packets, bytes, down: packets == 0 && !self.up })
     }
     fn maintain(&mut self) -> (bool, Option<String>) {

@@ -96,11 +96,17 @@ impl Configure for FromDPDKDevice {
             Handler::write("reset_hw_counts", "sets the counters of the device and its driver to 0"),
         ],
         doc: "Receives frames through one of DPDK's drivers, without a copy: the driver's buffer becomes the packet. DPDK is \
-              started with `sluice run --dpdk \"-l 1 --vdev net_memif0\" FILE` (or `sluice click --dpdk \"...\"`); the port is \
+              started with `sluice run --dpdk \"-l 1 --vdev net_memif0\" FILE` (or `sluice click --dpdk -l 1 --vdev net_memif0 -- FILE`); the port is \
               one of those that its arguments name.\n\nEach worker has a queue of its own. With several, frames are spread \
               by a hash of addresses and ports, the same for both directions of a flow, where the driver can do that. A \
               frame of several buffers, or longer than one, is copied into one, or dropped as `oversize`. While all that it \
-              could send to is full (see BLOCKING of ToDPDKDevice) it leaves frames with the device.",
+              could send to is full (see BLOCKING of ToDPDKDevice) it leaves frames with the device.\n\n\
+              net_af_packet and net_af_xdp know neither super-frames nor checksums that are still to be filled in, which is \
+              what the hosts behind a veth pair send: switch that off there (`ethtool -K eth0 tx off tso off gso off gro \
+              off`), or use FromDevice. A port of net_memif with role=client needs its server to start, and does not come \
+              back by itself when the server was away; role=server, net_vhost, and net_virtio_user with server=1 do. When \
+              the run ends it says whether every packet buffer is back; net_af_xdp forgets those in its rings when it is \
+              closed, which is counted apart.",
         example: "FromDPDKDevice(net_null0) -> ToDPDKDevice(net_null1);",
         see: &["ToDPDKDevice", "FromDevice"],
         ..Info::new("FromDPDKDevice", "io", "receives frames from a port of DPDK")

@@ -41,6 +41,8 @@ pub(super) struct Options {
     /// Where simulated time starts, nanoseconds since the epoch.
     pub(super) simulated: Option<u64>,
     pub(super) clickpath: Option<String>,
+    /// Arguments that DPDK is started with.
+    pub(super) dpdk: Option<String>,
     /// What was wrong with the parameters, but does not stop the run by itself.
     pub(super) complaints: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl Default for Options {
             warnings: true,
             simulated: None,
             clickpath: None,
+            dpdk: None,
             complaints: Vec::new(),
         }
     }
@@ -71,6 +74,7 @@ impl Default for Options {
 enum Name {
     Affinity,
     Clickpath,
+    Dpdk,
     ExitHandler,
     Expression,
     File,
@@ -96,6 +100,8 @@ enum Value {
     /// No value, and `--no-NAME` is its opposite.
     Switch,
     Must,
+    /// All that follows up to `--`, where there is one; otherwise as `Must`.
+    Words,
     /// Only as `--name=value`.
     May,
     /// The same, and `--no-NAME` is its opposite.
@@ -109,6 +115,7 @@ const TABLE: &[Row] = &[
     Row("affinity", Some('a'), Name::Affinity, Value::MayOrNot),
     Row("allow-reconfigure", Some('R'), Name::Reconfigure, Value::Switch),
     Row("clickpath", Some('C'), Name::Clickpath, Value::Must),
+    Row("dpdk", None, Name::Dpdk, Value::Words),
     Row("exit-handler", Some('x'), Name::ExitHandler, Value::Must),
     Row("expression", Some('e'), Name::Expression, Value::Must),
     Row("file", Some('f'), Name::File, Value::Must),
@@ -145,6 +152,7 @@ pub(super) fn parse(args: &[String]) -> Result<Request, String> {
             let (typed, given) = long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v)));
             let (row, negated) = find_long(typed)?;
             let value = match (row.3, given) {
+                (Value::Words, None) => Some(words(&mut rest)?),
                 (_, Some(_)) if negated => return Err(format!("‘--no-{}’ can't take an argument", row.0)),
                 (Value::Must, None) => Some(rest.next().ok_or(format!("‘--{}’ requires an argument", row.0))?.clone()),
                 (Value::No | Value::Switch, Some(_)) => return Err(format!("‘--{}’ can't take an argument", row.0)),
@@ -174,6 +182,27 @@ pub(super) fn parse(args: &[String]) -> Result<Request, String> {
         }
     }
     Ok(Request::Run(Box::new(o)))
+}
+
+/// `--dpdk ARGUMENT... --`, as FastClick has it; or `--dpdk "ARGUMENTS"`, if no `--` follows.
+fn words(rest: &mut std::slice::Iter<'_, String>) -> Result<String, String> {
+    let given = rest.as_slice();
+    match given.iter().position(|a| a == "--") {
+        Some(1) => {
+            rest.nth(1);
+            Ok(given[0].clone())
+        }
+        Some(end) => {
+            let quoted = |a: &String| match a.contains(|c: char| c.is_whitespace() || c == '\'' || c == '"') {
+                true => a.split('\'').map(|part| format!("'{part}'")).collect::<Vec<_>>().join("\"'\""),
+                false => a.clone(),
+            };
+            let text = given[..end].iter().map(quoted).collect::<Vec<_>>().join(" ");
+            rest.nth(end);
+            Ok(text)
+        }
+        None => rest.next().cloned().ok_or("‘--dpdk’ requires arguments, and ‘--’ behind them".into()),
+    }
 }
 
 /// The option of a long name, or of an unambiguous beginning; and whether `no-` was before it.
@@ -232,6 +261,7 @@ impl Options {
             Name::Affinity if negated => self.affinity = None,
             Name::Affinity => self.affinity = Some(value.map_or(Ok(0), |v| number(&v, "--affinity"))?),
             Name::Clickpath => self.clickpath = Some(text),
+            Name::Dpdk => once(&mut self.dpdk, "--dpdk")?,
             Name::ExitHandler => once(&mut self.exit_handler, "--exit-handler")?,
             Name::Expression => self.pieces.push(Piece::Expression(text)),
             Name::File => self.pieces.push(Piece::File(text)),
@@ -330,6 +360,26 @@ mod tests {
         for bad in ["0+", "70000", "x", "+"] {
             assert!(options(&["-p", bad]).unwrap_err().contains("TCP port number"), "{bad}");
         }
+    }
+
+    #[test]
+    fn arguments_of_dpdk_end_at_two_dashes_or_are_one() {
+        let fast =
+            options(&["--dpdk", "-l", "1", "--vdev", "net_null0", "--", "-qh", "x.y", "a.click", "N=1"]).unwrap();
+        assert_eq!(fast.dpdk.as_deref(), Some("-l 1 --vdev net_null0"));
+        assert_eq!((fast.quit, fast.pieces), (true, vec![Piece::File("a.click".into())]));
+        for one in [&["--dpdk", "-l 1 --vdev 'a b'", "a.click"][..], &["--dpdk=-l 1 --vdev 'a b'", "a.click"]] {
+            let one = options(one).unwrap();
+            assert_eq!(one.dpdk.as_deref(), Some("-l 1 --vdev 'a b'"));
+            assert_eq!(one.pieces, [Piece::File("a.click".into())]);
+        }
+        let both = options(&["--dpdk", "-l 1 --no-pci", "--", "a.click"]).unwrap();
+        assert_eq!(both.dpdk.as_deref(), Some("-l 1 --no-pci"));
+        let blanks = options(&["--dpdk", "--vdev", "a b", "x'y", "--", "a.click"]).unwrap();
+        assert_eq!(blanks.dpdk.as_deref(), Some("--vdev 'a b' 'x'\"'\"'y'"));
+        assert_eq!(options(&["--dpdk", "--", "a.click"]).unwrap().dpdk.as_deref(), Some(""));
+        assert_eq!(options(&["--dpdk"]).unwrap_err(), "‘--dpdk’ requires arguments, and ‘--’ behind them");
+        assert_eq!(options(&["--dpdk=", "--dpdk="]).unwrap_err(), "--dpdk specified twice");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::wire::EtherAddr;
 use std::ffi::{CStr, CString, c_int};
 use std::mem::zeroed;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
 
 /// "Toeplitz hash of both directions of a flow is the same" with this key, repeated: Woo and Park, "Scalable TCP
 /// Session Monitoring with Symmetric Receive-side Scaling" (2012).
@@ -52,6 +52,17 @@ pub struct Device {
     told_link: AtomicU8,
     /// Lost frames that were told already.
     told_missed: AtomicU64,
+}
+
+/// Buffers that drivers may never give back, for ports that were started so far.
+static KEPT: AtomicUsize = AtomicUsize::new(0);
+/// Entries of `net_af_xdp`'s rings to and from the kernel, for a queue: 2,048 buffers that the kernel may receive into,
+/// always, and as many that it has sent. When a port is closed the driver (22.11, `eth_dev_close`) forgets both.
+const KEPT_BY_AF_XDP: usize = 2 * 2048;
+
+/// Most buffers that drivers keep for good once their ports are closed.
+pub(super) fn kept_by_drivers() -> usize {
+    KEPT.load(Relaxed)
 }
 
 /// A driver does not know what it does not count.
@@ -127,7 +138,8 @@ fn checked(number: c_int, what: &str) -> Result<c_int, String> {
         return Ok(number);
     }
     let said = log::take();
-    let said = said.iter().rfind(|l| !l.is_empty()).map_or(String::new(), |l| format!(" ({l})"));
+    // What the driver says comes before what DPDK says about it, which is but the number.
+    let said = said.iter().find(|l| !l.is_empty()).map_or(String::new(), |l| format!(" ({l})"));
     Err(format!("{what}: {}{said}", error_text(number)))
 }
 
@@ -137,6 +149,10 @@ impl Device {
     /// # Errors
     /// There is no such port, or its driver refuses what is wanted; with the remedy.
     pub fn start(name: &str, wanted: &Wanted) -> Result<Device, String> {
+        log::held(|| Device::started(name, wanted))
+    }
+
+    fn started(name: &str, wanted: &Wanted) -> Result<Device, String> {
         let pool =
             Mempool::get().ok_or_else(|| format!("{name}: DPDK is not running: start with --dpdk \"ARGUMENTS\""))?;
         let id = find(name).ok_or_else(|| {
@@ -144,7 +160,6 @@ impl Device {
             let there = if there.is_empty() { "none: give --vdev or -a".into() } else { there };
             format!("DPDK has no port ‘{name}’ (there is {there})")
         })?;
-        let _ = log::take(); // what comes now is about this port
         // SAFETY: plain data, for which zeroes are a value; the port exists.
         let info = unsafe {
             let mut info: c::rte_eth_dev_info = zeroed();
@@ -181,7 +196,7 @@ impl Device {
         let name = name_of(id).unwrap_or_else(|| name.into());
         let mac = mac(&name).unwrap_or(EtherAddr([0; 6]));
         let (rx_queues, tx_queues) = (wanted.rx_queues, wanted.tx_queues);
-        Ok(Device {
+        let device = Device {
             id,
             name,
             mac,
@@ -191,7 +206,11 @@ impl Device {
             vlan_strip: wanted.vlan_strip,
             told_link: AtomicU8::new(2),
             told_missed: AtomicU64::new(0),
-        })
+        };
+        if device.driver() == "net_af_xdp" {
+            KEPT.fetch_add(KEPT_BY_AF_XDP * usize::from(rx_queues), Relaxed);
+        }
+        Ok(device)
     }
 
     pub(super) fn id(&self) -> u16 {
@@ -373,10 +392,39 @@ impl Device {
     }
 }
 
+/// Most frames that are taken out of a receiving queue when its port is stopped: no driver here keeps more, and some
+/// never run out.
+const LEFT_OVER: usize = 4096;
+
 impl Drop for Device {
     fn drop(&mut self) {
+        self.drain();
         // SAFETY: the port exists, or was closed, which the call refuses; no queue of it is left.
         unsafe { c::rte_eth_dev_stop(self.id) };
+    }
+}
+
+impl Device {
+    /// Gives the buffers back that wait in receiving queues: not every driver does that when its port is closed (those
+    /// of net_ring would be lost).
+    fn drain(&self) {
+        let mut burst = [std::ptr::null_mut::<c::rte_mbuf>(); 32];
+        for queue in 0..usize::from(self.rx_queues) {
+            for _ in 0..LEFT_OVER / burst.len() {
+                // SAFETY: the port is started, or drivers' empty functions stand in for its own; it has such a
+                // queue, which nobody uses any more. Buffers that come are ours.
+                let got = unsafe {
+                    let ops = &raw const c::rte_eth_fp_ops[usize::from(self.id)];
+                    let Some(receive) = (*ops).rx_pkt_burst else { return };
+                    let got = receive(*(*ops).rxq.data.add(queue), burst.as_mut_ptr(), burst.len() as u16);
+                    burst.iter().take(got.into()).for_each(|m| c::rte_pktmbuf_free(*m));
+                    got
+                };
+                if got == 0 {
+                    break;
+                }
+            }
+        }
     }
 }
 
@@ -441,10 +489,11 @@ fn set_up_queues(
         checked(c::rte_eth_dev_adjust_nb_rx_tx_desc(id, &mut rx, &mut tx), &format!("{name}: NDESC"))?;
         let socket = c::rte_eth_dev_socket_id(id) as u32; // -1, any, where it is not known
         let rx_needs = usize::from(rx) * usize::from(wanted.rx_queues);
-        if rx_needs >= pool.count() {
+        if rx_needs > pool.count() / 8 * 7 {
             return Err(format!(
-                "{name}: {} queues of {rx} descriptors hold more than all {} packet buffers: give a smaller NDESC, or more --buffers",
-                wanted.rx_queues,
+                "{name}: {} of {rx} descriptors would take nearly all {} packet buffers: give a smaller NDESC, fewer \
+                 N_QUEUES, or more --buffers",
+                if wanted.rx_queues == 1 { "a queue".into() } else { format!("{} queues", wanted.rx_queues) },
                 pool.count()
             ));
         }

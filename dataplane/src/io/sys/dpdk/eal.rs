@@ -2,7 +2,7 @@
 use super::mempool::{self, Mempool};
 use super::{c, error_text, last_error, log};
 use crate::pool::Pool;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
@@ -30,14 +30,18 @@ impl Eal {
         }
         log::capture();
         let ours = rustix::thread::sched_getaffinity(None);
-        let result = init(&arguments);
+        let (result, printed) = log::captured(|| init(&arguments));
         // DPDK has pinned this thread to its first core, where a worker shall run.
         if let Ok(set) = ours {
             let _ = rustix::thread::sched_setaffinity(None, &set);
         }
         if let Err(number) = result {
-            return Err(explain(&arguments, &log::take(), number));
+            remove_runtime_dir();
+            let mut said = log::take();
+            said.extend(printed.lines().filter_map(|l| l.strip_prefix("sluice: ")).map(String::from).take(1));
+            return Err(explain(&arguments, &said, number));
         }
+        eprint!("{printed}");
         let missing = missing_devices(&arguments, &log::take());
         if !missing.is_empty() {
             close_all();
@@ -51,7 +55,9 @@ impl Eal {
             Ok(_) => {}
             Err(why) => {
                 close_all();
-                return Err(format!("{why}; give fewer with --buffers, or reserve more huge pages"));
+                return Err(format!(
+                    "{why}; give fewer with --buffers, or reserve more huge pages (with --no-huge, a larger -m)"
+                ));
             }
         }
         log::pass_on(true);
@@ -62,6 +68,25 @@ impl Eal {
     pub fn cores(&self) -> &[usize] {
         &self.cores
     }
+
+    /// Ends DPDK when nobody has a packet any more: closes every port, and says whether every buffer came back.
+    pub fn end(self) -> Buffers {
+        log::pass_on(false);
+        super::device::close_all();
+        let kept = super::device::kept_by_drivers();
+        Mempool::get().map_or(Buffers::default(), |p| Buffers { in_use: p.out(), count: p.count(), kept })
+    }
+}
+
+/// Where the buffers of the pool are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Those that are not free.
+    pub in_use: usize,
+    /// All.
+    pub count: usize,
+    /// Most that drivers are known not to give back when their ports are closed.
+    pub kept: usize,
 }
 
 impl Drop for Eal {
@@ -87,6 +112,18 @@ fn close_all() {
     if mempool::is_idle() {
         // SAFETY: the ports are closed, and nobody can reach the memory that this gives back.
         unsafe { c::rte_eal_cleanup() };
+    }
+    remove_runtime_dir();
+}
+
+/// DPDK makes a folder for the process even if it puts nothing there, and leaves it.
+fn remove_runtime_dir() {
+    // SAFETY: a C string that stays.
+    let path = unsafe { CStr::from_ptr(c::rte_eal_get_runtime_dir()) };
+    if let Ok(path) = path.to_str()
+        && !path.is_empty()
+    {
+        let _ = std::fs::remove_dir(path); // what is not empty stays
     }
 }
 
@@ -155,12 +192,18 @@ fn with_defaults(user: Vec<String>, cores: &[usize]) -> Vec<String> {
         let list: Vec<String> = cores.iter().map(usize::to_string).collect();
         all.extend(["-l".into(), if list.is_empty() { "0".into() } else { list.join(",") }]);
     }
-    let memory =
-        ["--in-memory", "--no-huge", "--huge-dir", "--huge-unlink", "--file-prefix", "--proc-type", "--no-shconf"];
-    if !has(&memory) {
-        all.push("--in-memory".into());
-        // One file a segment of memory would be more than the protocol of vhost can name.
-        all.push("--single-file-segments".into());
+    let no_huge = has(&["--no-huge"]);
+    if !has(&["--in-memory", "--huge-dir", "--huge-unlink", "--proc-type", "--no-shconf", "--legacy-mem"]) {
+        // Without huge pages DPDK knows no --in-memory; what is shared with other processes are then its files alone.
+        all.push(if no_huge { "--no-shconf" } else { "--in-memory" }.into());
+        if !has(&["--file-prefix"]) {
+            // A folder of its own beneath /var/run/dpdk, for it is removed at the end.
+            all.push(format!("--file-prefix=sluice-{}", std::process::id()));
+        }
+        if !no_huge {
+            // One file a segment of memory would be more than the protocol of vhost can name.
+            all.push("--single-file-segments".into());
+        }
     }
     if !has(&["--telemetry", "--no-telemetry"]) {
         all.push("--no-telemetry".into());
@@ -186,19 +229,34 @@ fn cores_in_use() -> Vec<usize> {
 /// What went wrong when DPDK started, with the remedy where we know one.
 fn explain(arguments: &[String], log: &[String], number: c_int) -> String {
     let said = |text: &str| log.iter().any(|l| l.contains(text));
-    let remedy = if said("Cannot get hugepage information") || said("No free") || said("Cannot init memory") {
-        "no huge pages are free: reserve some (as root: echo 256 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages), \
-         or do without (--dpdk \"--no-huge -m 256 ...\")"
+    let given = |option: &str| arguments.iter().any(|a| a.starts_with(option));
+    let memory = ["Cannot get hugepage information", "No free", "Cannot init memory", "Not enough memory available"];
+    let wrong = log.iter().find(|l| l.contains("option '") || l.contains("option requires"));
+    let remedy = if memory.iter().any(|m| said(m)) && given("--no-huge") {
+        "there is not so much memory: give a smaller -m"
+    } else if memory.iter().any(|m| said(m)) && given("--huge-dir") {
+        "no huge pages are to be had there: is a hugetlbfs mounted at --huge-dir, and are pages free \
+         (/sys/kernel/mm/hugepages)? Or leave --huge-dir out"
+    } else if memory.iter().any(|m| said(m)) {
+        "not enough huge pages are free: reserve some (as root: echo 256 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages), \
+         or do without (--dpdk \"--no-huge -m 512 ...\")"
     } else if number == libc::EACCES || number == libc::EPERM || said("Permission denied") {
         "the process may not: run it as root, or give it the huge pages and devices (--huge-dir, /dev/vfio)"
-    } else if said("invalid coremask") || said("invalid core list") || said("invalid lcore") || said("unavailable") {
+    } else if wrong.is_some() {
+        "its arguments are not understood"
+    } else if said("Unable to parse device") {
+        "--vdev or -a names what no driver knows (net_null0, net_memif0, net_af_packet0, net_tap0, ..., or a PCI address)"
+    } else if log.iter().any(|l| l.contains("core") && ["invalid", "unavailable", "No "].iter().any(|w| l.contains(w)))
+    {
         "-l or --lcores names a core that does not exist or that this process may not use"
-    } else if said("Invalid 'command line' arguments") || said("unrecognized option") {
+    } else if said("Invalid 'command line' arguments") {
         "its arguments are not understood"
     } else {
         ""
     };
-    let first = log.iter().rfind(|l| !l.is_empty()).map_or("", |l| l.trim_start_matches("EAL: "));
+    let general = |l: &str| l.contains("Invalid 'command line'") || l.starts_with("EAL: FATAL");
+    let first = wrong.or(log.iter().rfind(|l| !l.is_empty() && !general(l))).or(log.last());
+    let first = first.map_or("", |l| l.trim_start_matches("EAL: "));
     let mut text = "DPDK cannot start".to_string();
     for part in [remedy, first] {
         if !part.is_empty() {
@@ -224,13 +282,19 @@ fn missing_devices(arguments: &[String], log: &[String]) -> String {
     }
     let mut text = String::new();
     for name in wanted.iter().filter(|n| super::device::find(n).is_none()) {
-        let why = log.iter().find(|l| l.contains(name.as_str())).map_or("", |l| l.trim_start_matches("EAL: "));
+        // What the driver itself says comes first, then what DPDK says about it. Other devices that there are, and
+        // that DPDK cannot share them with another process, is not what is asked.
+        let beside = |l: &str| l.contains("PCI device") || l.contains("mp action");
+        let mut told = log.iter().filter(|l| l.contains(name.as_str()) || !l.starts_with("EAL: ") && !l.is_empty());
+        let why = told.find(|l| !beside(l)).map_or("", |l| l.trim_start_matches("EAL: "));
         let driver = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let hint = match name.contains(':') {
             true => "is it bound to vfio-pci or uio, not to the kernel's driver (dpdk-devbind.py --status)?".into(),
             false => format!("is there a driver {driver}, and are its arguments right?"),
         };
-        text += &format!("DPDK has no port {name}: {hint}{}{why}\n", if why.is_empty() { "" } else { " " });
+        let root =
+            if rustix::process::geteuid().is_root() { "" } else { " This process is not root, and it may need root:" };
+        text += &format!("DPDK has no port {name}: {hint}{root}{}{why}\n", if why.is_empty() { "" } else { " " });
     }
     text.trim_end().to_string()
 }
@@ -248,11 +312,16 @@ mod tests {
     #[test]
     fn what_the_user_says_is_not_said_again() {
         let all = |text: &str| with_defaults(words(text).unwrap(), &[3, 4]).join(" ");
-        assert_eq!(all("--vdev x"), "sluice -l 3,4 --in-memory --single-file-segments --no-telemetry --vdev x");
-        assert_eq!(all("-l1 --no-huge --telemetry"), "sluice -l1 --no-huge --telemetry");
+        let prefix = format!("--file-prefix=sluice-{}", std::process::id());
+        assert_eq!(
+            all("--vdev x"),
+            format!("sluice -l 3,4 --in-memory {prefix} --single-file-segments --no-telemetry --vdev x")
+        );
+        assert_eq!(all("-l1 --no-huge --telemetry"), format!("sluice --no-shconf {prefix} -l1 --no-huge --telemetry"));
+        assert_eq!(all("-l1 --huge-dir=/x --telemetry"), "sluice -l1 --huge-dir=/x --telemetry");
         assert_eq!(
             all("--lcores=0@1 --file-prefix=a --no-telemetry"),
-            "sluice --lcores=0@1 --file-prefix=a --no-telemetry"
+            "sluice --in-memory --single-file-segments --lcores=0@1 --file-prefix=a --no-telemetry"
         );
     }
 }

@@ -2,6 +2,9 @@
 use super::c;
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_void};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Lines that are kept.
@@ -63,4 +66,52 @@ pub(super) fn take() -> Vec<String> {
 /// Lines go to standard error from now on, or no longer.
 pub(super) fn pass_on(live: bool) {
     lock().live = live;
+}
+
+/// Does `what` while nothing that DPDK logs goes to standard error: it is about to be explained. If all went well, it
+/// goes there afterwards.
+pub(super) fn held<T>(what: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let live = std::mem::take(&mut lock().live);
+    drop(take()); // what comes now is about this
+    let result = what();
+    if live && result.is_ok() {
+        take().iter().filter(|l| !l.is_empty()).for_each(|l| eprintln!("sluice: dpdk: {l}"));
+    }
+    lock().live = live;
+    result
+}
+
+/// Does `what`, and gives what C code wrote to standard output and standard error meanwhile: DPDK prints its whole
+/// manual about a wrong argument.
+pub(super) fn captured<T>(what: impl FnOnce() -> T) -> (T, String) {
+    let _ = std::io::stdout().flush();
+    // SAFETY: the name is a C string; a descriptor that comes is ours.
+    let to = unsafe {
+        let fd = libc::memfd_create(c"dpdk".as_ptr(), libc::MFD_CLOEXEC);
+        if fd < 0 {
+            return (what(), String::new());
+        }
+        File::from(OwnedFd::from_raw_fd(fd))
+    };
+    // SAFETY: both are open, or the copy fails and they stay as they are.
+    let saved = [1, 2].map(|fd| unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned());
+    let point = |fd: i32, at: &dyn Fn() -> Option<i32>| {
+        if let Some(at) = at() {
+            // SAFETY: the C library's buffers are flushed; a descriptor is replaced by another.
+            unsafe {
+                libc::fflush(std::ptr::null_mut());
+                libc::dup2(at, fd);
+            }
+        }
+    };
+    for (fd, saved) in [1, 2].into_iter().zip(&saved) {
+        point(fd, &|| saved.as_ref().ok().map(|_| to.as_raw_fd()));
+    }
+    let result = what();
+    for (fd, saved) in [1, 2].into_iter().zip(&saved) {
+        point(fd, &|| saved.as_ref().ok().map(|s| s.as_raw_fd()));
+    }
+    let (mut to, mut bytes) = (to, Vec::new());
+    let _ = to.rewind().and_then(|()| to.read_to_end(&mut bytes));
+    (result, String::from_utf8_lossy(&bytes).into_owned())
 }
