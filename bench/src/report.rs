@@ -11,6 +11,9 @@ pub(crate) struct Report {
     machine: Machine,
     tables: Vec<Table>,
     notes: Vec<String>,
+    /// What was printed.
+    #[serde(skip)]
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -36,33 +39,44 @@ impl Machine {
 impl Report {
     pub(crate) fn new() -> Report {
         let machine = Machine::this();
-        println!("{}, {} cores, Linux {}\n", machine.processor, machine.cores, machine.kernel);
-        Report { machine, tables: Vec::new(), notes: Vec::new() }
+        let head = format!("{}, {} cores, Linux {}\n", machine.processor, machine.cores, machine.kernel);
+        let mut report = Report { machine, tables: Vec::new(), notes: Vec::new(), text: String::new() };
+        report.say(&head);
+        report
+    }
+
+    /// Prints a line, and keeps it.
+    fn say(&mut self, line: &str) {
+        println!("{line}");
+        self.text += line;
+        self.text.push('\n');
     }
 
     /// Prints what a subject has measured, and keeps it.
     pub(crate) fn show(&mut self, bench: Bench) {
         for table in bench.tables {
-            println!("| {} | median {} | min | max | ratio | instructions | goal |", table.title, table.unit);
-            println!("|---|---|---|---|---|---|---|");
-            table.lines.iter().for_each(|line| println!("{}", row(line, &table.unit)));
-            println!();
+            self.say(&format!("| {} | median {} | min | max | ratio | instructions | goal |", table.title, table.unit));
+            self.say("|---|---|---|---|---|---|---|");
+            table.lines.iter().for_each(|line| self.say(&row(line, &table.unit)));
+            self.say("");
             self.tables.push(table);
         }
         for note in bench.notes {
-            println!("{note}\n");
+            self.say(&format!("{note}\n"));
             self.notes.push(note);
         }
     }
 
-    /// Saves everything as JSON.
+    /// Saves everything as JSON, and what was printed as Markdown beside it.
     pub(crate) fn save(&self, path: &Path) -> anyhow::Result<()> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
         fs::write(path, serde_json::to_string_pretty(self)? + "\n")
             .with_context(|| format!("cannot write {}", path.display()))?;
-        println!("saved as {}", path.display());
+        let text = path.with_extension("md");
+        fs::write(&text, &self.text).with_context(|| format!("cannot write {}", text.display()))?;
+        println!("saved as {} and {}", path.display(), text.display());
         Ok(())
     }
 }

@@ -33,9 +33,9 @@ pub(crate) struct Args {
     /// Ends by itself after this time: 10s, 500ms, 2min.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     for_time: Option<Duration>,
-    /// Packets handled at once, 1 to 64.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u8).range(1..=64))]
-    burst: u8,
+    /// Packets handled at once, 1 to 64; if not given, 32, and 64 with DPDK.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=64))]
+    burst: Option<u8>,
     /// Capture files in place of an interface; time is then simulated, and the run ends with the files.
     #[arg(long = "map", value_name = "NAME=IN.pcap[,OUT.pcap]", value_parser = stand)]
     maps: Vec<(String, Stand)>,
@@ -127,10 +127,12 @@ pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let pool = Pool::new(args.buffers as usize);
+    // A driver costs so much a burst that longer ones pay; a kernel's socket does not.
+    let burst = args.burst.unwrap_or(if args.dpdk.is_some() { 64 } else { 32 });
     let mut engines = engines(workers, |worker| {
         let clock = if simulated { Clock::simulated() } else { Clock::real(time::now) };
         let seed = if simulated { 1 } else { time::now() + worker as u64 };
-        Engine::new(&pool, Options { burst: args.burst.into(), clock, seed, console: Box::new(console) })
+        Engine::new(&pool, Options { burst: burst.into(), clock, seed, console: Box::new(console) })
     });
     let services = Services::default();
     services.adopt(std::mem::take(&mut plans[0].services))?;

@@ -213,6 +213,7 @@ impl Core {
             ("tickets", Op::Write(v)) => {
                 let tickets = v.trim().parse().ok().filter(|t| (1..=1 << 15).contains(t));
                 node.tickets = tickets.ok_or("tickets must be between 1 and 32768")?;
+                node.tickets_set = true;
                 Ok(String::new())
             }
             ("home_thread", _) => Ok(self.worker().to_string()),

@@ -188,10 +188,10 @@ impl Links {
         map.get(element as usize).copied().filter(|&id| id != GONE).map(|id| id as usize)
     }
 
-    /// The graph was replaced: entries that are still on their way are for the old one. `heir` says which element
-    /// takes over from which of its elements.
-    pub(super) fn change_over(&mut self, generation: u32, elements: usize, heir: impl Fn(usize) -> Option<usize>) {
-        let map: Vec<u32> = (0..elements).map(|was| heir(was).map_or(GONE, |id| id as u32)).collect();
+    /// The graph was replaced: entries that are still on their way are for the old one. `heirs` says which element
+    /// takes over from each of its elements.
+    pub(super) fn change_over(&mut self, generation: u32, heirs: impl Iterator<Item = Option<usize>>) {
+        let map: Vec<u32> = heirs.map(|heir| heir.map_or(GONE, |id| id as u32)).collect();
         for id in self.past.iter_mut().flat_map(|p| &mut p.1) {
             *id = map.get(*id as usize).copied().unwrap_or(GONE);
         }

@@ -382,8 +382,12 @@ impl Engine {
                     break;
                 }
                 match then {
-                    Some(next) if !batch.is_empty() => edge = next,
-                    _ => {
+                    _ if batch.is_empty() => {
+                        core.give_spare(batch);
+                        break;
+                    }
+                    Some(next) => edge = next,
+                    None => {
                         core.pend(None, 0, to, batch);
                         break;
                     }

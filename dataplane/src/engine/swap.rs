@@ -2,18 +2,11 @@
 use super::{Engine, enter};
 use crate::batch::Batch;
 use crate::env::Services;
-use crate::graph::{NO_HEIR, Plan, Topology};
+use crate::graph::{Heir, Plan, Topology};
 use crate::port::{PortId, PortObject, PortSlot};
 use crate::reason::Reason;
 use alloc::vec;
 use alloc::vec::Vec;
-
-/// The element that takes over from number `was` of the old graph: that of the same name, if it is of the same class.
-fn heir(heirs: &[u32], old: &Topology, new: &Topology, was: usize) -> Option<usize> {
-    let id = *heirs.get(was).filter(|&&id| id != NO_HEIR)? as usize;
-    let same = old.nodes.get(was)?.class.info.class == new.nodes.get(id)?.class.info.class;
-    same.then_some(id)
-}
 
 impl Engine {
     /// Replaces the graph. Elements of the same name and class hand over state and counters; open
@@ -36,25 +29,28 @@ impl Engine {
         let old_topo = core::mem::replace(&mut self.core.topo, topo);
         let heirs = match heirs {
             (of, heirs) if of == self.generation => heirs,
-            _ => self.core.topo.heirs_of(old_topo.nodes.iter().map(|n| n.name.as_str())),
+            _ => self.core.topo.heirs_of(old_topo.nodes.iter().map(|n| (n.name.as_str(), n.class.info.class))),
         };
         self.generation = generation;
         if let Some(links) = &mut self.core.links {
-            let elements = old_topo.nodes.len();
-            links.change_over(generation, elements, |was| heir(&heirs, &old_topo, &self.core.topo, was));
+            links.change_over(generation, heirs.iter().map(|h| h.of_same_class()));
         }
         let mut old_slots = core::mem::replace(&mut self.slots, slots);
-        let outs = self.core.topo.nodes.iter().map(|n| n.outs.len()).max().unwrap_or(0);
-        self.core.sides.resize_with(outs.max(self.core.sides.len()), Batch::default);
+        let outs = self.core.topo.most_outs.max(self.core.sides.len());
+        self.core.sides.resize_with(outs, Batch::default);
         self.core.timers.clear();
         self.core.calls.clear();
         self.core.taps.retain_mut(|t| t.bind(&self.core.topo)); // a tap stays where the name is
         let mut survives = vec![false; old_topo.nodes.len()];
         for (was, old) in old_slots.iter_mut().enumerate() {
-            let Some(id) = heir(&heirs, &old_topo, &self.core.topo, was) else { continue };
+            let Some(id) = heirs.get(was).and_then(|h| h.of_same_class()) else { continue };
             survives[was] = true;
             self.core.topo.counts.nodes[id].add(&old_topo.counts.nodes[was]);
-            self.core.topo.nodes[id].tickets = old_topo.nodes[was].tickets;
+            let before = &old_topo.nodes[was];
+            if before.tickets_set {
+                let node = &mut self.core.topo.nodes[id];
+                (node.tickets, node.tickets_set) = (before.tickets, true);
+            }
             if let Some(old) = old {
                 enter(&mut self.core, &mut self.slots, id, |e, cx, _| e.take_state(cx, &mut **old));
             }
@@ -71,7 +67,9 @@ impl Engine {
         }
         for id in 0..self.slots.len() {
             enter(&mut self.core, &mut self.slots, id, |e, cx, _| e.start(cx));
-            self.core.collect(id, 0);
+            if self.core.dirty {
+                self.core.collect(id, 0);
+            }
         }
         let retired_ports = self.take_unused_ports(&ports);
         self.settle();
@@ -87,9 +85,9 @@ impl Engine {
     }
 
     /// Connections that are in both graphs go on counting where they were.
-    fn keep_edge_counts(&mut self, old: &Topology, heirs: &[u32]) {
+    fn keep_edge_counts(&mut self, old: &Topology, heirs: &[Heir]) {
         let topo = &self.core.topo;
-        let now = |was: u32| heirs.get(was as usize).filter(|&&id| id != NO_HEIR).map(|&id| id as usize);
+        let now = |was: u32| heirs.get(was as usize)?.id();
         for (was, e) in old.edges.iter().enumerate() {
             let (Some(from), Some(to)) = (now(e.from), now(e.to)) else { continue };
             let same = |i: usize| {

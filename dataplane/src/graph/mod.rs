@@ -56,6 +56,8 @@ pub struct Node {
     pub(crate) task: bool,
     /// Share of the rounds, 1024 for one turn a round.
     pub(crate) tickets: u32,
+    /// A handler has set that, so the next graph goes on with it.
+    pub(crate) tickets_set: bool,
     pub(crate) credit: u32,
     /// When its timer fires; `u64::MAX` when unset.
     pub(crate) timer: u64,
@@ -126,6 +128,8 @@ pub struct Topology {
     /// Edges that leave a pull output after its first.
     pub(crate) further: Vec<u32>,
     pub(crate) tasks: Vec<usize>,
+    /// Outputs of the element that has most.
+    pub(crate) most_outs: usize,
     /// An element asks for the kind of packets.
     pub(crate) asks_kind: bool,
     /// Edges that are shut just now.
@@ -161,9 +165,13 @@ impl Topology {
         first.into_iter().chain(self.further.iter().copied().filter(at))
     }
 
-    /// For each element of an earlier graph the number of the one of the same name here, or [`NO_HEIR`].
-    pub(crate) fn heirs_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<u32> {
-        names.map(|n| self.find(n).map_or(NO_HEIR, |id| id as u32)).collect()
+    /// Who takes over here from each element of an earlier graph, given by name and class.
+    pub(crate) fn heirs_of<'n>(&self, elements: impl Iterator<Item = (&'n str, &'static str)>) -> Vec<Heir> {
+        let heir = |(name, class)| match self.find(name) {
+            Some(id) => Heir { id: id as u32, same_class: self.nodes[id].class.info.class == class },
+            None => Heir::NONE,
+        };
+        elements.map(heir).collect()
     }
 
     /// Whether packets may come this way now.
@@ -192,15 +200,32 @@ pub struct Plan {
     pub(crate) ports: Vec<PortId>,
     /// What the driver must do for the graph while it runs.
     pub services: Services,
-    /// Which graph of its builder it is, from 1 on; the same for the replicas of all workers.
+    /// Which graph it is: a later one has a larger number, the replicas of all workers have the same.
     pub(crate) generation: u32,
-    /// A generation, and for each of its elements the number of the one of the same name here, or [`NO_HEIR`]: found
-    /// out beforehand, so that a worker that changes over need not search.
-    pub(crate) heirs: (u32, Vec<u32>),
+    /// A generation, and who takes over from each of its elements here: found out beforehand, so that a worker that
+    /// changes over need not search.
+    pub(crate) heirs: (u32, Vec<Heir>),
 }
 
-/// No element here has the name of that one.
-pub(crate) const NO_HEIR: u32 = u32::MAX;
+/// Who takes over from an element of an earlier graph: the element of the same name, if there is one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Heir {
+    id: u32,
+    same_class: bool,
+}
+
+impl Heir {
+    const NONE: Heir = Heir { id: u32::MAX, same_class: false };
+
+    /// Its number.
+    pub(crate) fn id(self) -> Option<usize> {
+        (self != Heir::NONE).then_some(self.id as usize)
+    }
+    /// Its number, if it is of the same class: only then state is taken over.
+    pub(crate) fn of_same_class(self) -> Option<usize> {
+        self.same_class.then_some(self.id as usize)
+    }
+}
 
 impl Plan {
     /// The ports that come with the plan.

@@ -14,6 +14,8 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::Relaxed;
 use hashbrown::{HashMap, HashSet};
 
 /// Opens the device of a port.
@@ -22,6 +24,9 @@ pub type OpenPort<'a> = &'a mut dyn FnMut(&PortSpec) -> Result<PortObject, Strin
 /// Opens the device of a port for one of several workers.
 pub type OpenSeat<'a> = &'a mut dyn FnMut(&PortSpec, Seat) -> Result<PortObject, String>;
 
+/// Number of the next graph, whoever builds it.
+static GENERATION: AtomicU32 = AtomicU32::new(1);
+
 /// Builds graphs, one after the other, for one engine, or for several that share the work.
 pub struct Builder {
     table: Table,
@@ -29,8 +34,8 @@ pub struct Builder {
     /// By worker.
     open: Vec<Vec<PortId>>,
     generation: u32,
-    /// The last graph that was ready to run: its generation, and its elements.
-    last: (u32, Vec<String>),
+    /// The last graph that was ready to run: its generation, and its elements by name and class.
+    last: (u32, Vec<(String, &'static str)>),
     open_sockets: OpenSockets,
     /// Number of workers, each with a replica of the graph.
     pub workers: usize,
@@ -228,7 +233,7 @@ impl Builder {
     ) -> Result<(Vec<Plan>, Vec<Diagnostic>), Vec<Diagnostic>> {
         let Checked { mut replicas, warnings } = checked;
         let mut notes = Notes { errors: Vec::new(), warnings, told: Vec::new() };
-        self.generation += 1;
+        self.generation = GENERATION.fetch_add(1, Relaxed);
         self.open.resize_with(replicas.len().max(self.open.len()), Vec::new);
         let used: Vec<Vec<PortId>> = replicas.iter().map(|r| r.plan.ports.clone()).collect();
         for (worker, r) in replicas.iter_mut().enumerate() {
@@ -247,9 +252,10 @@ impl Builder {
         }
         let mut plans: Vec<Plan> = replicas.into_iter().map(|r| r.plan).collect();
         for plan in &mut plans {
-            plan.heirs = (self.last.0, plan.topo.heirs_of(self.last.1.iter().map(String::as_str)));
+            plan.heirs =
+                (self.last.0, plan.topo.heirs_of(self.last.1.iter().map(|(name, class)| (name.as_str(), *class))));
         }
-        let names = |p: &Plan| p.topo.nodes.iter().map(|n| n.name.clone()).collect();
+        let names = |p: &Plan| p.topo.nodes.iter().map(|n| (n.name.clone(), n.class.info.class)).collect();
         self.last = (self.generation, plans.first().map_or(Vec::new(), names));
         gather_services(&mut plans);
         Ok((plans, notes.warnings))

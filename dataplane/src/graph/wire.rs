@@ -43,6 +43,7 @@ pub(super) fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>,
                 runnable: task,
                 task,
                 tickets: 1024,
+                tickets_set: false,
                 credit: 0,
                 timer: u64::MAX,
                 home: None,
@@ -81,7 +82,23 @@ pub(super) fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>,
     let source = if flat.is_compact() { flat.unparse() } else { source.to_string() };
     let counts = Arc::new(counts);
     let shut = vec![false; edges.len()];
+    let most_outs = nodes.iter().map(|n| n.outs.len()).max().unwrap_or(0);
     let asks_kind = nodes.iter().any(|n| n.class.info.asks_kind);
     let (names, shares, common) = Default::default();
-    Topology { nodes, edges, further, tasks, asks_kind, shut, counts, index, flat, source, names, shares, common }
+    Topology {
+        nodes,
+        edges,
+        further,
+        tasks,
+        most_outs,
+        asks_kind,
+        shut,
+        counts,
+        index,
+        flat,
+        source,
+        names,
+        shares,
+        common,
+    }
 }

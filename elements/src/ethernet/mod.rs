@@ -31,15 +31,16 @@ pub(crate) fn prepend(p: &mut Packet, header: &Ethernet) -> Option<Reason> {
 /// Reads the header of a frame, changes it in a copy, and writes it back: so a frame that is too short
 /// and a buffer that cannot be had are told apart.
 pub(crate) fn rewrite(p: &mut Packet, at: usize, change: impl FnOnce(&mut Ethernet)) -> Option<Reason> {
-    let Some(bytes) = p.data().get(at..).filter(|b| b.len() >= sluice_dataplane::wire::ethernet::LEN) else {
-        return Some(Reason::Truncated);
-    };
-    debug_assert!(Ethernet::parse(bytes).is_ok());
-    match p.data_mut().and_then(|d| Ethernet::parse_mut(d.get_mut(at..)?).ok()) {
-        Some((header, _)) => {
-            change(header);
-            None
-        }
+    let too_short = p.len() < at + sluice_dataplane::wire::ethernet::LEN;
+    match p.data_mut() {
+        Some(bytes) => match bytes.get_mut(at..).and_then(|b| Ethernet::parse_mut(b).ok()) {
+            Some((header, _)) => {
+                change(header);
+                None
+            }
+            None => Some(Reason::Truncated),
+        },
+        None if too_short => Some(Reason::Truncated),
         None => Some(Reason::NoBuffer),
     }
 }

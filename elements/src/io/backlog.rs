@@ -22,6 +22,7 @@ impl Backlog {
     }
 
     /// Sends what there is room for; the rest stays in `batch`.
+    #[inline]
     pub(crate) fn send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) {
         let given = batch.len();
         let sent = cx.transmit(self.port, batch);

@@ -23,6 +23,10 @@ impl Interrupts {
         if queues.is_empty() || queues.len() > MOST {
             return None;
         }
+        super::log::unheard(|| Interrupts::asked_for(device, queues))
+    }
+
+    fn asked_for(device: &Arc<Device>, queues: &[u16]) -> Option<Interrupts> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).ok()?;
         let mut these = Interrupts { device: device.clone(), queues: Vec::new(), epoll };
         for &queue in queues {

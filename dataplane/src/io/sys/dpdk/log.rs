@@ -115,3 +115,12 @@ pub(super) fn captured<T>(what: impl FnOnce() -> T) -> (T, String) {
     let _ = to.rewind().and_then(|()| to.read_to_end(&mut bytes));
     (result, String::from_utf8_lossy(&bytes).into_owned())
 }
+
+/// Does `what` while nothing that DPDK logs is told: a question to a driver, to which it may say no.
+pub(super) fn unheard<T>(what: impl FnOnce() -> T) -> T {
+    let live = std::mem::take(&mut lock().live);
+    let answer = what();
+    drop(take());
+    lock().live = live;
+    answer
+}

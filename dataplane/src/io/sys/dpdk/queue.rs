@@ -67,7 +67,7 @@ impl RxQueue {
 
     /// Delivers what is there, at most as many frames as there is room for; one burst. The driver writes the handles
     /// straight into the batch, where its buffers become packets.
-    #[inline]
+    #[inline(always)] // a call for a burst is one too many
     pub(crate) fn receive(&mut self, rx: &mut Rx<'_>) {
         let room = rx.room().min(MAX_BURST);
         let batch = rx.batch.as_vec();
@@ -266,7 +266,7 @@ impl TxQueue {
 
     /// Sends packets from the start of the batch, as many as the queue takes at once, and takes them out of it;
     /// says how many, and their bytes. They are the driver's then, which gives their buffers back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, batch: &mut Batch) -> (usize, u64) {
         let packets = batch.as_slice();
         let all = bytes(packets);
