@@ -59,6 +59,7 @@ const CLASSES: &[Class] = &[
     Class::of::<ip::fix_ip_src::FixIPSrc>(),
     #[cfg(feature = "std")]
     Class::of::<io::from_dpdk_device::FromDPDKDevice>(),
+    #[cfg(feature = "std")]
     Class::of::<io::from_device::FromDevice>(),
     #[cfg(feature = "std")]
     Class::of::<io::from_dump::FromDump>(),
@@ -175,6 +176,7 @@ const CLASSES: &[Class] = &[
     Class::of::<queues::timed_unqueue::TimedUnqueue>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_dpdk_device::ToDPDKDevice>(),
+    #[cfg(feature = "std")]
     Class::of::<io::to_device::ToDevice>(),
     #[cfg(feature = "std")]
     Class::of::<io::to_dump::ToDump>(),
