@@ -155,7 +155,7 @@ impl Running {
         ]);
         let mut process = Process::start(&mut command, config.unwrap_or_default())?;
         process.no_more_input();
-        process.until(stop, |_| socket.exists())?;
+        process.until(stop, |_| UnixStream::connect(&socket).is_ok())?; // it is there before it listens
         Ok(Running { process, control: Some(open(&socket)?), workers: WORKERS_OF_SLUICE })
     }
 
@@ -175,7 +175,7 @@ impl Running {
         command.args(["--dpdk", &format!("-l {core} --no-pci --no-huge -m 128 {devices}")]);
         let mut process = Process::start(&mut command, config)?;
         process.no_more_input();
-        process.until(stop, |_| socket.exists())?;
+        process.until(stop, |_| UnixStream::connect(&socket).is_ok())?; // it is there before it listens
         Ok(Running { process, control: Some(open(&socket)?), workers: WORKERS_OF_SLUICE })
     }
 
