@@ -1,4 +1,4 @@
-//! DPDK, made safe. One environment for the process ([`eal`]), one pool ([`mempool`]), ports that are
+//! DPDK, made safe. One environment for the process ([`eal`]), one pool (`mempool`), ports that are
 //! configured once and stay ([`device`]), and a pair of queues for each worker ([`queue`]).
 //!
 //! Invariant: a packet that came from a driver is an `rte_mbuf` of the process's mempool, of one segment,
