@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 /// Functions and data. An expression each; nothing else becomes Rust.
 const FUNCTIONS: &[&str] = &[
-    "rte_eal_(init|cleanup|process_type|has_hugepages|iova_mode|get_runtime_dir)",
+    "rte_eal_(init|cleanup|get_runtime_dir)",
     "rte_thread_(register|unregister)",
-    "rte_(lcore_count|get_next_lcore|get_main_lcore|lcore_to_cpu_id|socket_id|lcore_id)",
-    "rte_(strerror|version|openlog_stream|log_set_global_level)",
+    "rte_(lcore_count|get_next_lcore|lcore_to_cpu_id)",
+    "rte_(strerror|openlog_stream|log_set_global_level)",
     "rte_pktmbuf_(pool_create|free)",
-    "rte_mempool_(free|avail_count|in_use_count|get_bulk|put_bulk|virt2iova)",
-    "rte_eth_dev_(get_port_by_name|get_name_by_port|info_get|configure|start|stop|close|count_avail)",
+    "rte_mempool_(in_use_count|get_bulk|put_bulk)",
+    "rte_eth_dev_(get_port_by_name|get_name_by_port|info_get|configure|start|stop|close)",
     "rte_eth_dev_(adjust_nb_rx_tx_desc|set_link_up|set_link_down|set_mtu|get_mtu|socket_id|is_valid_port)",
     "rte_eth_dev_(default_mac_addr_set|rx_intr_ctl_q|rx_intr_enable|rx_intr_disable)|rte_epoll_wait",
     "rte_eth_(rx|tx)_queue_setup",
-    "rte_eth_(promiscuous|allmulticast)_(enable|disable|get)",
+    "rte_eth_promiscuous_(enable|disable|get)",
     "rte_eth_macaddr_get|rte_eth_link_get_nowait|rte_eth_stats_(get|reset)|rte_eth_xstats_(get|get_names|reset)",
     "rte_eth_find_next",
     "fopencookie|setvbuf",

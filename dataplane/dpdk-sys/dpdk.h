@@ -19,7 +19,6 @@ static inline int sluice_errno(void) { return rte_errno; }
 /* What macros define, as constants that bindgen sees. */
 enum {
 	SLUICE_MAX_PORTS = RTE_MAX_ETHPORTS,
-	SLUICE_MAX_QUEUES = RTE_MAX_QUEUES_PER_PORT,
 	SLUICE_NAME_SIZE = RTE_ETH_NAME_MAX_LEN,
 	SLUICE_LOG_WARNING = RTE_LOG_WARNING,
 	SLUICE_INTR_ADD = RTE_INTR_EVENT_ADD,
@@ -35,7 +34,6 @@ static const uint64_t SLUICE_RX_L4_GOOD = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 static const uint64_t SLUICE_RX_VLAN_STRIPPED = RTE_MBUF_F_RX_VLAN_STRIPPED;
 static const uint64_t SLUICE_RX_OFFLOAD_CHECKSUM = RTE_ETH_RX_OFFLOAD_CHECKSUM;
 static const uint64_t SLUICE_RX_OFFLOAD_VLAN_STRIP = RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
-static const uint64_t SLUICE_RX_OFFLOAD_RSS_HASH = RTE_ETH_RX_OFFLOAD_RSS_HASH;
 static const uint64_t SLUICE_RSS_IP = RTE_ETH_RSS_IP;
 static const uint64_t SLUICE_RSS_TCP = RTE_ETH_RSS_TCP;
 static const uint64_t SLUICE_RSS_UDP = RTE_ETH_RSS_UDP;

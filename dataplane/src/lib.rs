@@ -34,6 +34,7 @@ pub mod packet;
 pub mod pages;
 pub mod pool;
 pub mod port;
+mod ports;
 pub mod reason;
 pub mod signal;
 mod sort;

@@ -53,6 +53,7 @@ impl Backlog {
         if batch.len() > limit {
             let mut over = cx.spare();
             batch.split_into(limit, &mut over);
+            self.lost += over.len() as u64;
             cx.drop_all(&mut over, Reason::TxFull);
             cx.give_spare(over);
         }

@@ -75,7 +75,7 @@ impl Configure for ToDPDKDevice {
             DEVICE,
             DRIVER,
             Handler::read("nb_tx_queues", "sending queues").merged(Merge::First),
-            Handler::write("reset_counts", "sets count to 0"),
+            Handler::write("reset_counts", "sets count and dropped to 0"),
             Handler::write("reset_hw_counts", "sets the counters of the device and its driver to 0"),
         ],
         doc: "Sends frames, which must start with their Ethernet header, through one of DPDK's drivers, without a copy. See \
@@ -173,7 +173,7 @@ impl Element for ToDPDKDevice {
         let ask = |what: &str| cx.ask_port(self.backlog.port, Direction::Transmit, what).unwrap_or_default();
         Ok(match handler {
             "count" | "n_sent" => format!("{}", self.backlog.sent),
-            "dropped" | "n_dropped" => format!("{}", cx.drops()),
+            "dropped" | "n_dropped" => format!("{}", self.backlog.lost),
             "hw_count" => ask("hw_sent"),
             "hw_errors" => ask("hw_send_errors"),
             what => ask(what),
@@ -181,7 +181,7 @@ impl Element for ToDPDKDevice {
     }
     fn write(&mut self, cx: &mut Context<'_>, handler: &str, text: &str) -> Result<(), HandlerError> {
         match handler {
-            "reset_counts" => self.backlog.sent = 0,
+            "reset_counts" => (self.backlog.sent, self.backlog.lost) = (0, 0),
             what => {
                 let port = self.backlog.port;
                 cx.change_port(port, Direction::Transmit, what, text).map_err(HandlerError::Failed)?;

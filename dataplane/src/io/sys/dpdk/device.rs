@@ -43,7 +43,8 @@ pub struct Wanted {
 pub struct Device {
     id: u16,
     name: String,
-    mac: EtherAddr,
+    /// Its Ethernet address, as the last six bytes of a big-endian number.
+    mac: AtomicU64,
     rx_queues: u16,
     tx_queues: u16,
     checksum: bool,
@@ -64,9 +65,6 @@ const KEPT_BY_AF_XDP: usize = 2 * 2048;
 pub(super) fn kept_by_drivers() -> usize {
     KEPT.load(Relaxed)
 }
-
-/// A driver does not know what it does not count.
-pub type Unknown = Option<String>;
 
 /// Number of the port of that name: its number, its PCI address, or the name of its virtual device.
 pub fn find(name: &str) -> Option<u16> {
@@ -133,7 +131,7 @@ pub(super) fn close_all() {
 }
 
 /// `Err` for an error number of DPDK.
-fn checked(number: c_int, what: &str) -> Result<c_int, String> {
+pub(super) fn checked(number: c_int, what: &str) -> Result<c_int, String> {
     if number >= 0 {
         return Ok(number);
     }
@@ -199,7 +197,7 @@ impl Device {
         let device = Device {
             id,
             name,
-            mac,
+            mac: AtomicU64::new(0),
             rx_queues,
             tx_queues,
             checksum: wanted.checksum,
@@ -207,6 +205,7 @@ impl Device {
             told_link: AtomicU8::new(2),
             told_missed: AtomicU64::new(0),
         };
+        device.set_mac(mac);
         if device.driver() == "net_af_xdp" {
             KEPT.fetch_add(KEPT_BY_AF_XDP * usize::from(rx_queues), Relaxed);
         }
@@ -220,9 +219,15 @@ impl Device {
     pub fn name(&self) -> &str {
         &self.name
     }
-    /// Its Ethernet address when it was started.
+    /// Its Ethernet address.
+    #[inline]
     pub fn mac(&self) -> EtherAddr {
-        self.mac
+        let [_, _, address @ ..] = self.mac.load(Relaxed).to_be_bytes();
+        EtherAddr(address)
+    }
+    /// Its address has changed.
+    pub(super) fn set_mac(&self, EtherAddr([a, b, c, d, e, f]): EtherAddr) {
+        self.mac.store(u64::from_be_bytes([0, 0, a, b, c, d, e, f]), Relaxed);
     }
     /// Receiving queues.
     pub fn rx_queues(&self) -> u16 {
@@ -255,7 +260,7 @@ impl Device {
         (link.link_status() == 1, speed, link.link_duplex() == 1)
     }
 
-    fn stats(&self) -> c::rte_eth_stats {
+    pub(super) fn stats(&self) -> c::rte_eth_stats {
         // SAFETY: as above.
         unsafe {
             let mut stats = zeroed();
@@ -285,110 +290,6 @@ impl Device {
             _ => None,
         };
         (up, news.map(|n| format!("{}: the link {n}", self.name)))
-    }
-
-    /// What the port says about `what`, a word as the handlers of the elements have it.
-    pub fn read(&self, what: &str) -> Unknown {
-        let s = || self.stats();
-        Some(match what {
-            "hw_count" => s().ipackets.to_string(),
-            "hw_dropped" => self.missed().to_string(),
-            "hw_errors" => s().ierrors.to_string(),
-            "in_bytes" => s().ibytes.to_string(),
-            "hw_sent" => s().opackets.to_string(),
-            "hw_send_errors" => s().oerrors.to_string(),
-            "out_bytes" => s().obytes.to_string(),
-            "xstats" => self.xstats().iter().map(|(name, value)| format!("{name}\t{value}\n")).collect(),
-            "mac" => self::mac(&self.name)?.to_string(),
-            "carrier" => self.link().0.to_string(),
-            "speed" => self.link().1.to_string(),
-            "duplex" => if self.link().2 { "full" } else { "half" }.into(),
-            "mtu" => self.mtu()?.to_string(),
-            // SAFETY: the port exists.
-            "promisc" => (unsafe { c::rte_eth_promiscuous_get(self.id) } == 1).to_string(),
-            "device" => self.name.clone(),
-            "driver" => self.driver(),
-            "nb_rx_queues" => self.rx_queues.to_string(),
-            "nb_tx_queues" => self.tx_queues.to_string(),
-            _ => return None,
-        })
-    }
-
-    /// Changes what the driver allows to change: `mtu`, `mac`, `promisc`, `carrier`, and `reset_hw_counts`.
-    ///
-    /// # Errors
-    /// The value is none, or the driver refuses.
-    pub fn write(&self, what: &str, value: &str) -> Result<(), String> {
-        let name = &self.name;
-        let flag = || match value.trim() {
-            "true" | "1" | "yes" => Ok(true),
-            "false" | "0" | "no" => Ok(false),
-            v => Err(format!("‘{v}’ is not a boolean")),
-        };
-        let what = format!("{name}: {what}");
-        // SAFETY: the port exists; each call checks what it is given.
-        let number = unsafe {
-            match what.rsplit(' ').next().unwrap_or_default() {
-                "mtu" => {
-                    let mtu: u16 = value.trim().parse().map_err(|_| format!("‘{value}’ is no MTU"))?;
-                    if usize::from(mtu) + 14 > MAX_FRAME {
-                        return Err(format!("{name}: MTU must be at most {}", MAX_FRAME - 14));
-                    }
-                    c::rte_eth_dev_set_mtu(self.id, mtu)
-                }
-                "mac" => {
-                    let mac: EtherAddr =
-                        value.trim().parse().map_err(|_| format!("‘{value}’ is no Ethernet address"))?;
-                    let mut mac = c::rte_ether_addr { addr_bytes: mac.0 };
-                    c::rte_eth_dev_default_mac_addr_set(self.id, &mut mac)
-                }
-                "promisc" => match flag()? {
-                    true => c::rte_eth_promiscuous_enable(self.id),
-                    false => c::rte_eth_promiscuous_disable(self.id),
-                },
-                "carrier" => match flag()? {
-                    true => c::rte_eth_dev_set_link_up(self.id),
-                    false => c::rte_eth_dev_set_link_down(self.id),
-                },
-                _ => {
-                    c::rte_eth_xstats_reset(self.id);
-                    c::rte_eth_stats_reset(self.id)
-                }
-            }
-        };
-        checked(number, &what).map(drop)
-    }
-
-    fn mtu(&self) -> Option<u16> {
-        let mut mtu = 0;
-        // SAFETY: the port exists.
-        (unsafe { c::rte_eth_dev_get_mtu(self.id, &mut mtu) } == 0).then_some(mtu)
-    }
-
-    fn driver(&self) -> String {
-        // SAFETY: plain data; the driver's name is a C string that stays.
-        unsafe {
-            let mut info: c::rte_eth_dev_info = zeroed();
-            if c::rte_eth_dev_info_get(self.id, &mut info) != 0 || info.driver_name.is_null() {
-                return String::new();
-            }
-            CStr::from_ptr(info.driver_name).to_string_lossy().into_owned()
-        }
-    }
-
-    /// The driver's own counters, by name.
-    fn xstats(&self) -> Vec<(String, u64)> {
-        // SAFETY: the arrays are as long as is said; what is not written stays zero, an empty name.
-        unsafe {
-            let count = c::rte_eth_xstats_get_names(self.id, std::ptr::null_mut(), 0).max(0) as usize;
-            let mut names: Vec<c::rte_eth_xstat_name> = vec![zeroed(); count];
-            let mut values: Vec<c::rte_eth_xstat> = vec![zeroed(); count];
-            let named = c::rte_eth_xstats_get_names(self.id, names.as_mut_ptr(), count as u32);
-            let got = c::rte_eth_xstats_get(self.id, values.as_mut_ptr(), count as u32);
-            let there = named.min(got).clamp(0, count as c_int) as usize;
-            let text = |n: &c::rte_eth_xstat_name| CStr::from_ptr(n.name.as_ptr()).to_string_lossy().into_owned();
-            values[..there].iter().filter_map(|v| Some((text(names.get(v.id as usize)?), v.value))).collect()
-        }
     }
 }
 

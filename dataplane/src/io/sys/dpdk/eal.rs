@@ -102,11 +102,6 @@ pub fn is_running() -> bool {
     Mempool::get().is_some()
 }
 
-/// Packet buffers that are not free: in packets, in workers' caches, with drivers.
-pub fn buffers_in_use() -> usize {
-    Mempool::get().map_or(0, |p| p.out())
-}
-
 fn close_all() {
     super::device::close_all();
     if mempool::is_idle() {

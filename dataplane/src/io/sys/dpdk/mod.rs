@@ -1,8 +1,9 @@
 //! DPDK, made safe. One environment for the process ([`eal`]), one pool (`mempool`), ports that are
-//! configured once and stay ([`device`]), and a pair of queues for each worker ([`queue`]).
+//! configured once and stay ([`device`], `ask`), and a pair of queues for each worker ([`queue`]).
 //!
 //! Invariant: a packet that came from a driver is an `rte_mbuf` of the process's mempool, of one segment,
 //! with its own buffer; whatever else a driver hands over is copied into one or counted as lost.
+mod ask;
 pub mod device;
 pub mod eal;
 pub mod interrupt;

@@ -40,11 +40,6 @@ impl RxQueue {
         (queue < device.rx_queues()).then_some(RxQueue { device, queue, special })
     }
 
-    /// The port.
-    pub fn device(&self) -> &Arc<Device> {
-        &self.device
-    }
-
     /// Its number.
     pub fn number(&self) -> u16 {
         self.queue
