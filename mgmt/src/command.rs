@@ -1,0 +1,204 @@
+//! All that can be asked of the EMS: one enum, whoever asks and however (REST, SOL 002, Click-on-OSv's paths, SNMP).
+use crate::alarms::Alarm;
+use crate::auth::Role;
+use crate::events::Event;
+use crate::functions::{Change, Changed, Function, Terms};
+use crate::journal::Line;
+use crate::rates::Rates;
+use crate::store::Revision;
+use crate::vnf::{
+    Drawing, Element, FunctionInfo, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc};
+use utoipa::ToSchema;
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Who the VNF is, and how it does.
+    Vnf,
+    /// To run, or to stop.
+    SetState(Wanted),
+    /// To end for good.
+    Shutdown,
+    /// To end and begin again.
+    Reboot,
+    /// All functions.
+    Functions,
+    /// One of them.
+    Function(String),
+    /// To replace it.
+    ChangeFunction(String, Change, Terms),
+    /// To keep a change that waits.
+    Confirm(String),
+    /// To take it back.
+    Revert(String),
+    /// The history of a function.
+    Revisions(String),
+    /// A revision of it.
+    Revision(String, u64),
+    /// To let that one run again.
+    Restore(String, u64, Terms),
+    /// The elements of a function.
+    Elements(String),
+    /// One of them.
+    Element(String, String),
+    /// To read a handler: function, element, handler, parameter.
+    ReadHandler(String, String, String, String),
+    /// To write one: function, element, handler, value.
+    WriteHandler(String, String, String, String),
+    /// The running graph.
+    Graph(String),
+    /// The same as a drawing.
+    Drawing(String, Drawing),
+    /// Everything that is counted, and rates.
+    Stats,
+    /// The log: lines behind this number, and at most how many.
+    Log(u64, usize),
+    /// To follow packets.
+    StartTrace(TraceRequest),
+    /// What was recorded.
+    Trace(u64),
+    /// To stream packets.
+    Tap(TapRequest),
+    /// What is wrong now.
+    Alarms,
+    /// What was.
+    AlarmHistory,
+    /// To be told what happens.
+    Events,
+}
+
+/// The state that somebody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Wanted {
+    /// Packets move.
+    Running,
+    /// The ports are closed.
+    Stopped,
+}
+
+/// Who the VNF is, and how it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Vnf {
+    /// Who it is.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// Whether it moves packets.
+    pub state: State,
+    /// What it is doing, while it starts.
+    pub phase: String,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// When the process started, RFC 3339.
+    pub started: String,
+    /// Seconds since then.
+    pub uptime_seconds: u64,
+    /// Number of the revision of each function.
+    pub revisions: BTreeMap<String, u64>,
+    /// Whether revisions outlive the process.
+    pub durable: bool,
+    /// Versions of what it is made of.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// The answer to a command.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is done, or will be at once.
+    Done,
+    /// To `Vnf` and `SetState`.
+    Vnf(Box<Vnf>),
+    /// To `Functions`.
+    Functions(Vec<FunctionInfo>),
+    /// To `Function`.
+    Function(Box<Function>),
+    /// To what changes a function.
+    Changed(Changed),
+    /// To `Revisions`.
+    Revisions(Vec<Revision>),
+    /// To `Revision`: it, and the one before it if that is kept.
+    Revision(Box<(Revision, Option<Revision>)>),
+    /// To `Elements`.
+    Elements(Vec<Element>),
+    /// To `Element`.
+    Element(Box<Element>),
+    /// To a handler.
+    Text(String),
+    /// To `Graph`.
+    Graph(Graph),
+    /// To `Drawing`.
+    Drawing(Drawing, String),
+    /// To `Stats`.
+    Stats(Arc<Snapshot>, Arc<Rates>),
+    /// To `Log`.
+    Log(Vec<Line>),
+    /// To `StartTrace` and `Trace`.
+    Trace(Trace),
+    /// To `Tap`: pieces of a pcapng stream.
+    Stream(mpsc::Receiver<Vec<u8>>),
+    /// To `Alarms` and `AlarmHistory`.
+    Alarms(Vec<Alarm>),
+    /// To `Events`.
+    Events(broadcast::Receiver<Event>),
+}
+
+impl Command {
+    /// The least that somebody must be allowed who gives it.
+    pub fn role(&self) -> Role {
+        use Command::*;
+        match self {
+            Vnf | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_) | Element(..) => Role::ReadOnly,
+            ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Log(..) | Alarms | AlarmHistory | Events => {
+                Role::ReadOnly
+            }
+            SetState(_) | ChangeFunction(..) | Confirm(_) | Revert(_) | Restore(..) | WriteHandler(..) => {
+                Role::Operator
+            }
+            StartTrace(_) | Trace(_) | Tap(_) => Role::Operator,
+            Shutdown | Reboot => Role::Admin,
+        }
+    }
+
+    /// What the audit log says of it; nothing for what only looks.
+    pub fn audited(&self) -> Option<String> {
+        use Command::*;
+        Some(match self {
+            SetState(w) => format!("set state {}", if *w == Wanted::Running { "running" } else { "stopped" }),
+            Shutdown => "shut down".into(),
+            Reboot => "reboot".into(),
+            ChangeFunction(_, _, terms) if terms.dry_run => return None,
+            ChangeFunction(name, ..) => format!("change function {name}"),
+            Confirm(name) => format!("confirm function {name}"),
+            Revert(name) => format!("revert function {name}"),
+            Restore(_, _, terms) if terms.dry_run => return None,
+            Restore(name, number, _) => format!("restore function {name} to revision {number}"),
+            WriteHandler(function, element, handler, _) => format!("write handler {element}.{handler} of {function}"),
+            StartTrace(_) => "start trace".into(),
+            Tap(tap) => format!("tap {}", tap.edge),
+            _ => return None,
+        })
+    }
+}
+
+impl Vnf {
+    pub(crate) fn of(identity: Identity, status: Status) -> Vnf {
+        let Status { state, phase, detail } = status;
+        Vnf {
+            identity,
+            state,
+            phase,
+            detail,
+            started: String::new(),
+            uptime_seconds: 0,
+            revisions: BTreeMap::new(),
+            durable: false,
+            versions: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The element management system (EMS) of Sluice: what a VNF manager, an operator and Prometheus talk to.
+//!
+//! It knows the VNF only through the trait [`vnf::ManagedVnf`] (the reference point that Vines calls Em-Vnf), and runs on
+//! a thread and a runtime of its own, so it never makes a worker wait.
+//!
+//! Reading order: [`vnf`] (what is managed), [`command`] (all that can be asked: one enum), [`ems`] (who may ask it, and
+//! the one place where it is done), [`problem`] (what an error looks like), [`routes`] (paths to commands), [`server`]
+//! (sockets to paths).
+#![forbid(unsafe_code)]
+pub mod alarms;
+pub mod auth;
+pub mod clock;
+pub mod command;
+pub mod ems;
+pub mod events;
+pub mod functions;
+pub mod journal;
+pub mod problem;
+pub mod rates;
+pub mod routes;
+pub mod server;
+pub mod store;
+pub mod vnf;

@@ -1,0 +1,33 @@
+//! What is counted.
+use super::{Ask, Shared};
+use crate::command::{Answer, Command};
+use crate::problem::Problem;
+use crate::rates::Rates;
+use crate::vnf::Snapshot;
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(stats))
+}
+
+/// Counters and rates.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Stats {
+    /// Counters of one moment.
+    #[serde(flatten)]
+    #[schema(inline, value_type = Snapshot)]
+    pub snapshot: Arc<Snapshot>,
+    /// What they did in the last second.
+    #[schema(value_type = Rates)]
+    pub rates: Arc<Rates>,
+}
+
+/// Everything that is counted, and rates.
+#[utoipa::path(get, path = "/v1/stats", tag = "statistics", responses((status = 200, description = "Counters and rates", body = Stats)))]
+async fn stats(ask: Ask) -> Result<Answer, Problem> {
+    ask.for_(Command::Stats).await
+}

@@ -1,0 +1,53 @@
+//! The VNF itself: who it is, whether it runs.
+use super::{Ask, Shared};
+use crate::command::{Answer, Command, Vnf, Wanted};
+use crate::problem::Problem;
+use axum::Json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(get_vnf))
+        .routes(routes!(put_state))
+        .routes(routes!(shutdown))
+        .routes(routes!(reboot))
+}
+
+/// The state that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StateRequest {
+    /// The state.
+    state: Wanted,
+}
+
+/// Who it is, its state, uptime, revisions and versions.
+#[utoipa::path(get, path = "/v1/vnf", tag = "vnf", responses((status = 200, description = "The VNF", body = Vnf)))]
+async fn get_vnf(ask: Ask) -> Result<Answer, Problem> {
+    ask.for_(Command::Vnf).await
+}
+
+/// Lets it run, or stops it. Asking for the state that it has changes nothing.
+#[utoipa::path(put, path = "/v1/vnf/state", tag = "vnf", request_body = StateRequest, responses(
+    (status = 200, description = "It is in this state", body = Vnf),
+    (status = 409, description = "It boots", body = Problem),
+    (status = 422, description = "Its function does not start", body = Problem),
+))]
+async fn put_state(ask: Ask, Json(wanted): Json<StateRequest>) -> Result<Answer, Problem> {
+    ask.for_(Command::SetState(wanted.state)).await
+}
+
+/// Ends it for good.
+#[utoipa::path(post, path = "/v1/system/shutdown", tag = "system", responses((status = 202, description = "It will end")))]
+async fn shutdown(ask: Ask) -> Result<Answer, Problem> {
+    ask.for_(Command::Shutdown).await
+}
+
+/// Ends it, and lets it begin again.
+#[utoipa::path(post, path = "/v1/system/reboot", tag = "system", responses((status = 202, description = "It will end and begin again")))]
+async fn reboot(ask: Ask) -> Result<Answer, Problem> {
+    ask.for_(Command::Reboot).await
+}
