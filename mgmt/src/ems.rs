@@ -112,6 +112,7 @@ impl Ems {
                     text: Some(old.configuration.text),
                     parameters: Some(old.configuration.parameters),
                     comment: Some(format!("restored from revision {number}")),
+                    trusted: !old.configuration.confined,
                 };
                 Answer::Changed(self.functions.change(&name, change, &terms, &actor.name, Origin::Api)?)
             }
@@ -139,7 +140,10 @@ impl Ems {
             Command::Tap(request) => {
                 let (to, from) = mpsc::channel(TAP_BEHIND);
                 // Full: the client is slow, and misses what does not fit.
-                let sink = move |piece| !matches!(to.try_send(piece), Err(mpsc::error::TrySendError::Closed(_)));
+                let sink = move |piece: Vec<u8>| match piece.is_empty() {
+                    true => !to.is_closed(),
+                    false => !matches!(to.try_send(piece), Err(mpsc::error::TrySendError::Closed(_))),
+                };
                 vnf.tap(&request, Box::new(sink))?;
                 Answer::Stream(from)
             }

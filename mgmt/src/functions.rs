@@ -30,6 +30,9 @@ pub struct Change {
     pub parameters: Option<std::collections::BTreeMap<String, String>>,
     /// Why, for the history.
     pub comment: Option<String>,
+    /// It is what ran before, so it may do what it could.
+    #[serde(skip)]
+    pub trusted: bool,
 }
 
 /// How it is to be changed.
@@ -176,14 +179,16 @@ impl Functions {
             let detail = format!("‘{name}’ is at {} now, not at {wanted}", now.etag);
             return Err(Problem::precondition_failed(detail).header(header::ETAG, now.etag));
         }
-        let Change { text, parameters, comment } = change;
+        let Change { text, parameters, comment, trusted } = change;
         let was = now.configuration;
-        let configuration = Configuration {
-            text: text.unwrap_or_else(|| was.text.clone()),
-            parameters: parameters.unwrap_or_else(|| was.parameters.clone()),
-        };
+        let text = text.unwrap_or_else(|| was.text.clone());
+        let parameters = parameters.unwrap_or_else(|| was.parameters.clone());
+        // What is as it was may do what it could.
+        let same = (&text, &parameters) == (&was.text, &was.parameters);
+        let confined = if same { was.confined } else { origin == Origin::Api && !trusted };
+        let configuration = Configuration { text, parameters, confined };
         let function = name.to_string();
-        let same = |findings| Changed {
+        let unchanged = |findings| Changed {
             function: function.clone(),
             revision: now.revision,
             etag: now.etag.clone(),
@@ -193,14 +198,14 @@ impl Functions {
             pauses_ns: Vec::new(),
         };
         if terms.dry_run {
-            return Ok(same(self.vnf.check(name, &configuration)?));
+            return Ok(unchanged(self.vnf.check(name, &configuration)?));
         }
         if let Some(until) = &now.confirm_by {
             let detail = format!("revision {} of ‘{name}’ waits for its confirmation until {until}", now.revision);
             return Err(Problem::conflict(detail));
         }
-        if configuration == was && now.revision > 0 && origin == Origin::Api {
-            return Ok(same(Vec::new()));
+        if same && now.revision > 0 && origin == Origin::Api {
+            return Ok(unchanged(Vec::new()));
         }
         let Applied { findings, pauses_ns } = self.vnf.apply(name, &configuration)?;
         let draft = Draft { author: author.into(), comment, origin, configuration };

@@ -61,6 +61,14 @@ pub struct Configuration {
     /// Values of its parameters by name, without the `$`.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
+    /// It came through the EMS: it opens files only beneath the VNF's folder, and no listeners.
+    #[serde(default = "yes")]
+    pub confined: bool,
+}
+
+/// What is not known to be trusted is not.
+fn yes() -> bool {
+    true
 }
 
 /// A function of the VNF.
@@ -402,7 +410,8 @@ pub struct TapRequest {
     pub snap: u32,
 }
 
-/// Takes the stream of a tap, a piece of pcapng at a time, on a thread of the VNF's. False: nobody listens any more.
+/// Takes the stream of a tap, a piece of pcapng at a time, and never waits. An empty piece only asks whether somebody still
+/// listens. False: nobody does.
 pub type TapSink = Box<dyn FnMut(Vec<u8>) -> bool + Send>;
 
 /// How the system is to end.
@@ -434,7 +443,7 @@ pub trait ManagedVnf: Send + Sync + 'static {
     fn status(&self) -> Status;
 
     /// Opens the ports and starts the functions, or stops them and closes the ports. Packets inside are dropped as
-    /// `shutdown`, and counted. Does nothing in the state that is wanted.
+    /// `swap_overflow`, and counted. Does nothing in the state that is wanted.
     ///
     /// # Errors
     /// [`Refusal::Conflict`] while it boots; [`Refusal::Wrong`] when a function does not start: it is stopped then.
