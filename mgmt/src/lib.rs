@@ -19,5 +19,6 @@ pub mod problem;
 pub mod rates;
 pub mod routes;
 pub mod server;
+pub mod settings;
 pub mod store;
 pub mod vnf;

@@ -1,0 +1,115 @@
+//! What a `vnf.toml` says of the EMS: its table `[ems]`.
+use serde::Deserialize;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// The table `[ems]`. Every key may be left out; one that is not known is an error.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where it listens. An address that is not loopback needs TLS and a source of credentials.
+    pub listen: SocketAddr,
+    /// Where tokens, certificates and the audit log lie; made with mode 0700. Without one, nothing is written.
+    pub folder: Option<PathBuf>,
+    /// File with hashes of tokens, and roles of client certificates; `tokens.toml` in the folder if not said. If it is
+    /// named here, or with TLS and no other source of credentials, it is made at first boot, with one token.
+    pub tokens: Option<PathBuf>,
+    /// TLS; it is on when the table is there.
+    pub tls: Option<Tls>,
+    /// Tokens that an issuer signs; taken when the table is there.
+    pub jwt: Option<Jwt>,
+    /// How much clients may ask.
+    pub limits: Limits,
+    /// Where Click-on-OSv's paths are served too, to clients that know no tokens. Not at all if not said.
+    pub click_on_osv: Option<SocketAddr>,
+}
+
+/// The table `[ems.tls]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// Chain of certificates, PEM. If not said, `certificate.pem` in the folder, made at first boot.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM. If not said, `key.pem` in the folder.
+    pub key: Option<PathBuf>,
+    /// Names and addresses in a certificate that is made at first boot, besides loopback and the address of `listen`.
+    pub names: Vec<String>,
+    /// Certificates that sign those of clients, PEM. A client without a certificate still may give a token.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// The table `[ems.jwt]`: JSON web tokens (RFC 7519).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jwt {
+    /// What the claim `iss` must be.
+    pub issuer: String,
+    /// What the claim `aud` must be, or contain.
+    pub audience: String,
+    /// The issuer's public keys: a JWK set (RFC 7517 section 5), or PEM.
+    pub keys: PathBuf,
+    /// The claim that holds the role, or a list in which it is.
+    #[serde(default = "role")]
+    pub roles_claim: String,
+}
+
+fn role() -> String {
+    "role".into()
+}
+
+/// The table `[ems.limits]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Longest body of a request, bytes.
+    pub body_bytes: usize,
+    /// Longest time for a request, seconds: for its header fields, for its body, and for the answer to begin.
+    pub request_seconds: u64,
+    /// Connections at the same time. One client address has at most half of them.
+    pub connections: usize,
+    /// Requests a second from one client address; so many may come at once.
+    pub requests_per_second: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            listen: (Ipv4Addr::LOCALHOST, 8000).into(),
+            folder: None,
+            tokens: None,
+            tls: None,
+            jwt: None,
+            limits: Limits::default(),
+            click_on_osv: None,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { body_bytes: 4 << 20, request_seconds: 30, connections: 256, requests_per_second: 2_000 }
+    }
+}
+
+impl Settings {
+    /// The file of tokens, if there is a place for one.
+    pub fn tokens_file(&self) -> Option<PathBuf> {
+        self.tokens.clone().or_else(|| Some(self.folder.as_ref()?.join("tokens.toml")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_default_and_an_unknown_one_is_an_error() {
+        assert_eq!(toml::from_str::<Settings>("").unwrap(), Settings::default());
+        let some = "listen = '0.0.0.0:443'\nfolder = '/var/lib/sluice'\n[tls]\n[limits]\nconnections = 8\n\
+                    [jwt]\nissuer = 'i'\naudience = 'a'\nkeys = 'k.json'\n";
+        let some: Settings = toml::from_str(some).unwrap();
+        assert_eq!((some.tls, some.limits.connections, some.limits.body_bytes), (Some(Tls::default()), 8, 4 << 20));
+        assert_eq!(some.jwt.map(|j| j.roles_claim).as_deref(), Some("role"));
+        assert!(toml::from_str::<Settings>("lisen = '0.0.0.0:443'").is_err());
+    }
+}
