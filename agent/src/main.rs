@@ -14,6 +14,7 @@ mod report;
 mod services;
 mod signals;
 mod tap;
+mod vnf;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

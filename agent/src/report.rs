@@ -155,7 +155,7 @@ fn workers(ended: &[Ended], out: &mut String) {
     }
     out.push('\n');
     for (n, e) in ended.iter().enumerate() {
-        let [all, busy] = e.rounds;
+        let [all, busy] = e.engine.rounds();
         let t = e.engine.totals();
         let _ = writeln!(
             out,

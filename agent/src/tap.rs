@@ -47,16 +47,19 @@ pub(crate) fn parse(text: &str) -> Result<Wanted, String> {
     if count == 0 || !(1..=MAX_SNAP).contains(&snap) {
         return Err(format!("count must be at least 1, the snap length 1 to {MAX_SNAP}"));
     }
-    let at = if place == "drops" {
-        TapAt::Drops
-    } else {
-        let (name, port) = match place.strip_suffix(']').and_then(|p| p.rsplit_once('[')) {
-            Some((name, port)) => (name, port.parse().map_err(|_| format!("port: ‘{port}’ is no number"))?),
-            None => (place, 0),
-        };
-        TapAt::Output(name.into(), port)
+    Ok(Wanted { at: self::place(place)?, file: file.into(), count, snap: snap as usize })
+}
+
+/// Reads `ELEMENT[PORT]`, `ELEMENT` or `drops`.
+pub(crate) fn place(text: &str) -> Result<TapAt, String> {
+    if text == "drops" {
+        return Ok(TapAt::Drops);
+    }
+    let (name, port) = match text.strip_suffix(']').and_then(|p| p.rsplit_once('[')) {
+        Some((name, port)) => (name, port.parse().map_err(|_| format!("port: ‘{port}’ is no number"))?),
+        None => (text, 0),
     };
-    Ok(Wanted { at, file: file.into(), count, snap: snap as usize })
+    Ok(TapAt::Output(name.into(), port))
 }
 
 struct Seen {

@@ -8,7 +8,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eal_(init|cleanup|get_runtime_dir)",
     "rte_thread_(register|unregister)",
     "rte_(lcore_count|get_next_lcore|lcore_to_cpu_id)",
-    "rte_(strerror|openlog_stream|log_set_global_level)",
+    "rte_(strerror|version|openlog_stream|log_set_global_level)",
     "rte_pktmbuf_(pool_create|free)",
     "rte_mempool_(in_use_count|get_bulk|put_bulk)",
     "rte_eth_dev_(get_port_by_name|get_name_by_port|info_get|configure|start|stop|close)",

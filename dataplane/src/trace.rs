@@ -174,6 +174,10 @@ impl Tracer {
         self.left
     }
 
+    pub(crate) fn packets(&self) -> &[Traced] {
+        &self.packets
+    }
+
     /// Marks a packet that has come in, if it is wanted.
     pub(crate) fn offer(&mut self, element: &str, port: Option<&str>, now: u64, p: &mut Packet) {
         let source = port.unwrap_or(element);
@@ -271,13 +275,28 @@ pub struct Tap {
     pub left: u64,
     /// Where they go.
     pub sink: TapSink,
+    /// Somebody still looks; asked from time to time, as packets may not come for long.
+    wanted: Option<Wanted>,
     pub(crate) edges: Vec<u32>,
 }
+
+/// Whether somebody still looks at a tap.
+pub type Wanted = Box<dyn Fn() -> bool + Send>;
 
 impl Tap {
     /// A tap that sees `count` packets.
     pub fn new(at: TapAt, count: u64, sink: TapSink) -> Tap {
-        Tap { at, left: count, sink, edges: Vec::new() }
+        Tap { at, left: count, sink, wanted: None, edges: Vec::new() }
+    }
+
+    /// The same, which ends when nobody looks any more.
+    pub fn while_wanted(self, wanted: Wanted) -> Tap {
+        Tap { wanted: Some(wanted), ..self }
+    }
+
+    /// Whether it still has something to do.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.left > 0 && self.wanted.as_ref().is_none_or(|w| w())
     }
 
     /// Finds its edges in a graph; false when there is none.

@@ -123,8 +123,6 @@ pub struct Ended {
     pub engine: Engine,
     /// What elements reported as failures.
     pub failures: Vec<String>,
-    /// Rounds in all, and those in which there was work.
-    pub rounds: [u64; 2],
 }
 
 /// Tells that the worker has ended, even if it panicked.
@@ -199,13 +197,12 @@ impl Worker {
                 idle_since: None,
                 rest: Rest::No,
                 maintained: 0,
-                rounds: [0; 2],
             };
             while state.turn() {}
             state.maintain(); // the last counters and news
             drop(farewell);
             while state.commands.pop().is_ok() {}
-            Ended { failures: state.engine.take_failures(), engine: state.engine, rounds: state.rounds }
+            Ended { failures: state.engine.take_failures(), engine: state.engine }
         };
         let thread = std::thread::Builder::new().name("worker".into()).spawn(body)?;
         Ok(Worker { remote, thread })
@@ -249,15 +246,12 @@ struct Loop<R> {
     idle_since: Option<u64>,
     rest: Rest,
     maintained: u64,
-    /// All, and the busy ones.
-    rounds: [u64; 2],
 }
 
 impl<R: FnMut(&str)> Loop<R> {
     /// One round and what belongs to it; false at the end.
     fn turn(&mut self) -> bool {
         let load = self.engine.round();
-        self.rounds[0] += 1;
         let mut busy = load == Load::Busy;
         // Before anything that is due later than this: a signal is not overtaken by a timer.
         if self.watch.flag.load(Acquire) && self.watch.flag.swap(false, Acquire) {
@@ -275,8 +269,7 @@ impl<R: FnMut(&str)> Loop<R> {
             self.idle_since = None;
             self.resume();
             // One port's load must not keep another from being opened again.
-            self.rounds[1] += 1;
-            if self.rounds[1].is_multiple_of(LOOK_EVERY) && !self.engine.is_simulated() {
+            if self.engine.rounds()[1].is_multiple_of(LOOK_EVERY) && !self.engine.is_simulated() {
                 self.maintain_if_due(time::now());
             }
             return true;

@@ -9,7 +9,7 @@ use crate::journal::Journal;
 use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::store::{Origin, Store};
-use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State};
+use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State, Status};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -39,6 +39,8 @@ pub struct Ems {
     pub journal: Arc<Journal>,
     started: (u64, Duration),
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
+    /// As the last look found it.
+    status: Mutex<Option<Status>>,
 }
 
 impl Ems {
@@ -49,7 +51,8 @@ impl Ems {
         let functions = Functions::new(vnf.clone(), store.clone(), events.clone(), alarms.clone());
         let started = (clock::wall(), clock::monotonic());
         let sampled = Mutex::default();
-        Arc::new(Ems { identity, vnf, functions, store, alarms, events, journal, started, sampled })
+        let status = Mutex::default();
+        Arc::new(Ems { identity, vnf, functions, store, alarms, events, journal, started, sampled, status })
     }
 
     /// Does a command for somebody. Whatever takes time is done on a thread that may wait.
@@ -174,6 +177,11 @@ impl Ems {
     pub fn tick(&self) {
         for name in self.functions.tick(clock::monotonic()) {
             self.journal.say("ems", &format!("nobody confirmed the change of {name}: it was taken back"));
+        }
+        let status = self.vnf.status();
+        let was = self.status.lock().unwrap_or_else(PoisonError::into_inner).replace(status.clone());
+        if was.as_ref() != Some(&status) {
+            self.news(News::Status(status));
         }
         let now = self.vnf.snapshot();
         let mut sampled = self.sampled.lock().unwrap_or_else(PoisonError::into_inner);

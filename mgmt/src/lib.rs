@@ -14,6 +14,7 @@ pub mod command;
 pub mod ems;
 pub mod events;
 pub mod functions;
+pub mod id;
 pub mod journal;
 pub mod problem;
 pub mod rates;

@@ -92,6 +92,14 @@ impl Default for Limits {
 }
 
 impl Settings {
+    /// All its paths, so that they can be made whole.
+    pub fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let Settings { folder, tokens, tls, jwt, .. } = self;
+        let tls = tls.iter_mut().flat_map(|t| [&mut t.certificate, &mut t.key, &mut t.client_ca]);
+        let keys = jwt.iter_mut().map(|j| &mut j.keys);
+        [folder, tokens].into_iter().chain(tls).flatten().chain(keys)
+    }
+
     /// The file of tokens, if there is a place for one.
     pub fn tokens_file(&self) -> Option<PathBuf> {
         self.tokens.clone().or_else(|| Some(self.folder.as_ref()?.join("tokens.toml")))

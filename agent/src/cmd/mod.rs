@@ -3,5 +3,6 @@ pub(crate) mod check;
 pub(crate) mod click;
 pub(crate) mod elements;
 pub(crate) mod graph;
+mod live;
 pub(crate) mod run;
 pub(crate) mod trace;

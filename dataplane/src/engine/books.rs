@@ -43,6 +43,11 @@ impl Engine {
         }
     }
 
+    /// Packet buffers that are in use, and all there are, of the pool that the engine shares with others.
+    pub fn buffers(&self) -> [usize; 2] {
+        [self.core.cache.live(), self.core.cache.pool().count()]
+    }
+
     /// Packets inside each element, in the graph's order.
     pub fn held(&self) -> Vec<usize> {
         (0..self.slots.len()).map(|id| self.held_in(id)).collect()

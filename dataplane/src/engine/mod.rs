@@ -209,6 +209,8 @@ pub struct Engine {
     retired: Counts,
     /// Of the graph that runs; 0: none.
     generation: u32,
+    /// In all, and those in which there was work.
+    rounds: [u64; 2],
 }
 
 impl Engine {
@@ -240,7 +242,7 @@ impl Engine {
             tracer: Tracer::default(),
             taps: Vec::new(),
         };
-        Engine { core, slots: Vec::new(), retired: Counts::default(), generation: 0 }
+        Engine { core, slots: Vec::new(), retired: Counts::default(), generation: 0, rounds: [0; 2] }
     }
 
     /// Lets the `hotconfig` handler replace the graph.
@@ -283,7 +285,14 @@ impl Engine {
         if self.core.links.is_some() {
             self.wake_others();
         }
+        self.rounds[0] += 1;
+        self.rounds[1] += u64::from(load == Load::Busy);
         load
+    }
+
+    /// Rounds in all, and those in which there was work.
+    pub fn rounds(&self) -> [u64; 2] {
+        self.rounds
     }
 
     /// Changes over to the graph that a handler call has made, if one has.

@@ -98,6 +98,11 @@ impl Engine {
         self.core.tracer.left()
     }
 
+    /// What the trace has recorded so far. A packet that is still under way has only the first part of its way.
+    pub fn traced(&self) -> &[Traced] {
+        self.core.tracer.packets()
+    }
+
     /// Ends the trace and gives out what it recorded.
     pub fn finish_trace(&mut self) -> Vec<Traced> {
         let packets = self.core.tracer.finish();
@@ -115,9 +120,9 @@ impl Engine {
         true
     }
 
-    /// Takes the taps away that have seen enough, and says whether any is left.
+    /// Takes the taps away that have seen enough or that nobody looks at any more, and says whether any is left.
     pub fn has_taps(&mut self) -> bool {
-        self.core.taps.retain(|t| t.left > 0);
+        self.core.taps.retain(Tap::is_wanted);
         self.core.rearm();
         !self.core.taps.is_empty()
     }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Weak};
 
-pub use super::sys::dpdk::eal::{Buffers, Eal, Joined, is_running, join};
+pub use super::sys::dpdk::eal::{Buffers, Eal, Joined, is_running, join, version};
 
 /// The Ethernet address of a port of DPDK, if DPDK runs and has it.
 pub fn ether(name: &str) -> Option<EtherAddr> {

@@ -327,6 +327,11 @@ impl<W: Write> Writer<W> {
         Ok(self.file.flush()?)
     }
 
+    /// The file below, to take from it what was written.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.file
+    }
+
     /// The file below.
     pub fn into_inner(self) -> W {
         self.file

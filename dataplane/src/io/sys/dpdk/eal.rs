@@ -97,6 +97,12 @@ impl Drop for Eal {
     }
 }
 
+/// DPDK's name and version: `DPDK 22.11.11`.
+pub fn version() -> String {
+    // SAFETY: it returns a string that lives as long as the process.
+    unsafe { CStr::from_ptr(c::rte_version()) }.to_string_lossy().into_owned()
+}
+
 /// Whether DPDK runs.
 pub fn is_running() -> bool {
     Mempool::get().is_some()

@@ -1,0 +1,332 @@
+//! A run in real time: the EMS listens first, then the datapath starts, and both go on until somebody ends them.
+use super::run::{Args, Wanted, finish, nothing, refuse};
+use crate::cores;
+use crate::dpdk::Dpdk;
+use crate::driver::{Driver, Source, console};
+use crate::live::{Live, Watched};
+use crate::services::Services;
+use crate::tap;
+use crate::vnf::description::Description;
+use crate::vnf::{Building, Managed, findings};
+use anyhow::{Context as _, anyhow};
+use sluice_dataplane::clock::Clock;
+use sluice_dataplane::context::Stream;
+use sluice_dataplane::engine::{Engine, Options};
+use sluice_dataplane::graph::Plan;
+use sluice_dataplane::lang::{Diagnostic, render_native};
+use sluice_dataplane::pool::Pool;
+use sluice_dataplane::time;
+use sluice_dataplane::worker::crew::{Workers, engines};
+use sluice_dataplane::worker::{Ended, Pace};
+use sluice_mgmt::alarms::{Cause, Severity};
+use sluice_mgmt::ems::Ems;
+use sluice_mgmt::functions::{Change, Terms};
+use sluice_mgmt::journal::Journal;
+use sluice_mgmt::server::Server;
+use sluice_mgmt::settings::Settings;
+use sluice_mgmt::store::{Draft, Origin, Store};
+use sluice_mgmt::vnf::{Configuration, End, Finding, Grade, Identity, MAIN};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Ports that are tried after 8000, when nobody said where the EMS shall listen.
+const NEXT_PORTS: u16 = 16;
+
+pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> {
+    let source = Source::read(&wanted.file)?;
+    let journal = Arc::new(Journal::default());
+    let store = Arc::new(open_store(wanted.description.as_ref())?);
+    let from_file = from_file(&source, &mut wanted);
+    let boot = Boot { configuration: from_file, is_new: true };
+    let managed = Managed::new(boot.configuration, journal.clone());
+    let identity = wanted.description.as_ref().map_or_else(|| anonymous(&source), |d| d.vnf.clone());
+    let ems = Ems::new(identity, managed.clone(), store.clone(), journal.clone());
+    let server = serve(&ems, args, wanted.description.as_ref())?;
+
+    let dpdk = Dpdk::start(wanted.dpdk.as_deref(), wanted.buffers, &wanted.cores)?;
+    let cores = cores::choose(&wanted.cores, dpdk.cores());
+    let workers = cores.len().max(1);
+    let mut driver = wanted.driver(args, workers);
+    driver.builder.signals = true;
+    let prepared = match prepare(&mut driver, &managed, &source, args, boot.is_new, &ems) {
+        Prepared::Graph(plans, warnings) => {
+            eprint!("{}", render_native(&warnings));
+            Ok((plans, warnings))
+        }
+        Prepared::Wrong(phase, errors) if wanted.description.is_some() => {
+            // The EMS is the way out: the VNF waits for a function that works.
+            eprint!("{}", render_native(&errors));
+            Err((phase, errors))
+        }
+        Prepared::Wrong(_, errors) => return Ok(refuse(&errors)),
+        Prepared::Failed(why) => return Err(why),
+    };
+    let mut graph = prepared.as_ref().map_or(0, |(plans, _)| plans[0].topo.nodes.len());
+    if prepared.is_err() || wanted.description.is_some() {
+        graph = graph.max(1); // one will come through the EMS
+    }
+    if nothing(graph, &source) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    managed.starting("workers");
+    let pool = Pool::new(wanted.buffers as usize);
+    let mut engines = engines(workers, |worker| {
+        let seed = time::now() + worker as u64;
+        let journal = journal.clone();
+        let said = move |stream: Stream, text: &str| {
+            console(stream, text);
+            text.lines().filter(|l| !l.is_empty()).for_each(|l| journal.say("element", l));
+        };
+        Engine::new(
+            &pool,
+            Options { burst: wanted.burst, clock: Clock::real(time::now), seed, console: Box::new(said) },
+        )
+    });
+    let services = Services::default();
+    let failed = match prepared {
+        Ok((mut plans, _)) => {
+            services.adopt(std::mem::take(&mut plans[0].services))?;
+            engines.iter_mut().zip(plans).for_each(|(e, plan)| drop(e.swap(plan)));
+            None
+        }
+        Err((phase, errors)) => Some((phase, first(&errors))),
+    };
+    let taps = args.taps.iter().map(|t| t.set(&mut engines, false)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut live = Live::new(Watched::all(&engines), args.quiet, args.rates);
+    let pace = |n| Pace { core: cores.get(n).copied(), busy_poll: wanted.busy, ..Pace::default() };
+    let paces: Vec<Pace> = (0..engines.len()).map(pace).collect();
+    let report = {
+        let journal = journal.clone();
+        move |news: &str| {
+            eprintln!("sluice: {news}");
+            journal.say("vnf", news);
+        }
+    };
+    let workers = Workers::start(engines, &paces, report.clone(), services.watch()).context("worker")?;
+    services.start(workers.crew(), true, report)?;
+    let folder = wanted.description.as_ref().map(Description::folder).unwrap_or_default();
+    let works = failed.is_none();
+    let building = Building { driver, services: services.clone(), file: source.file.clone(), folder };
+    managed.started(workers.crew(), building, &cores, failed);
+    if works && boot.is_new {
+        let configuration = managed.text();
+        let draft = Draft { author: "file".into(), comment: None, origin: Origin::File, configuration };
+        if let Err(why) = store.append(MAIN, draft) {
+            let text = format!("the first revision cannot be saved: {why}");
+            eprintln!("sluice: {text}");
+            ems.alarms.raise("store", Cause::StorageCapacityProblem, Severity::Major, &text);
+        }
+    }
+    let ended = until_the_end(args, &wanted, workers, &services, &managed, &ems, &mut live);
+    managed.ended();
+    let how = managed.end_wanted();
+    drop(server);
+    let clean = finish(ended?, args.quiet);
+    let written = taps.into_iter().map(tap::Writing::finish).fold(true, |all, one| all & one);
+    drop(pool);
+    let returned = dpdk.end(args.quiet);
+    if how == Some(End::Reboot) {
+        let why = std::process::Command::new("/proc/self/exe").args(std::env::args_os().skip(1)).exec();
+        return Err(anyhow!("the program cannot begin again: {why}"));
+    }
+    Ok(if clean && written && returned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where revisions are kept.
+fn open_store(description: Option<&Description>) -> anyhow::Result<Store> {
+    let Some(folder) = description.and_then(|d| d.revisions.as_ref()) else { return Ok(Store::in_memory()) };
+    let _ = folder;
+    Ok(Store::in_memory())
+}
+
+/// What the function's file and the command line say that is to run.
+fn from_file(source: &Source, wanted: &mut Wanted) -> Configuration {
+    let text = source.text.clone();
+    let mut said = match &wanted.description {
+        Some(d) => d.configuration(text),
+        None => Configuration { text, ..Configuration::default() },
+    };
+    said.parameters.extend(wanted.parameters.iter().cloned());
+    said
+}
+
+/// Who a function is that no description names.
+fn anonymous(source: &Source) -> Identity {
+    let id = sluice_mgmt::id::random();
+    Identity { id, name: source.file.clone(), product: "Sluice".into(), ..Identity::default() }
+}
+
+/// Starts the EMS, and says where.
+fn serve(ems: &Arc<Ems>, args: &Args, description: Option<&Description>) -> anyhow::Result<Option<Server>> {
+    if args.no_ems {
+        return Ok(None);
+    }
+    let mut settings = description.map_or_else(Settings::default, |d| d.ems.clone());
+    if let Some(listen) = args.ems {
+        settings.listen = listen;
+    }
+    // Nobody said where: a second program on this machine takes the next port.
+    let fixed = args.ems.is_some() || description.is_some();
+    let last = if fixed { settings.listen.port() } else { settings.listen.port() + NEXT_PORTS };
+    loop {
+        match Server::start(ems.clone(), settings.listen) {
+            Ok(server) => {
+                if !args.quiet {
+                    eprintln!("EMS: http://{}/", shown(server.address()));
+                }
+                return Ok(Some(server));
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::AddrInUse && settings.listen.port() < last => {
+                settings.listen.set_port(settings.listen.port() + 1);
+            }
+            Err(e) if fixed => return Err(e).with_context(|| format!("EMS: {}", settings.listen)),
+            Err(e) => {
+                eprintln!("sluice: no EMS: 127.0.0.1:8000 and the ports after it: {e}; --ems gives it another");
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// An address that a person can open.
+fn shown(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(a) if a.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        _ => address,
+    }
+}
+
+/// What became of the function.
+enum Prepared {
+    Graph(Vec<Plan>, Vec<Diagnostic>),
+    /// It is wrong, as was found in this phase.
+    Wrong(&'static str, Vec<Diagnostic>),
+    Failed(anyhow::Error),
+}
+
+/// Builds the graph that runs first. A file that was edited and is wrong now is no reason not to run what ran before.
+fn prepare(driver: &mut Driver, managed: &Managed, source: &Source, args: &Args, is_new: bool, ems: &Ems) -> Prepared {
+    managed.starting("check");
+    let first = build(driver, managed, source, args);
+    let (Prepared::Wrong(_, errors), true, Some(last)) = (&first, is_new, ems.store.last(MAIN)) else { return first };
+    let text = format!("{}: {}; revision {} runs", source.file, self::first(errors), last.number);
+    managed.instead(last.configuration);
+    match build(driver, managed, source, args) {
+        second @ Prepared::Graph(..) => {
+            eprintln!("sluice: {text}");
+            let cause = Cause::ConfigurationOrCustomizationError;
+            ems.alarms.raise("function/main", cause, Severity::Major, &text);
+            second
+        }
+        _ => first,
+    }
+}
+
+fn build(driver: &mut Driver, managed: &Managed, source: &Source, args: &Args) -> Prepared {
+    let wanted = managed.text();
+    driver.defines = wanted.parameters.into_iter().collect();
+    let file = if wanted.confined { MAIN.to_string() } else { source.file.clone() };
+    let checked = match driver.check(&Source { text: wanted.text, file }) {
+        Ok(checked) => checked,
+        Err(errors) => return Prepared::Wrong("check", errors),
+    };
+    if let Err(why) = args.taps.iter().try_for_each(|tap| tap.check(checked.topology())) {
+        return Prepared::Failed(why);
+    }
+    managed.starting("ports");
+    match driver.open(checked) {
+        Ok((plans, warnings)) => Prepared::Graph(plans, warnings),
+        Err(errors) => Prepared::Wrong("ports", errors),
+    }
+}
+
+/// The first error, in a line.
+fn first(errors: &[Diagnostic]) -> String {
+    let all = findings(errors);
+    let error = all.iter().find(|f| f.grade == Grade::Error);
+    error.map_or_else(|| "it does not start".into(), |f| line(f).trim_end().to_string())
+}
+
+/// A finding as a person reads it.
+fn line(f: &Finding) -> String {
+    let place = f.place.as_ref().map(|p| format!("{p}: ")).unwrap_or_default();
+    let grade = match f.grade {
+        Grade::Error => "error: ",
+        Grade::Warning => "warning: ",
+        Grade::Message => "message: ",
+    };
+    let element = f.element.as_ref().map(|e| format!("{e}: ")).unwrap_or_default();
+    let hint = f.hint.as_ref().map(|h| format!("\n  hint: {h}")).unwrap_or_default();
+    format!("{place}{grade}{element}{}{hint}\n", f.message.replace('\n', "\n  "))
+}
+
+/// Waits until somebody ends it, or a worker does.
+fn until_the_end(
+    args: &Args,
+    wanted: &Wanted,
+    workers: Workers,
+    services: &Services,
+    managed: &Managed,
+    ems: &Ems,
+    live: &mut Live,
+) -> anyhow::Result<Vec<Ended>> {
+    let started = time::now();
+    let mut ticked = started;
+    while !workers.is_finished() {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = time::now();
+        let asked = services.poll();
+        let late = args.for_time.is_some_and(|t| now - started >= t.as_nanos() as u64);
+        if asked.end || late || managed.end_wanted().is_some() {
+            workers.crew().request_stop();
+            break;
+        }
+        if asked.reload {
+            reload(wanted, ems);
+        }
+        if now - ticked >= 1_000_000_000 {
+            live.tick(Duration::from_nanos(now - ticked));
+            managed.tick();
+            ticked = now;
+        }
+    }
+    live.end();
+    let ended = workers.join();
+    services.stop();
+    let ended = ended.ok_or_else(|| anyhow!("a worker panicked; please report this"))?;
+    if !args.quiet {
+        eprintln!("ran {:.1} s", (time::now() - started) as f64 / 1e9);
+    }
+    Ok(ended)
+}
+
+/// Reads the file again and changes over to it. What is wrong with it changes nothing.
+fn reload(wanted: &Wanted, ems: &Ems) {
+    let source = match Source::read(&wanted.file) {
+        Ok(source) => source,
+        Err(e) => return eprintln!("sluice: {e:#}; the running graph goes on"),
+    };
+    let change = Change { text: Some(source.text), ..Change::default() };
+    match ems.functions.change(MAIN, change, &Terms::default(), "file", Origin::File) {
+        Ok(changed) => {
+            changed.findings.iter().for_each(|f| eprint!("{}", line(f)));
+            let pauses: Vec<String> =
+                changed.pauses_ns.iter().map(|ns| format!("{:.1} us", *ns as f64 / 1e3)).collect();
+            eprintln!("sluice: {} is running now (paused {})", source.file, pauses.join(", "));
+        }
+        Err(why) => {
+            match why.findings.is_empty() {
+                true => eprintln!("sluice: {}", why.detail),
+                false => why.findings.iter().for_each(|f| eprint!("{}", line(f))),
+            }
+            eprintln!("sluice: the running graph goes on");
+        }
+    }
+}
+struct Boot {
+    configuration: Configuration,
+    is_new: bool,
+}

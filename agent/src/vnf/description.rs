@@ -1,0 +1,152 @@
+//! `vnf.toml`: who a VNF is, what it runs, on which ports, and how it is managed.
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use sluice_mgmt::settings::Settings;
+use sluice_mgmt::vnf::{Configuration, Identity};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A VNF's description. Paths are relative to the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Description {
+    /// Who it is.
+    pub(crate) vnf: Identity,
+    /// What it runs.
+    pub(crate) function: Function,
+    /// Where packets enter and leave it.
+    #[serde(rename = "port")]
+    pub(crate) ports: Vec<Port>,
+    /// On what it runs.
+    pub(crate) run: Run,
+    /// How it is managed.
+    pub(crate) ems: Settings,
+    /// Where revisions of the function are kept; `none` keeps them in memory only.
+    pub(crate) revisions: Option<PathBuf>,
+}
+
+/// The table `[function]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Function {
+    /// The configuration's file.
+    pub(crate) file: PathBuf,
+    /// Values of its parameters.
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
+/// A table `[[port]]`: it gives the function's parameters `NAME`, `NAME_ADDR` and `NAME_MAC` their values.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Port {
+    /// Name of the parameter: `A`.
+    pub(crate) name: String,
+    /// What it is called outside: `eth0`, or the name of a port of DPDK.
+    pub(crate) device: String,
+    /// The function's address there, with the length of its network's prefix: `10.0.1.1/24`.
+    #[serde(default)]
+    pub(crate) address: Option<String>,
+    /// The function's Ethernet address there.
+    #[serde(default)]
+    pub(crate) mac: Option<String>,
+}
+
+/// The table `[run]`: what the options of `sluice run` of the same names say, which win.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Run {
+    pub(crate) dpdk: Option<String>,
+    pub(crate) cores: Option<String>,
+    pub(crate) burst: Option<u8>,
+    pub(crate) buffers: Option<u32>,
+    pub(crate) busy: bool,
+}
+
+impl Description {
+    /// Whether a file is a description, by its name.
+    pub(crate) fn is(file: &Path) -> bool {
+        file.extension().is_some_and(|e| e == "toml")
+    }
+
+    /// Reads a description; its paths are whole then.
+    pub(crate) fn read(file: &Path) -> anyhow::Result<Description> {
+        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let mut d: Description = toml::from_str(&text).map_err(|e| anyhow::anyhow!("{}: {e}", file.display()))?;
+        if d.function.file.as_os_str().is_empty() {
+            bail!("{}: [function] names no file", file.display());
+        }
+        let folder = file.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let whole = |path: &mut PathBuf| *path = folder.join(&*path);
+        whole(&mut d.function.file);
+        let revisions = d.revisions.get_or_insert_with(|| "revisions".into());
+        if revisions.as_os_str() == "none" {
+            d.revisions = None
+        } else {
+            whole(revisions)
+        }
+        d.ems.folder.get_or_insert_with(|| "ems".into());
+        for path in d.ems.paths() {
+            whole(path);
+        }
+        if d.vnf.id.is_empty() {
+            bail!("{}: [vnf] has no id: give it a UUID, so that a manager knows it again", file.display());
+        }
+        let known = |n: &str| d.ports.iter().filter(|p| p.name == n).count() > 1;
+        if let Some(twice) = d.ports.iter().find(|p| known(&p.name)) {
+            bail!("{}: two ports are called ‘{}’", file.display(), twice.name);
+        }
+        Ok(d)
+    }
+
+    /// The folder that functions which come through the EMS may use.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.function.file.parent().map(Path::to_path_buf).unwrap_or_default()
+    }
+
+    /// What its file says that it is to run.
+    pub(crate) fn configuration(&self, text: String) -> Configuration {
+        let mut parameters = self.function.parameters.clone();
+        for p in &self.ports {
+            parameters.insert(p.name.clone(), p.device.clone());
+            let more = [("ADDR", &p.address), ("MAC", &p.mac)];
+            parameters.extend(more.into_iter().filter_map(|(n, v)| Some((format!("{}_{n}", p.name), v.clone()?))));
+        }
+        Configuration { text, parameters, confined: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> anyhow::Result<Description> {
+        let file = std::env::temp_dir().join(format!("sluice-description-{}.toml", rustix::thread::gettid()));
+        std::fs::write(&file, text)?;
+        let read = Description::read(&file);
+        std::fs::remove_file(&file)?;
+        read
+    }
+
+    #[test]
+    fn ports_give_parameters_their_values_and_paths_are_those_of_the_file() {
+        let text = "[vnf]\nid = '1'\nname = 'edge'\n[function]\nfile = 'router.click'\n[function.parameters]\nMTU = '1400'\n\
+                    [[port]]\nname = 'A'\ndevice = 'eth0'\naddress = '10.0.1.1/24'\n[[port]]\nname = 'B'\ndevice = 'eth1'\n";
+        let d = read(text).unwrap();
+        assert_eq!(d.function.file, std::env::temp_dir().join("router.click"));
+        assert_eq!(d.revisions, Some(std::env::temp_dir().join("revisions")));
+        let got = d.configuration("x".into());
+        let wanted = [("A", "eth0"), ("A_ADDR", "10.0.1.1/24"), ("B", "eth1"), ("MTU", "1400")];
+        assert_eq!(got.parameters, wanted.into_iter().map(|(n, v)| (n.into(), v.into())).collect());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let why = |text: &str| format!("{:#}", read(text).unwrap_err());
+        assert!(why("[vnf]\nid = '1'\nnmae = 'x'\n").contains("line 3"));
+        assert!(why("[vnf]\nid = '1'\n").contains("names no file"));
+        assert!(why("[function]\nfile = 'a'\n").contains("no id"));
+        let twice =
+            "[vnf]\nid='1'\n[function]\nfile='a'\n[[port]]\nname='A'\ndevice='x'\n[[port]]\nname='A'\ndevice='y'\n";
+        assert!(why(twice).contains("two ports are called ‘A’"));
+    }
+}

@@ -1,0 +1,299 @@
+//! The VNF that the EMS manages: a Click graph on workers.
+//!
+//! Reading order: this file (state, and changes of the graph), [`description`] (`vnf.toml`), [`look`] (elements, graph,
+//! handlers), [`counters`] (what is counted), [`follow`] (traces and taps), [`system`] (the process around it).
+mod counters;
+pub(crate) mod description;
+mod follow;
+mod look;
+mod system;
+
+use crate::driver::{Driver, Source};
+use crate::services::Services;
+use sluice_dataplane::engine::Engine;
+use sluice_dataplane::graph::Plan;
+use sluice_dataplane::lang::{Diagnostic, Severity};
+use sluice_dataplane::worker::crew::Crew;
+use sluice_mgmt::journal::Journal;
+use sluice_mgmt::vnf::{
+    Applied, Configuration, Drawing, Element, End, Finding, FunctionInfo, Grade, Graph, MAIN, ManagedVnf, Refusal,
+    Snapshot, State, Status, TapRequest, TapSink, Trace, TraceRequest,
+};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// A VNF with one function, `main`.
+pub(crate) struct Managed {
+    journal: Arc<Journal>,
+    status: Mutex<Status>,
+    configuration: Mutex<Configuration>,
+    /// What builds graphs. Held while one is built.
+    building: Mutex<Option<Building>>,
+    /// Reaches the workers, while there are any.
+    crew: RwLock<Option<Crew>>,
+    counters: counters::Cache,
+    traces: Mutex<follow::Traces>,
+    end: Mutex<Option<End>>,
+}
+
+/// What builds graphs.
+pub(crate) struct Building {
+    pub(crate) driver: Driver,
+    pub(crate) services: Services,
+    /// Name of the function's file, for messages.
+    pub(crate) file: String,
+    /// Functions that came through the EMS open files only beneath it.
+    pub(crate) folder: PathBuf,
+}
+
+/// Locks; the data are whole between any two lines that hold the lock.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Managed {
+    /// A VNF that boots.
+    pub(crate) fn new(configuration: Configuration, journal: Arc<Journal>) -> Arc<Managed> {
+        let status = Status { state: State::Starting, phase: "devices".into(), detail: None };
+        Arc::new(Managed {
+            journal,
+            status: Mutex::new(status),
+            configuration: Mutex::new(configuration),
+            building: Mutex::default(),
+            crew: RwLock::default(),
+            counters: counters::Cache::default(),
+            traces: Mutex::default(),
+            end: Mutex::default(),
+        })
+    }
+
+    /// It has come to another phase of its start.
+    pub(crate) fn starting(&self, phase: &str) {
+        *lock(&self.status) = Status { state: State::Starting, phase: phase.into(), detail: None };
+    }
+
+    /// Its workers run: with a graph, or without one because of what `failed`.
+    pub(crate) fn started(&self, crew: Crew, building: Building, cores: &[usize], failed: Option<(&str, String)>) {
+        self.counters.started(&crew, cores);
+        self.counters.addresses(&building.driver);
+        *lock(&self.building) = Some(building);
+        *self.crew.write().unwrap_or_else(PoisonError::into_inner) = Some(crew);
+        let (state, phase, detail) = match failed {
+            None => (State::Running, "done", None),
+            Some((phase, why)) => (State::Failed, phase, Some(why)),
+        };
+        *lock(&self.status) = Status { state, phase: phase.into(), detail };
+    }
+
+    /// Its workers are gone, and what built their graphs goes.
+    pub(crate) fn ended(&self) {
+        *self.crew.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.building) = None;
+        *lock(&self.status) = Status { state: State::Stopped, phase: "done".into(), detail: None };
+    }
+
+    /// How somebody wants the system to end.
+    pub(crate) fn end_wanted(&self) -> Option<End> {
+        *lock(&self.end)
+    }
+
+    /// To be called about once a second: ends what nobody looks at any more.
+    pub(crate) fn tick(&self) {
+        let Ok(crew) = self.crew() else { return };
+        follow::tick(&crew, &self.traces);
+    }
+
+    /// It is to run this one instead.
+    pub(crate) fn instead(&self, configuration: Configuration) {
+        *lock(&self.configuration) = configuration;
+    }
+
+    /// What it runs, or would.
+    pub(crate) fn text(&self) -> Configuration {
+        lock(&self.configuration).clone()
+    }
+
+    fn crew(&self) -> Result<Crew, Refusal> {
+        let crew = self.crew.read().unwrap_or_else(PoisonError::into_inner).clone();
+        crew.ok_or_else(|| Refusal::Unavailable("the workers have not started yet, or are gone".into()))
+    }
+
+    /// `main`, or nothing.
+    fn known(&self, function: &str) -> Result<(), Refusal> {
+        if function == MAIN { Ok(()) } else { Err(Refusal::NotFound(format!("there is no function ‘{function}’"))) }
+    }
+
+    fn building(&self) -> Result<MutexGuard<'_, Option<Building>>, Refusal> {
+        let building = lock(&self.building);
+        if building.is_some() { Ok(building) } else { Err(Refusal::Conflict("the VNF is starting; try again".into())) }
+    }
+
+    /// Hands graphs to the workers. Packets inside the old ones go over to them, or are dropped if it is to `stop`.
+    fn change_over(&self, building: &Building, mut plans: Vec<Plan>, stop: bool) -> Result<Vec<u64>, Refusal> {
+        let crew = self.crew()?;
+        if let Some(first) = plans.first_mut()
+            && let Err(why) = building.services.adopt(std::mem::take(&mut first.services))
+        {
+            self.journal.say("vnf", &why.to_string());
+        }
+        if stop {
+            let _ = crew.run_all(crew.remotes().iter().map(|_| |e: &mut Engine| e.shut_down())); // the swap finds out
+        }
+        let gone = |_| Refusal::Unavailable("a worker has ended".into());
+        let pauses = crew.swap(plans).map_err(gone)?;
+        self.counters.forget();
+        self.counters.addresses(&building.driver);
+        Ok(pauses)
+    }
+}
+
+impl Building {
+    /// Gets ready to build `wanted`.
+    fn source(&mut self, wanted: &Configuration) -> Source {
+        self.driver.defines = wanted.parameters.iter().map(|(n, v)| (n.clone(), v.clone())).collect();
+        let file = if wanted.confined { MAIN } else { &self.file };
+        Source { text: wanted.text.clone(), file: file.to_string() }
+    }
+
+    fn prepare(&mut self, wanted: &Configuration) -> Result<(Vec<Plan>, Vec<Finding>), Refusal> {
+        let source = self.source(wanted);
+        let (plans, warnings) = self.driver.prepare(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
+        Ok((plans, findings(&warnings)))
+    }
+}
+
+/// What was found in a text, as the EMS shows it.
+pub(crate) fn findings(diagnostics: &[Diagnostic]) -> Vec<Finding> {
+    let finding = |d: &Diagnostic| {
+        let notes = d.notes.iter().map(|n| {
+            let at = n.at.as_ref().map(|p| format!("{p}: ")).unwrap_or_default();
+            format!("\nnote: {at}{}", n.message.trim_start())
+        });
+        Finding {
+            grade: match d.severity {
+                Severity::Error => Grade::Error,
+                Severity::Warning => Grade::Warning,
+                Severity::Message => Grade::Message,
+            },
+            place: d.at.as_ref().map(ToString::to_string),
+            element: d.element.as_ref().map(|e| format!("{} :: {}", e.name, e.class)),
+            message: std::iter::once(d.message.clone()).chain(notes).collect(),
+            hint: d.hint.clone(),
+        }
+    };
+    diagnostics.iter().map(finding).collect()
+}
+
+impl ManagedVnf for Managed {
+    fn status(&self) -> Status {
+        lock(&self.status).clone()
+    }
+
+    fn set_running(&self, run: bool) -> Result<(), Refusal> {
+        let mut building = self.building()?;
+        let Some(building) = building.as_mut() else { return Ok(()) };
+        let state = self.status().state;
+        if run == (state == State::Running) && state != State::Failed {
+            return Ok(());
+        }
+        let wanted = if run { self.text() } else { Configuration::default() };
+        let (plans, _) = building.prepare(&wanted)?;
+        self.change_over(building, plans, !run)?;
+        let state = if run { State::Running } else { State::Stopped };
+        *lock(&self.status) = Status { state, phase: "done".into(), detail: None };
+        self.journal.say("vnf", if run { "started" } else { "stopped" });
+        Ok(())
+    }
+
+    fn end(&self, how: End) -> Result<(), Refusal> {
+        lock(&self.end).get_or_insert(how);
+        Ok(())
+    }
+
+    fn functions(&self) -> Vec<FunctionInfo> {
+        vec![FunctionInfo { name: MAIN.into(), framework: "click".into() }]
+    }
+
+    fn configuration(&self, function: &str) -> Result<Configuration, Refusal> {
+        self.known(function)?;
+        Ok(self.text())
+    }
+
+    fn check(&self, function: &str, wanted: &Configuration) -> Result<Vec<Finding>, Refusal> {
+        self.known(function)?;
+        let mut building = self.building()?;
+        let Some(building) = building.as_mut() else { return Ok(Vec::new()) };
+        let source = building.source(wanted);
+        let checked = building.driver.check(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
+        Ok(findings(&checked.warnings))
+    }
+
+    fn apply(&self, function: &str, wanted: &Configuration) -> Result<Applied, Refusal> {
+        self.known(function)?;
+        let mut building = self.building()?;
+        let Some(building) = building.as_mut() else { return Ok(Applied::default()) };
+        if self.status().state == State::Stopped {
+            let source = building.source(wanted);
+            let checked = building.driver.check(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
+            *lock(&self.configuration) = wanted.clone();
+            return Ok(Applied { findings: findings(&checked.warnings), pauses_ns: Vec::new() });
+        }
+        let (plans, findings) = building.prepare(wanted)?;
+        let pauses_ns = self.change_over(building, plans, false)?;
+        *lock(&self.configuration) = wanted.clone();
+        // A function that works is the way out of `failed`.
+        *lock(&self.status) = Status { state: State::Running, phase: "done".into(), detail: None };
+        self.journal.say("vnf", &format!("another configuration of {function} runs"));
+        Ok(Applied { findings, pauses_ns })
+    }
+
+    fn elements(&self, function: &str) -> Result<Vec<Element>, Refusal> {
+        self.known(function)?;
+        look::elements(&self.crew()?, &self.snapshot())
+    }
+
+    fn read_handler(&self, function: &str, element: &str, handler: &str, parameter: &str) -> Result<String, Refusal> {
+        self.known(function)?;
+        look::read(&self.crew()?, element, handler, parameter)
+    }
+
+    fn write_handler(&self, function: &str, element: &str, handler: &str, value: &str) -> Result<String, Refusal> {
+        self.known(function)?;
+        look::write(&self.crew()?, element, handler, value)
+    }
+
+    fn graph(&self, function: &str) -> Result<Graph, Refusal> {
+        self.known(function)?;
+        look::graph(&self.crew()?, &self.snapshot())
+    }
+
+    fn drawing(&self, function: &str, form: Drawing) -> Result<String, Refusal> {
+        self.known(function)?;
+        look::drawing(&self.crew()?, form)
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.counters.get(self.crew().ok().as_ref())
+    }
+
+    fn start_trace(&self, request: &TraceRequest) -> Result<u64, Refusal> {
+        follow::start(&self.crew()?, &self.traces, request)
+    }
+
+    fn trace(&self, id: u64) -> Result<Trace, Refusal> {
+        follow::trace(self.crew().ok().as_ref(), &self.traces, id)
+    }
+
+    fn tap(&self, request: &TapRequest, sink: TapSink) -> Result<(), Refusal> {
+        follow::tap(&self.crew()?, request, sink)
+    }
+
+    fn versions(&self) -> BTreeMap<String, String> {
+        system::versions()
+    }
+
+    fn support_files(&self) -> Vec<(String, String)> {
+        system::support_files()
+    }
+}
