@@ -20,7 +20,7 @@ build:
 # through it. ARGS="--for 10s" ends by itself.
 run:
 	@agent/demo/run.sh --announce $(ARGS)
-	@$(MAKE) --no-print-directory tools NEED="ip ping iperf3 pkg-config libdpdk libclang"
+	@$(MAKE) --no-print-directory tools NEED="ip ping iperf3 curl pkg-config libdpdk libclang"
 	@echo "building (two minutes the first time; a dot every few seconds) ..."
 	@(while sleep 4; do printf .; done) & dots=$$!; $(MAKE) --no-print-directory build; built=$$?; kill $$dots; echo; exit $$built
 	@agent/demo/run.sh $(ARGS)

@@ -28,7 +28,7 @@ done
 if [ $announce = yes ]; then
     cat <<TEXT
 Sluice between two networks. This will
-  - install iproute2, iputils-ping and iperf3 if they are missing (Debian or Ubuntu, as root or by sudo),
+  - install iproute2, iputils-ping, iperf3 and curl if they are missing (Debian or Ubuntu, as root or by sudo),
   - build Sluice,
   - make three network namespaces: host a -- router -- host b, with nothing of this machine in them,
   - run elements/functions/router.click in the middle, with a rule that denies telnet (TCP port 23),
@@ -69,6 +69,7 @@ for n in $a $b; do
     ip -n $n link set lo up
     ip -n $n link set eth0 up
 done
+ip -n $r link set lo up
 ip -n $r link set left up
 ip -n $r link set right up
 ip -n $a addr add 10.0.1.2/24 dev eth0 && ip -n $a route add default via 10.0.1.1
@@ -100,7 +101,19 @@ say "telnet from a to b: the filter denies it"
 if in_ns $a timeout 2 bash -c 'exec 3<>/dev/tcp/10.0.2.2/23' 2>/dev/null; then echo "connected: the filter failed"; telnet=open; else
     echo "no answer, as it should be"; telnet=denied; fi
 
+# The function's parameters, changed while it runs.
+change() {
+    in_ns $r curl -sS --max-time 10 -X PUT -H 'content-type: application/json' http://127.0.0.1:8000/v1/functions/main -d '{
+        "parameters": {"A": "left", "A_ADDR": "10.0.1.1/24", "B": "right", "B_ADDR": "10.0.2.1/24",
+                       "RULES": "deny tcp dst port 23, deny udp dst port 9, allow all"}, "comment": "no discard service"}'
+}
+
+say "the EMS answers at http://127.0.0.1:8000/ in the router's namespace; while this runs, in another terminal:"
+echo "ip netns exec $r curl -s http://127.0.0.1:8000/v1/stats"
+echo "ip netns exec $r $PWD/target/release/sluice ctl top"
+
 rounds=0
+changed=
 transfers="$work/transfers"
 : > "$transfers"
 started=$SECONDS
@@ -117,6 +130,10 @@ while [ $stop = no ]; do
     p=$!
     while kill -0 $p 2>/dev/null && [ $stop = no ]; do
         sleep 1
+        if [ -z "$changed" ]; then
+            changed=$(change)
+            echo "while packets flow, a rule more, by REST: $changed"
+        fi
         tail -n 1 "$work/sluice" | cut -c1-150
     done
     [ $stop = yes ] && kill $p 2>/dev/null
@@ -137,6 +154,10 @@ grep -v pps "$work/sluice"
 
 say "VERDICT"
 ok=yes
+case $changed in
+*'"changed":true'*) echo "EMS:      revision 2 since the first transfer, packets waited ${changed##*pauses_ns\":[}" | sed 's/\]}.*/ ns for it/' ;;
+*) [ $stop = yes ] && echo "EMS:      stopped before the change" || { echo "EMS:      the change failed: $changed"; ok=no; } ;;
+esac
 line=$(grep 'packets transmitted' "$work/ping" | cut -d, -f1-3)
 echo "ping:     $line"
 grep -q ' 0% packet loss' "$work/ping" || ok=no
