@@ -128,7 +128,9 @@ pub fn restore(ems: &Ems, archive: &[u8], dry_run: bool, author: &str) -> Result
     let Backup { time, identity, functions } = read(archive)?;
     let here: Vec<String> = ems.vnf.functions().into_iter().map(|f| f.name).collect();
     if let Some((name, ..)) = functions.iter().find(|(name, ..)| !here.contains(name)) {
-        return Err(Problem::unprocessable(format!("the backup has a function ‘{name}’; this VNF has none of this name")));
+        return Err(Problem::unprocessable(format!(
+            "the backup has a function ‘{name}’; this VNF has none of this name"
+        )));
     }
     let untouched = here.into_iter().filter(|n| !functions.iter().any(|(name, ..)| name == n)).collect();
     let comment = format!("restored from a backup of {time}");
@@ -180,7 +182,11 @@ fn read(archive: &[u8]) -> Result<Backup, Problem> {
         parse::<Vec<Revision>>(&revisions_name, file(&revisions_name)?)?;
         functions.push((name.clone(), text.to_string(), parse(&parameters_name, file(&parameters_name)?)?));
     }
-    Ok(Backup { time: manifest.time.chars().take(40).collect(), identity: parse(IDENTITY, file(IDENTITY)?)?, functions })
+    Ok(Backup {
+        time: manifest.time.chars().take(40).collect(),
+        identity: parse(IDENTITY, file(IDENTITY)?)?,
+        functions,
+    })
 }
 
 fn parse<'a, T: Deserialize<'a>>(name: &str, content: &'a [u8]) -> Result<T, Problem> {

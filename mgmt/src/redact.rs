@@ -206,7 +206,8 @@ mod tests {
 
     #[test]
     fn names_tell_what_is_secret() {
-        for name in ["PASSWORD", "db_password", "API-KEY", "private_key", "SnmpCommunity", "accessToken", "psk2", "PIN"] {
+        for name in ["PASSWORD", "db_password", "API-KEY", "private_key", "SnmpCommunity", "accessToken", "psk2", "PIN"]
+        {
             assert!(looks_secret(name), "{name}");
         }
         for name in ["RATE", "keyboard", "monkey", "compass", "PREFIX", "author", ""] {
@@ -220,7 +221,10 @@ mod tests {
         let parameters = [("PASSWORD", "hunter2"), ("PIN", "42"), ("SECRET", "a\"b\\cdef"), ("RATE", "1000")];
         let owned: Vec<(String, String)> = parameters.map(|(n, v)| (n.into(), v.into())).into();
         secrets.learn(owned.iter().map(|(n, v)| (n, v)));
-        assert_eq!(secrets.mask("Login(hunter2x, 42, 420, 1000) \"a\\\"b\\\\cdef\""), "Login(***x, ***, 420, 1000) \"***\"");
+        assert_eq!(
+            secrets.mask("Login(hunter2x, 42, 420, 1000) \"a\\\"b\\\\cdef\""),
+            "Login(***x, ***, 420, 1000) \"***\""
+        );
         let mut value = json!({"n": 42, "list": ["hunter2"], "password": "other", "keys": 1, "tokens": ["x"]});
         secrets.mask_json(&mut value);
         assert_eq!(value, json!({"n": 42, "list": ["***"], "password": "***", "keys": 1, "tokens": ["***"]}));
@@ -247,7 +251,8 @@ mod tests {
 
     #[test]
     fn private_keys_are_removed() {
-        let text = "a -----BEGIN CERTIFICATE-----\nx\n-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----\nb";
+        let text =
+            "a -----BEGIN CERTIFICATE-----\nx\n-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----\nb";
         assert_eq!(Secrets::default().mask(text), "a -----BEGIN CERTIFICATE-----\nx\n***\nb");
         assert_eq!(Secrets::default().mask("-----BEGIN PRIVATE KEY-----\nabc"), "***");
     }

@@ -85,8 +85,13 @@ async fn unchanged(rig: &Rig) {
 async fn a_backup_comes_back_with_texts_and_parameters() {
     let archive = backup().await;
     let names: Vec<_> = unpack(&archive).into_iter().map(|f| f.0).collect();
-    let all = ["identity.json", "functions/main/function.click", "functions/main/parameters.json",
-        "functions/main/revisions.json", "manifest.json"];
+    let all = [
+        "identity.json",
+        "functions/main/function.click",
+        "functions/main/parameters.json",
+        "functions/main/revisions.json",
+        "manifest.json",
+    ];
     assert_eq!(names, all);
     let rig = Rig::new();
     let look = restore(&rig, "?dry-run=true", archive.clone()).await;
@@ -217,4 +222,31 @@ async fn a_function_that_does_not_compile_changes_nothing() {
     replace(&mut files, "functions/main/function.click", &[0xff]);
     assert_eq!(restore(&rig, "", pack(&files)).await.status, 400);
     unchanged(&rig).await;
+}
+
+#[tokio::test]
+async fn of_two_functions_none_is_restored_when_the_second_does_not_start() {
+    let two = || {
+        let rig = Rig::new();
+        rig.vnf.0.lock().unwrap().others.insert("side".into(), Default::default());
+        rig
+    };
+    let (source, rig) = (two(), two());
+    source.put(MAIN, "kept").await;
+    source.put("/v1/functions/side", "kept too").await;
+    let mut files = unpack(&source.get("/v1/backup").await.body);
+    assert_eq!(restore(&rig, "", pack(&files)).await.status, 200);
+    assert_eq!(rig.get("/v1/functions/side").await.text(), "kept too");
+    replace(&mut files, "functions/main/function.click", b"other");
+    replace(&mut files, "functions/side/function.click", b"too late");
+    let got = restore(&rig, "", pack(&files)).await;
+    assert_eq!(got.status, 422);
+    assert!(got.json()["detail"].as_str().unwrap().ends_with("; everything is as before"), "{}", got.text());
+    assert_eq!(rig.get(MAIN).await.text(), "kept");
+    assert_eq!(rig.vnf.0.lock().unwrap().applied, ["kept", "kept too", "other", "kept"]);
+    assert!(rig.ems.alarms.active().is_empty());
+    // A backup of one function leaves the other one alone, but not the other way round.
+    let one = restore(&rig, "", backup().await).await;
+    assert_eq!((one.status.as_u16(), one.json()["untouched"][0].as_str()), (200, Some("side")));
+    assert_eq!(restore(&Rig::new(), "", pack(&files)).await.status, 422);
 }
