@@ -16,6 +16,8 @@ const STEMS: [&str; 9] =
 const WORDS: [&str; 6] = ["key", "pass", "pwd", "pin", "auth", "apikey"];
 /// A value of fewer characters is removed only where it stands alone.
 const LONG: usize = 6;
+/// Values that are looked for at most, so that this takes bounded time. Behind its name, any other is removed too.
+const MOST: usize = 500;
 const KEY_BEGIN: &str = "-----BEGIN ";
 const KEY_END: &str = "PRIVATE KEY-----";
 
@@ -38,6 +40,9 @@ impl Secrets {
     /// Learns the values of parameters whose names look secret.
     pub fn learn<'a>(&mut self, parameters: impl IntoIterator<Item = (&'a String, &'a String)>) {
         for (_, value) in parameters.into_iter().filter(|(name, v)| looks_secret(name) && !v.trim().is_empty()) {
+            if self.0.len() >= MOST {
+                return;
+            }
             let bare = value.trim().trim_matches('"');
             let escaped = bare.replace('\\', "\\\\").replace('"', "\\\"");
             self.0.extend([value.clone(), bare.into(), escaped].into_iter().filter(|v| !v.is_empty()));
@@ -53,7 +58,7 @@ impl Secrets {
         for value in values {
             text = if value.chars().count() >= LONG { text.replace(value, MASK) } else { mask_alone(&text, value) };
         }
-        mask_behind_names(&mask_urls(&mask_private_keys(text)))
+        mask_behind_names(&mask_urls(&mask_private_keys(&text)))
     }
 
     /// The same of everything in a JSON value. Numbers stay.
@@ -92,17 +97,22 @@ fn mask_alone(text: &str, value: &str) -> String {
 }
 
 /// Removes PEM private keys (RFC 7468 section 10). One that does not end goes to the end.
-fn mask_private_keys(mut text: String) -> String {
-    let mut from = 0;
-    while let Some(at) = text[from..].find(KEY_BEGIN).map(|at| at + from) {
-        from = at + KEY_BEGIN.len();
-        let line_end = text[from..].find('\n').map_or(text.len(), |e| e + from);
-        let Some(body) = text[from..line_end].find(KEY_END).map(|e| e + from + KEY_END.len()) else { continue };
-        let end = text[body..].find(KEY_END).map_or(text.len(), |e| e + body + KEY_END.len());
-        text.replace_range(at..end, MASK);
-        from = at + MASK.len();
+fn mask_private_keys(text: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(KEY_BEGIN) {
+        let label = at + KEY_BEGIN.len();
+        let line_end = rest[label..].find('\n').map_or(rest.len(), |e| label + e);
+        let Some(body) = rest[label..line_end].find(KEY_END).map(|e| label + e + KEY_END.len()) else {
+            out.push_str(&rest[..line_end]);
+            rest = &rest[line_end..];
+            continue;
+        };
+        out.push_str(&rest[..at]);
+        out.push_str(MASK);
+        rest = rest[body..].find(KEY_END).map_or("", |e| &rest[body + e + KEY_END.len()..]);
     }
-    text
+    out.push_str(rest);
+    out
 }
 
 /// Removes the user information of URLs (RFC 3986 section 3.2.1).
