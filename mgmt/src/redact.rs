@@ -176,20 +176,17 @@ fn gap(name: &str, rest: &str) -> Option<usize> {
     if is_scheme(name) {
         return (first > 0).then_some(first);
     }
-    if !looks_secret(name) && !name.eq_ignore_ascii_case("authorization") {
-        return None;
-    }
     let quote = rest.starts_with(['"', '\'']) as usize;
     let at = quote + blanks(&rest[quote..]);
     let mark = &rest[at..];
-    // `key :: Class` declares an element.
+    // `key :: Class` declares an element. What follows is looked at first: few words have one of these behind them.
     if mark.starts_with('=') || (mark.starts_with(':') && !mark.starts_with("::")) {
-        let at = at + 1;
-        return Some(at + blanks(&rest[at..]));
+        let secret = looks_secret(name) || name.eq_ignore_ascii_case("authorization");
+        return secret.then(|| at + 1 + blanks(&rest[at + 1..]));
     }
     // A keyword argument of Click.
-    let keyword = is_surely_secret(name) && !name.contains(|c: char| c.is_ascii_lowercase());
-    (keyword && first > 0).then_some(first)
+    let keyword = first > 0 && !name.contains(|c: char| c.is_ascii_lowercase()) && is_surely_secret(name);
+    keyword.then_some(first)
 }
 
 /// How long the value is that a text begins with; a quoted one with its quotes.

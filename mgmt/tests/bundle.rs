@@ -106,11 +106,11 @@ async fn nothing_secret_is_in_a_bundle() {
 async fn a_bundle_stays_within_its_bounds() {
     let rig = Rig::new();
     for n in 0..9 {
-        let text = Some(format!("// {n}\n{}", "// a long comment\n".repeat(200_000)));
+        let text = Some(format!("// {n}\n{}", format!("// {}\n", "-".repeat(996)).repeat(3_600)));
         let change = Change { text, ..Change::default() };
         rig.ems.functions.change("main", change, &Terms::default(), "me", Origin::Api).unwrap();
     }
-    let long = "line\n".repeat(2 << 20);
+    let long = format!("{}\n", "x".repeat(63)).repeat(100_000);
     rig.ems.support.add("long.log", move || long.clone());
     let (names, files) = bundle(&rig).await;
     assert!(files.values().map(String::len).sum::<usize>() <= LARGEST);
