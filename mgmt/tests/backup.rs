@@ -1,4 +1,5 @@
 //! Backups: what comes back, and what is refused without a trace.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 use axum::body::Body;

@@ -1,4 +1,5 @@
 //! The support bundle: what is in it, and what must not be.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 use fake::Rig;

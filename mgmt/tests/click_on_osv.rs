@@ -1,4 +1,5 @@
 //! A client as Click-on-OSv's, over a real socket.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 use fake::Rig;
