@@ -1,6 +1,7 @@
 //! All that can be asked of the EMS: one enum, whoever asks and however (REST, SOL 002, Click-on-OSv's paths, SNMP).
 use crate::alarms::Alarm;
 use crate::auth::Role;
+use crate::backup::Restored;
 use crate::events::Event;
 use crate::functions::{Change, Changed, Function, Terms};
 use crate::journal::Line;
@@ -9,6 +10,7 @@ use crate::store::Revision;
 use crate::vnf::{
     Drawing, Element, FunctionInfo, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest,
 };
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,6 +72,12 @@ pub enum Command {
     AlarmHistory,
     /// To be told what happens.
     Events,
+    /// Everything that an engineer asks for.
+    SupportBundle,
+    /// The whole configuration.
+    Backup,
+    /// To have it back: the archive, and whether only to look whether it would do.
+    RestoreBackup(Bytes, bool),
 }
 
 /// The state that somebody wants.
@@ -146,6 +154,10 @@ pub enum Answer {
     Alarms(Vec<Alarm>),
     /// To `Events`.
     Events(broadcast::Receiver<Event>),
+    /// To `SupportBundle` and `Backup`: a gzip tar, and what its file is called.
+    Archive(String, Vec<u8>),
+    /// To `RestoreBackup`.
+    Restored(Restored),
 }
 
 impl Command {
@@ -161,7 +173,8 @@ impl Command {
                 Role::Operator
             }
             StartTrace(_) | Trace(_) | Tap(_) => Role::Operator,
-            Shutdown | Reboot => Role::Admin,
+            SupportBundle | Backup => Role::Operator,
+            Shutdown | Reboot | RestoreBackup(..) => Role::Admin,
         }
     }
 
@@ -180,6 +193,10 @@ impl Command {
             Restore(name, number, _) => format!("restore function {name} to revision {number}"),
             WriteHandler(function, element, handler, _) => format!("write handler {element}.{handler} of {function}"),
             StartTrace(_) => "start trace".into(),
+            SupportBundle => "take a support bundle".into(),
+            Backup => "take a backup".into(),
+            RestoreBackup(_, true) => return None,
+            RestoreBackup(..) => "restore a backup".into(),
             Tap(tap) => format!("tap {}", tap.edge),
             _ => return None,
         })

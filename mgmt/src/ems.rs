@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::store::{Origin, Store};
 use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State, Status};
+use crate::{archive, backup, bundle};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -37,6 +38,8 @@ pub struct Ems {
     pub events: Arc<Events>,
     /// What was said.
     pub journal: Arc<Journal>,
+    /// What others add to a support bundle.
+    pub support: bundle::Sources,
     started: (u64, Duration),
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
     /// As the last look found it.
@@ -52,7 +55,20 @@ impl Ems {
         let started = (clock::wall(), clock::monotonic());
         let sampled = Mutex::default();
         let status = Mutex::default();
-        Arc::new(Ems { identity, vnf, functions, store, alarms, events, journal, started, sampled, status })
+        let support = bundle::Sources::default();
+        Arc::new(Ems {
+            identity,
+            vnf,
+            functions,
+            store,
+            alarms,
+            events,
+            journal,
+            support,
+            started,
+            sampled,
+            status,
+        })
     }
 
     /// Does a command for somebody. Whatever takes time is done on a thread that may wait.
@@ -153,10 +169,16 @@ impl Ems {
             Command::Alarms => Answer::Alarms(self.alarms.active()),
             Command::AlarmHistory => Answer::Alarms(self.alarms.history()),
             Command::Events => Answer::Events(self.events.listen()),
+            Command::SupportBundle => Answer::Archive(archive::file_name("support"), bundle::make(self)?),
+            Command::Backup => Answer::Archive(archive::file_name("backup"), backup::make(self)?),
+            Command::RestoreBackup(bytes, dry_run) => {
+                Answer::Restored(backup::restore(self, &bytes, dry_run, &actor.name)?)
+            }
         })
     }
 
-    fn describe(&self) -> Vnf {
+    /// Who the VNF is, and how it does.
+    pub fn describe(&self) -> Vnf {
         let revision = |f: crate::vnf::FunctionInfo| Some((f.name.clone(), self.functions.get(&f.name).ok()?.revision));
         Vnf {
             started: clock::rfc3339(self.started.0),

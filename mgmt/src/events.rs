@@ -1,6 +1,7 @@
 //! What happens, told to whoever listens.
 use crate::clock;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use tokio::sync::broadcast;
@@ -8,6 +9,8 @@ use utoipa::ToSchema;
 
 /// Events that a listener may fall behind.
 const BEHIND: usize = 1024;
+/// Events that are kept for an engineer.
+pub const RECENT: usize = 1024;
 
 /// What happened. The name of the variant is the event's type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -100,11 +103,12 @@ pub struct Event {
 pub struct Events {
     last: Mutex<u64>,
     out: broadcast::Sender<Event>,
+    recent: Mutex<VecDeque<Event>>,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Events { last: Mutex::new(0), out: broadcast::channel(BEHIND).0 }
+        Events { last: Mutex::new(0), out: broadcast::channel(BEHIND).0, recent: Mutex::default() }
     }
 }
 
@@ -113,7 +117,18 @@ impl Events {
     pub fn tell(&self, what: What) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last += 1;
-        let _ = self.out.send(Event { id: *last, time: clock::now(), what }); // nobody listens
+        let event = Event { id: *last, time: clock::now(), what };
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() == RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(event.clone());
+        let _ = self.out.send(event); // nobody listens
+    }
+
+    /// The last ones, in order; at most [`RECENT`].
+    pub fn recent(&self) -> Vec<Event> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Listens from now on.

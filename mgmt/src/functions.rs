@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use utoipa::ToSchema;
 
+mod together;
+
 /// Longest time that a confirmation may take.
 pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Longest text of a function, bytes.
@@ -172,6 +174,18 @@ impl Functions {
         }
         let busy = || Problem::conflict(format!("another change of ‘{name}’ is being made; try again"));
         let _alone = self.changing.try_lock().map_err(|_| busy())?;
+        self.change_alone(name, change, terms, author, origin)
+    }
+
+    /// The same, for who holds the lock.
+    fn change_alone(
+        &self,
+        name: &str,
+        change: Change,
+        terms: &Terms,
+        author: &str,
+        origin: Origin,
+    ) -> Result<Changed, Problem> {
         let now = self.get(name)?;
         if let Some(wanted) = &terms.if_match
             && !matches(wanted, &now.etag)

@@ -8,7 +8,11 @@
 //! (sockets to paths).
 #![forbid(unsafe_code)]
 pub mod alarms;
+pub mod archive;
 pub mod auth;
+pub mod backup;
+pub mod bundle;
+pub mod click_on_osv;
 pub mod clock;
 pub mod command;
 pub mod ems;
@@ -18,6 +22,7 @@ pub mod id;
 pub mod journal;
 pub mod problem;
 pub mod rates;
+pub mod redact;
 pub mod routes;
 pub mod server;
 pub mod settings;

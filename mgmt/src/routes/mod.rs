@@ -14,6 +14,8 @@ use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+pub mod backup;
+pub mod bundle;
 pub mod functions;
 pub mod health;
 pub mod stats;
@@ -33,6 +35,8 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(vnf::routes())
         .merge(functions::routes())
         .merge(stats::routes())
+        .merge(bundle::routes())
+        .merge(backup::routes())
 }
 
 /// The service.
@@ -94,6 +98,13 @@ impl IntoResponse for Answer {
             Answer::Log(lines) => Json(lines).into_response(),
             Answer::Trace(t) => Json(t).into_response(),
             Answer::Alarms(list) => Json(list).into_response(),
+            Answer::Archive(name, bytes) => {
+                let disposition = format!("attachment; filename=\"{name}\"");
+                let headers =
+                    [(header::CONTENT_TYPE, "application/gzip"), (header::CONTENT_DISPOSITION, disposition.as_str())];
+                (headers, bytes).into_response()
+            }
+            Answer::Restored(done) => Json(done).into_response(),
             Answer::Stream(_) | Answer::Events(_) => {
                 Problem::internal("a stream is shown by its own route").into_response()
             }

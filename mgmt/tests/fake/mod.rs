@@ -29,6 +29,8 @@ pub struct Inner {
     pub written: Vec<(String, String)>,
     pub ended: Option<End>,
     pub snapshot: Snapshot,
+    /// Functions besides `main`. One whose text contains `late` compiles, and does not start.
+    pub others: BTreeMap<String, Configuration>,
     /// Held while a configuration is applied: a test that locks it has a change that takes its time.
     pub gate: Arc<Mutex<()>>,
 }
@@ -48,7 +50,12 @@ impl Fake {
         self.0.lock().unwrap().status = Some(Status { state, phase: phase.into(), detail: None });
     }
     fn known(&self, function: &str) -> Result<(), Refusal> {
-        if function == MAIN { Ok(()) } else { Err(Refusal::NotFound(format!("there is no function ‘{function}’"))) }
+        let inner = self.0.lock().unwrap();
+        if function == MAIN || inner.others.contains_key(function) {
+            Ok(())
+        } else {
+            Err(Refusal::NotFound(format!("there is no function ‘{function}’")))
+        }
     }
 }
 
@@ -70,11 +77,14 @@ impl ManagedVnf for Fake {
         Ok(())
     }
     fn functions(&self) -> Vec<FunctionInfo> {
-        vec![FunctionInfo { name: MAIN.into(), framework: "click".into() }]
+        let inner = self.0.lock().unwrap();
+        let names = std::iter::once(MAIN).chain(inner.others.keys().map(String::as_str));
+        names.map(|name| FunctionInfo { name: name.into(), framework: "click".into() }).collect()
     }
     fn configuration(&self, function: &str) -> Result<Configuration, Refusal> {
         self.known(function)?;
-        Ok(self.0.lock().unwrap().configuration.clone())
+        let inner = self.0.lock().unwrap();
+        Ok(inner.others.get(function).unwrap_or(&inner.configuration).clone())
     }
     fn check(&self, function: &str, wanted: &Configuration) -> Result<Vec<Finding>, Refusal> {
         self.known(function)?;
@@ -85,7 +95,11 @@ impl ManagedVnf for Fake {
         let gate = self.0.lock().unwrap().gate.clone();
         let _open = gate.lock().unwrap();
         let mut inner = self.0.lock().unwrap();
-        inner.configuration = wanted.clone();
+        if wanted.text.contains("late") {
+            return Err(wrong());
+        }
+        *(if function == MAIN { &mut inner.configuration } else { inner.others.get_mut(function).unwrap() }) =
+            wanted.clone();
         inner.applied.push(wanted.text.clone());
         Ok(Applied { findings, pauses_ns: vec![21_000] })
     }

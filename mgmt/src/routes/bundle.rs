@@ -1,0 +1,20 @@
+//! The support bundle.
+use super::{Ask, Shared};
+use crate::command::{Answer, Command};
+use crate::problem::Problem;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(support_bundle))
+}
+
+/// Everything that an engineer asks for, in one archive of at most 32 MiB unpacked: identity, state, functions and their
+/// revisions, counters, graph, alarms, events, log. Secrets are removed; `manifest.json` says what is in it, and what is not.
+#[utoipa::path(get, path = "/v1/support-bundle", tag = "system", responses(
+    (status = 200, description = "A gzip tar", body = Vec<u8>, content_type = "application/gzip"),
+    (status = 403, description = "It takes an operator", body = Problem),
+))]
+async fn support_bundle(ask: Ask) -> Result<Answer, Problem> {
+    ask.for_(Command::SupportBundle).await
+}
