@@ -6,8 +6,10 @@ use crate::command::{Answer, Command, Vnf, Wanted};
 use crate::events::{Events, What};
 use crate::functions::{Change, Functions};
 use crate::journal::Journal;
+use crate::metrics::{Format, Scrape};
 use crate::problem::Problem;
 use crate::rates::Rates;
+use crate::requests::Requests;
 use crate::store::{Origin, Store};
 use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +39,8 @@ pub struct Ems {
     pub events: Arc<Events>,
     /// What was said.
     pub journal: Arc<Journal>,
+    /// What was asked.
+    pub requests: Requests,
     started: (u64, Duration),
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
 }
@@ -48,8 +52,8 @@ impl Ems {
         let alarms = Arc::new(Alarms::new(events.clone()));
         let functions = Functions::new(vnf.clone(), store.clone(), events.clone(), alarms.clone());
         let started = (clock::wall(), clock::monotonic());
-        let sampled = Mutex::default();
-        Arc::new(Ems { identity, vnf, functions, store, alarms, events, journal, started, sampled })
+        let (requests, sampled) = (Requests::default(), Mutex::default());
+        Arc::new(Ems { identity, vnf, functions, store, alarms, events, journal, requests, started, sampled })
     }
 
     /// Does a command for somebody. Whatever takes time is done on a thread that may wait.
@@ -130,6 +134,7 @@ impl Ems {
             Command::Graph(function) => Answer::Graph(vnf.graph(&function)?),
             Command::Drawing(function, form) => Answer::Drawing(form, vnf.drawing(&function, form)?),
             Command::Stats => Answer::Stats(vnf.snapshot(), self.rates()),
+            Command::Metrics(format) => Answer::Metrics(format, self.metrics(format)?),
             Command::Log(after, most) => Answer::Log(self.journal.lines(after, most)),
             Command::StartTrace(request) => {
                 let id = vnf.start_trace(&request)?;
@@ -159,6 +164,22 @@ impl Ems {
             versions: self.vnf.versions(),
             ..Vnf::of(self.identity.clone(), self.vnf.status())
         }
+    }
+
+    fn metrics(&self, format: Format) -> Result<String, Problem> {
+        let names = self.vnf.functions().into_iter().map(|f| f.name);
+        let scrape = Scrape {
+            snapshot: self.vnf.snapshot(),
+            rates: self.rates(),
+            state: self.vnf.status().state,
+            versions: self.vnf.versions(),
+            revisions: names.map(|name| (name.clone(), self.functions.revision(&name))).collect(),
+            alarms: self.alarms.active(),
+            events: self.events.told(),
+            requests: self.requests.all(),
+            started: self.started.0,
+        };
+        scrape.render(format).map_err(|e| Problem::internal(format!("metrics: {e}")))
     }
 
     /// The rates of the last second.

@@ -116,6 +116,11 @@ impl Events {
         let _ = self.out.send(Event { id: *last, time: clock::now(), what }); // nobody listens
     }
 
+    /// How many were told so far.
+    pub fn told(&self) -> u64 {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Listens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.out.subscribe()

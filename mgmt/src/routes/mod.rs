@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub mod functions;
 pub mod health;
+pub mod metrics;
 pub mod stats;
 pub mod vnf;
 
@@ -33,6 +34,7 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(vnf::routes())
         .merge(functions::routes())
         .merge(stats::routes())
+        .merge(metrics::routes())
 }
 
 /// The service.
@@ -91,6 +93,9 @@ impl IntoResponse for Answer {
             Answer::Drawing(Drawing::Svg, body) => text("image/svg+xml", body),
             Answer::Drawing(Drawing::Dot, body) => text("text/vnd.graphviz; charset=utf-8", body),
             Answer::Stats(snapshot, rates) => Json(stats::Stats { snapshot, rates }).into_response(),
+            Answer::Metrics(format, body) => {
+                ([(header::CONTENT_TYPE, format.media_type()), (header::VARY, "accept")], body).into_response()
+            }
             Answer::Log(lines) => Json(lines).into_response(),
             Answer::Trace(t) => Json(t).into_response(),
             Answer::Alarms(list) => Json(list).into_response(),
