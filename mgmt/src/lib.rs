@@ -16,6 +16,8 @@ pub mod events;
 pub mod functions;
 pub mod journal;
 pub mod metrics;
+pub mod openapi;
+mod page;
 pub mod problem;
 pub mod rates;
 pub mod requests;

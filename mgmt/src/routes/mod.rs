@@ -14,6 +14,7 @@ use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+pub mod docs;
 pub mod functions;
 pub mod health;
 pub mod metrics;
@@ -35,14 +36,13 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(functions::routes())
         .merge(stats::routes())
         .merge(metrics::routes())
+        .merge(docs::routes())
 }
 
 /// The service.
 pub fn app(ems: Shared) -> Router {
-    let (router, openapi) = api().split_for_parts();
-    let openapi = Arc::new(openapi);
+    let (router, _) = api().split_for_parts();
     router
-        .route("/openapi.json", axum::routing::get(move || async move { Json((*openapi).clone()) }))
         .fallback(|| async { Problem::not_found("there is no such path; see /openapi.json") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has no such method; see /openapi.json")
