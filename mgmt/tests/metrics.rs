@@ -135,7 +135,7 @@ fn lint(page: &Page, open: bool) {
             assert!(page.units.contains_key(name), "{name} has no UNIT");
         }
         if kind == "histogram" {
-            let of = |ending: &str| page.samples.iter().filter(move |((n, _), _)| *n == format!("{name}{ending}"));
+            let of = |ending: &'static str| page.samples.iter().filter(move |((n, _), _)| *n == format!("{name}{ending}"));
             for ((_, labels), count) in of("_count") {
                 let mut buckets: Vec<(f64, f64)> = of("_bucket")
                     .filter(|((_, l), _)| labels.iter().all(|(k, v)| l.get(k) == Some(v)))
