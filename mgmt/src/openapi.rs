@@ -13,8 +13,7 @@ pub const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head
 pub fn complete(routes: &OpenApi) -> Value {
     let mut document = serde_json::to_value(routes).unwrap_or_default();
     document["info"]["version"] = env!("CARGO_PKG_VERSION").into();
-    document["info"]["license"] =
-        json!({ "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") });
+    document["info"]["license"] = json!({ "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") });
     document["servers"] = json!([{ "url": "/" }]);
     document["security"] = json!([{ "bearer": [] }]);
     let scheme = json!({
@@ -43,6 +42,7 @@ pub fn complete(routes: &OpenApi) -> Value {
         let own = operation.get("tags").and_then(Value::as_array).into_iter().flatten();
         tags.extend(own.filter_map(Value::as_str).map(String::from));
     }
+    open_parts(&mut document);
     document["tags"] = tags.into_iter().map(|name| json!({ "name": name })).collect();
     document
 }
@@ -82,6 +82,29 @@ fn problem_type(answer: &mut Value) {
         && let Some(body) = content.remove("application/json")
     {
         content.insert("application/problem+json".into(), body);
+    }
+}
+
+/// Lets the parts of a whole (`allOf`) have fields that others bring: one that forbids what it does not know would fit nothing.
+fn open_parts(document: &mut Value) {
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
+    let mut parts = BTreeSet::new();
+    for part in schemas.values_mut().filter_map(|s| s.get_mut("allOf")?.as_array_mut()).flatten() {
+        match part["$ref"].as_str().and_then(|to| to.rsplit('/').next()) {
+            Some(name) => drop(parts.insert(name.to_string())),
+            None => open(part),
+        }
+    }
+    for name in parts {
+        schemas.get_mut(&name).into_iter().for_each(open);
+    }
+}
+
+fn open(schema: &mut Value) {
+    if let Some(schema) = schema.as_object_mut()
+        && schema.get("additionalProperties") == Some(&Value::Bool(false))
+    {
+        schema.remove("additionalProperties");
     }
 }
 

@@ -76,7 +76,10 @@ fn write(out: &mut String, document: &Value) -> fmt::Result {
     writeln!(out, "<main>\n<h1>{title} <span class=\"soft\">{}</span></h1>", Escaped(text(info, "version")))?;
     writeln!(out, "<p>{}</p>", Prose(text(info, "description")))?;
     let all = "The whole as <a href=\"/openapi.json\">OpenAPI 3.1</a>. Errors are <a href=\"#schema-Problem\">problem details</a> (RFC 9457).";
-    writeln!(out, "<p>{all} Examples take the address from <code>$EMS</code> and the token from <code>$TOKEN</code>.</p>")?;
+    writeln!(
+        out,
+        "<p>{all} Examples take the address from <code>$EMS</code> and the token from <code>$TOKEN</code>.</p>"
+    )?;
     for (tag, operations) in &groups {
         writeln!(out, "<h2 id=\"tag-{0}\">{0}</h2>", Escaped(tag))?;
         operations.iter().try_for_each(|o| operation(out, o))?;
@@ -142,7 +145,8 @@ fn operation(out: &mut String, (path, method, operation): &(&str, &str, &Value))
     }
     writeln!(out, "<h4>Answers</h4>\n<table>\n<tr><th>Status</th><th>What</th><th>Body</th></tr>")?;
     for (status, answer) in entries(operation, "responses") {
-        let bodies = entries(answer, "content").map(|(media, c)| format!("{} ({})", kind(&c["schema"]), Escaped(media)));
+        let bodies =
+            entries(answer, "content").map(|(media, c)| format!("{} ({})", kind(&c["schema"]), Escaped(media)));
         let bodies = bodies.collect::<Vec<_>>().join("<br>");
         let what = Prose(text(answer, "description"));
         writeln!(out, "<tr><td>{}</td><td>{what}</td><td>{bodies}</td></tr>", Escaped(status))?;
@@ -184,7 +188,10 @@ fn kind(schema: &Value) -> String {
         return list(schema, how).map(kind).collect::<Vec<_>>().join(joint);
     }
     if schema.get("enum").is_some() {
-        return list(schema, "enum").map(|v| format!("<code>{}</code>", Escaped(&v.to_string()))).collect::<Vec<_>>().join(" or ");
+        return list(schema, "enum")
+            .map(|v| format!("<code>{}</code>", Escaped(&v.to_string())))
+            .collect::<Vec<_>>()
+            .join(" or ");
     }
     let one = |name: &str| match name {
         "array" => format!("list of {}", kind(&schema["items"])),

@@ -32,7 +32,8 @@ impl Page {
 
 fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_ascii_lowercase()) && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    chars.next().is_some_and(|c| c.is_ascii_lowercase())
+        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// Reads `name="value",...}` behind the opening brace; what is left behind the closing one.
@@ -135,7 +136,8 @@ fn lint(page: &Page, open: bool) {
             assert!(page.units.contains_key(name), "{name} has no UNIT");
         }
         if kind == "histogram" {
-            let of = |ending: &'static str| page.samples.iter().filter(move |((n, _), _)| *n == format!("{name}{ending}"));
+            let of =
+                |ending: &'static str| page.samples.iter().filter(move |((n, _), _)| *n == format!("{name}{ending}"));
             for ((_, labels), count) in of("_count") {
                 let mut buckets: Vec<(f64, f64)> = of("_bucket")
                     .filter(|((_, l), _)| labels.iter().all(|(k, v)| l.get(k) == Some(v)))
@@ -283,7 +285,10 @@ fn the_format_is_what_accept_prefers() {
         ("application/openmetrics-text; version=0.0.1", Format::OpenMetrics),
         ("application/openmetrics-text; version=2.0.0", Format::Text),
         ("text/plain;version=0.0.4, application/openmetrics-text;q=0.2", Format::Text),
-        ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=1.0.0;q=0.4,*/*;q=0.1", Format::OpenMetrics),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=1.0.0;q=0.4,*/*;q=0.1",
+            Format::OpenMetrics,
+        ),
         ("application/openmetrics-text;q=0", Format::Text),
         ("application/openmetrics-text;q=x,,;;=;", Format::Text),
     ];

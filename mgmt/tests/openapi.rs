@@ -17,7 +17,11 @@ fn the_document_in_the_repository_is_the_one_that_is_served() {
         std::fs::write(GOLDEN, &now).unwrap();
     }
     let kept = std::fs::read_to_string(GOLDEN).unwrap_or_default();
-    let line = kept.lines().zip(now.lines()).position(|(a, b)| a != b).unwrap_or(kept.lines().count().min(now.lines().count()));
+    let line = kept
+        .lines()
+        .zip(now.lines())
+        .position(|(a, b)| a != b)
+        .unwrap_or(kept.lines().count().min(now.lines().count()));
     assert!(kept == now, "mgmt/openapi.json is not up to date (line {}); renew it: {RENEW}", line + 1);
 }
 
@@ -42,7 +46,8 @@ fn the_document_has_the_structure_of_openapi_3_1() {
     for key in d.as_object().unwrap().keys() {
         assert!(known.contains(&key.as_str()), "{key}");
     }
-    let item = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "parameters", "summary", "description"];
+    let item =
+        ["get", "put", "post", "delete", "options", "head", "patch", "trace", "parameters", "summary", "description"];
     for (path, methods) in d["paths"].as_object().unwrap() {
         assert!(path.starts_with('/') && !path.ends_with("//"), "{path}");
         for key in methods.as_object().unwrap().keys() {
@@ -53,7 +58,8 @@ fn the_document_has_the_structure_of_openapi_3_1() {
 
 #[test]
 fn every_operation_says_who_it_is_and_what_it_answers() {
-    let tags: BTreeSet<&str> = document()["tags"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+    let tags: BTreeSet<&str> =
+        document()["tags"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
     let mut ids = BTreeSet::new();
     for (path, method, o) in operations(document()) {
         let at = format!("{method} {path}");

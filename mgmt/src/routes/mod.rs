@@ -18,6 +18,7 @@ pub mod docs;
 pub mod functions;
 pub mod health;
 pub mod metrics;
+pub(crate) mod problems;
 pub mod stats;
 pub mod vnf;
 
@@ -47,6 +48,7 @@ pub fn app(ems: Shared) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has no such method; see /openapi.json")
         })
+        .layer(axum::middleware::from_fn(problems::dress))
         .with_state(ems)
 }
 
