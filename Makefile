@@ -10,7 +10,7 @@ LIBRARIES := pkg-config:pkg-config libdpdk:libdpdk-dev libclang:libclang-dev
 FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk)
 SLUICE = target/release/sluice
 
-.PHONY: run test soak check bench build manual tools clean no-std miri
+.PHONY: run test soak check bench build manual openapi tools clean no-std miri
 
 build:
 	$(CARGO) build --release --quiet $(FEATURES)
@@ -82,6 +82,10 @@ bench:
 manual:
 	$(CARGO) run --quiet --bin sluice -- elements --manual > elements/MANUAL.md.new
 	mv elements/MANUAL.md.new elements/MANUAL.md
+
+# mgmt/openapi.json, from the routes themselves.
+openapi:
+	UPDATE=1 $(CARGO) test --quiet -p sluice-mgmt --test openapi
 
 # Installs what is missing, by name. NEED limits it to some programs.
 tools:

@@ -5,6 +5,7 @@ use crate::backup::Restored;
 use crate::events::Event;
 use crate::functions::{Change, Changed, Function, Terms};
 use crate::journal::Line;
+use crate::metrics::Format;
 use crate::rates::Rates;
 use crate::store::Revision;
 use crate::vnf::{
@@ -58,6 +59,8 @@ pub enum Command {
     Drawing(String, Drawing),
     /// Everything that is counted, and rates.
     Stats,
+    /// The same for Prometheus.
+    Metrics(Format),
     /// The log: lines behind this number, and at most how many.
     Log(u64, usize),
     /// To follow packets.
@@ -144,6 +147,8 @@ pub enum Answer {
     Drawing(Drawing, String),
     /// To `Stats`.
     Stats(Arc<Snapshot>, Arc<Rates>),
+    /// To `Metrics`.
+    Metrics(Format, String),
     /// To `Log`.
     Log(Vec<Line>),
     /// To `StartTrace` and `Trace`.
@@ -169,6 +174,7 @@ impl Command {
             ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Log(..) | Alarms | AlarmHistory | Events => {
                 Role::ReadOnly
             }
+            Metrics(_) => Role::ReadOnly,
             SetState(_) | ChangeFunction(..) | Confirm(_) | Revert(_) | Restore(..) | WriteHandler(..) => {
                 Role::Operator
             }

@@ -6,8 +6,10 @@ use crate::command::{Answer, Command, Vnf, Wanted};
 use crate::events::{Events, What};
 use crate::functions::{Change, Functions};
 use crate::journal::Journal;
+use crate::metrics::{Format, Scrape};
 use crate::problem::Problem;
 use crate::rates::Rates;
+use crate::requests::Requests;
 use crate::store::{Origin, Store};
 use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State, Status};
 use crate::{archive, backup, bundle};
@@ -40,6 +42,8 @@ pub struct Ems {
     pub journal: Arc<Journal>,
     /// What others add to a support bundle.
     pub support: bundle::Sources,
+    /// What was asked.
+    pub requests: Requests,
     started: (u64, Duration),
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
     /// As the last look found it.
@@ -65,6 +69,7 @@ impl Ems {
             events,
             journal,
             support,
+            requests: Requests::default(),
             started,
             sampled,
             status,
@@ -150,6 +155,7 @@ impl Ems {
             Command::Graph(function) => Answer::Graph(vnf.graph(&function)?),
             Command::Drawing(function, form) => Answer::Drawing(form, vnf.drawing(&function, form)?),
             Command::Stats => Answer::Stats(vnf.snapshot(), self.rates()),
+            Command::Metrics(format) => Answer::Metrics(format, self.metrics(format)?),
             Command::Log(after, most) => Answer::Log(self.journal.lines(after, most)),
             Command::StartTrace(request) => {
                 let id = vnf.start_trace(&request)?;
@@ -188,6 +194,22 @@ impl Ems {
             versions: self.vnf.versions(),
             ..Vnf::of(self.identity.clone(), self.vnf.status())
         }
+    }
+
+    fn metrics(&self, format: Format) -> Result<String, Problem> {
+        let names = self.vnf.functions().into_iter().map(|f| f.name);
+        let scrape = Scrape {
+            snapshot: self.vnf.snapshot(),
+            rates: self.rates(),
+            state: self.vnf.status().state,
+            versions: self.vnf.versions(),
+            revisions: names.map(|name| (name.clone(), self.functions.revision(&name))).collect(),
+            alarms: self.alarms.active(),
+            events: self.events.told(),
+            requests: self.requests.all(),
+            started: self.started.0,
+        };
+        scrape.render(format).map_err(|e| Problem::internal(format!("metrics: {e}")))
     }
 
     /// The rates of the last second.

@@ -131,6 +131,11 @@ impl Events {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
+    /// How many were told so far.
+    pub fn told(&self) -> u64 {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Listens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.out.subscribe()

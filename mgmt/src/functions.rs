@@ -143,6 +143,12 @@ impl Functions {
         Ok(Function { name: info.name, framework: info.framework, revision, etag, confirm_by: None, configuration })
     }
 
+    /// Number of the revision of a function that runs; 0 when it has none.
+    pub fn revision(&self, name: &str) -> u64 {
+        let pending = self.pending().get(name).map(|p| p.number);
+        pending.or_else(|| self.store.last(name).map(|r| r.number)).unwrap_or(0)
+    }
+
     /// Its revisions, the oldest first.
     ///
     /// # Errors

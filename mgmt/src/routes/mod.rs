@@ -16,8 +16,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub mod backup;
 pub mod bundle;
+pub mod docs;
 pub mod functions;
 pub mod health;
+pub mod metrics;
+pub(crate) mod problems;
 pub mod stats;
 pub mod vnf;
 
@@ -37,18 +40,19 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(stats::routes())
         .merge(bundle::routes())
         .merge(backup::routes())
+        .merge(metrics::routes())
+        .merge(docs::routes())
 }
 
 /// The service.
 pub fn app(ems: Shared) -> Router {
-    let (router, openapi) = api().split_for_parts();
-    let openapi = Arc::new(openapi);
+    let (router, _) = api().split_for_parts();
     router
-        .route("/openapi.json", axum::routing::get(move || async move { Json((*openapi).clone()) }))
         .fallback(|| async { Problem::not_found("there is no such path; see /openapi.json") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has no such method; see /openapi.json")
         })
+        .layer(axum::middleware::from_fn(problems::dress))
         .with_state(ems)
 }
 
@@ -95,6 +99,9 @@ impl IntoResponse for Answer {
             Answer::Drawing(Drawing::Svg, body) => text("image/svg+xml", body),
             Answer::Drawing(Drawing::Dot, body) => text("text/vnd.graphviz; charset=utf-8", body),
             Answer::Stats(snapshot, rates) => Json(stats::Stats { snapshot, rates }).into_response(),
+            Answer::Metrics(format, body) => {
+                ([(header::CONTENT_TYPE, format.media_type()), (header::VARY, "accept")], body).into_response()
+            }
             Answer::Log(lines) => Json(lines).into_response(),
             Answer::Trace(t) => Json(t).into_response(),
             Answer::Alarms(list) => Json(list).into_response(),

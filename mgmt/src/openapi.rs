@@ -1,0 +1,115 @@
+//! The OpenAPI 3.1 document: what routes say of themselves, and what is true of all of them.
+//!
+//! Invariant: what every operation has in common (the token, and the answers when it is missing or too weak) is added here,
+//! so no route can forget it.
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use utoipa::openapi::OpenApi;
+
+/// Methods of HTTP that a path can have, as OpenAPI writes them.
+pub const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// The document that routes have made, completed.
+pub fn complete(routes: &OpenApi) -> Value {
+    let mut document = serde_json::to_value(routes).unwrap_or_default();
+    document["info"]["version"] = env!("CARGO_PKG_VERSION").into();
+    document["info"]["license"] = json!({ "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") });
+    document["servers"] = json!([{ "url": "/" }]);
+    document["security"] = json!([{ "bearer": [] }]);
+    let scheme = json!({
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of the role that the operation takes: `read-only`, `operator` or `admin`.",
+    });
+    document["components"]["securitySchemes"] = json!({ "bearer": scheme });
+    let mut tags = BTreeSet::new();
+    for (_, operation) in operations_mut(&mut document) {
+        // RFC 9457: all problems have one media type.
+        if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+            responses.values_mut().for_each(problem_type);
+        }
+        if needs_token(operation) {
+            let missing = problem("No token, or one that is not known, or is over");
+            let weak = problem("The token's role may not do this");
+            let responses = &mut operation["responses"];
+            for (status, answer) in [("401", missing), ("403", weak)] {
+                if responses.get(status).is_none() {
+                    responses[status] = answer;
+                }
+            }
+            sort(responses);
+        }
+        let own = operation.get("tags").and_then(Value::as_array).into_iter().flatten();
+        tags.extend(own.filter_map(Value::as_str).map(String::from));
+    }
+    open_parts(&mut document);
+    document["tags"] = tags.into_iter().map(|name| json!({ "name": name })).collect();
+    document
+}
+
+/// Whether an operation takes a token: all but those with an empty requirement.
+pub fn needs_token(operation: &Value) -> bool {
+    let security = operation.get("security").and_then(Value::as_array);
+    !security.is_some_and(|all| all.is_empty() || all.iter().any(|r| r.as_object().is_some_and(Map::is_empty)))
+}
+
+/// Every operation of a document: path, method, and itself.
+pub fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    paths.flat_map(|(path, item)| {
+        let all = item.as_object().into_iter().flatten();
+        let all = all.filter(|(method, _)| METHODS.contains(&method.as_str()));
+        all.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    })
+}
+
+fn operations_mut(document: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut).into_iter();
+    let items = paths.flat_map(|paths| paths.values_mut().filter_map(Value::as_object_mut));
+    items.flatten().filter(|(method, _)| METHODS.contains(&method.as_str()))
+}
+
+fn problem(description: &str) -> Value {
+    let schema = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
+    json!({ "description": description, "content": { "application/problem+json": schema } })
+}
+
+/// Gives an answer that is a problem its media type.
+fn problem_type(answer: &mut Value) {
+    let Some(content) = answer.get_mut("content").and_then(Value::as_object_mut) else { return };
+    let is = |body: &Value| body["schema"]["$ref"] == "#/components/schemas/Problem";
+    if content.get("application/json").is_some_and(is)
+        && let Some(body) = content.remove("application/json")
+    {
+        content.insert("application/problem+json".into(), body);
+    }
+}
+
+/// Lets the parts of a whole (`allOf`) have fields that others bring: one that forbids what it does not know would fit nothing.
+fn open_parts(document: &mut Value) {
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
+    let mut parts = BTreeSet::new();
+    for part in schemas.values_mut().filter_map(|s| s.get_mut("allOf")?.as_array_mut()).flatten() {
+        match part["$ref"].as_str().and_then(|to| to.rsplit('/').next()) {
+            Some(name) => drop(parts.insert(name.to_string())),
+            None => open(part),
+        }
+    }
+    for name in parts {
+        schemas.get_mut(&name).into_iter().for_each(open);
+    }
+}
+
+fn open(schema: &mut Value) {
+    if let Some(schema) = schema.as_object_mut()
+        && schema.get("additionalProperties") == Some(&Value::Bool(false))
+    {
+        schema.remove("additionalProperties");
+    }
+}
+
+fn sort(object: &mut Value) {
+    if let Some(map) = object.as_object_mut() {
+        map.sort_keys();
+    }
+}

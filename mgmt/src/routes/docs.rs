@@ -1,0 +1,55 @@
+//! The documentation of the API: the OpenAPI document, and the same for people.
+//!
+//! Both are the same in every VNF and tell nothing of this one, so they take no token.
+use super::Shared;
+use crate::openapi;
+use crate::page;
+use axum::http::header;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use std::sync::LazyLock;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Nothing but its own style sheet: no script, nothing from elsewhere, not inside another page.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(openapi_json)).routes(routes!(docs)).routes(routes!(docs_style))
+}
+
+/// The document, made once.
+pub fn document() -> &'static serde_json::Value {
+    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(|| openapi::complete(&super::api().into_openapi()));
+    &DOCUMENT
+}
+
+/// This API as an OpenAPI 3.1 document.
+#[utoipa::path(get, path = "/openapi.json", tag = "documentation", security(()), responses(
+    (status = 200, description = "The document", body = Object)))]
+async fn openapi_json() -> impl IntoResponse {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| document().to_string().into());
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.clone())
+}
+
+/// This API for people.
+#[utoipa::path(get, path = "/docs", tag = "documentation", security(()), responses(
+    (status = 200, description = "A page that needs no script and nothing from elsewhere", body = String, content_type = "text/html")))]
+async fn docs() -> impl IntoResponse {
+    static PAGE: LazyLock<Bytes> = LazyLock::new(|| page::render(document()).into());
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, PAGE.clone())
+}
+
+/// The style sheet of the page.
+#[utoipa::path(get, path = "/docs/style.css", tag = "documentation", security(()), responses(
+    (status = 200, description = "It", body = String, content_type = "text/css")))]
+async fn docs_style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], page::STYLE)
+}
