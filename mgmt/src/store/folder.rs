@@ -19,8 +19,15 @@ const DIGITS: usize = 18;
 pub(super) struct Folder {
     path: PathBuf,
     /// The folder itself, locked (flock). The lock ends with the process, however that ends.
-    _lock: File,
+    lock: File,
     steps: Arc<dyn Steps>,
+}
+
+impl Drop for Folder {
+    /// A child process that is just being started has the file open as well; closing ours would not end the lock at once.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock(); // then it ends with the process
+    }
 }
 
 /// What a folder contains.
@@ -44,7 +51,7 @@ impl Folder {
             ),
             TryLockError::Error(e) => io::Error::new(e.kind(), format!("{} cannot be locked: {e}", path.display())),
         })?;
-        let folder = Folder { path: path.into(), _lock: lock, steps };
+        let folder = Folder { path: path.into(), lock, steps };
         let mut found = Found::default();
         for (name, is_folder) in list(path)? {
             if is_folder && check_name(&name).is_ok() {

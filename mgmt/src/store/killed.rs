@@ -22,7 +22,7 @@ fn random(below: u32) -> u32 {
 }
 
 fn text(number: u64) -> String {
-    format!("revision {number}\n").repeat(500)
+    format!("revision {number}\n").repeat(50)
 }
 
 /// Says each step before it is done.
