@@ -7,7 +7,9 @@ use fake::Rig;
 use scratch::Scratch;
 use sluice_mgmt::alarms::Cause;
 use sluice_mgmt::clock;
+use sluice_mgmt::functions::at_boot;
 use sluice_mgmt::store::Store;
+use sluice_mgmt::vnf::{Configuration, ManagedVnf as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,4 +165,19 @@ async fn a_damaged_revision_raises_an_alarm_and_the_one_before_it_is_the_last_go
     assert!(alarms[0].text.starts_with("revision 2 of ‘main’: "), "{}", alarms[0].text);
     assert_eq!((rig.get(MAIN).await.text().as_str(), rig.get(&one(2)).await.status.as_u16()), ("first", 404));
     assert_eq!(rig.put(MAIN, "second").await.json()["revision"], 3, "a number is never used twice");
+}
+
+#[tokio::test]
+async fn a_file_that_was_edited_becomes_a_revision_once_it_runs() {
+    let rig = Rig::new();
+    rig.put(MAIN, "second").await;
+    let edited = Configuration { text: "edited".into(), ..Configuration::default() };
+    let boot = at_boot(&rig.ems.store, "main", Some(edited.clone())).unwrap();
+    assert!(boot.is_new);
+    rig.vnf.apply("main", &boot.configuration).unwrap();
+    assert_eq!(rig.ems.functions.adopt("main", boot.configuration, "file").unwrap().number, 3);
+    assert_eq!(rig.get(MAIN).await.text(), "edited");
+    let now = &rig.get(ALL).await.json()[2];
+    assert_eq!((&now["origin"], &now["author"], &now["current"]), (&"file".into(), &"file".into(), &true.into()));
+    assert!(!at_boot(&rig.ems.store, "main", Some(edited)).unwrap().is_new);
 }

@@ -42,8 +42,9 @@ pub(super) struct Found {
 impl Folder {
     /// Takes a folder, and makes it if there is none. What a process left that was killed is tidied up.
     pub(super) fn open(path: &Path, steps: Arc<dyn Steps>) -> io::Result<(Folder, Found)> {
-        file::make_folder(path, &*steps)?;
-        let lock = File::open(path)?;
+        let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+        file::make_folder(path, &*steps).map_err(named)?;
+        let lock = File::open(path).map_err(named)?;
         lock.try_lock().map_err(|e| match e {
             TryLockError::WouldBlock => io::Error::new(
                 io::ErrorKind::ResourceBusy,
