@@ -3,7 +3,7 @@
 //! Invariant: a revision that [`Store::append`] returned is the last good one until the next one is returned, whatever
 //! happens to the process or its power in between. Numbers never repeat, not even one whose file is damaged.
 //!
-//! Reading order: [`file`] (whole files), [`record`] (what is in one), [`folder`] (where they lie), [`history`] (how they
+//! Reading order: `file` (whole files), `record` (what is in one), `folder` (where they lie), [`history`] (how they
 //! are shown).
 use crate::clock;
 use crate::vnf::Configuration;
