@@ -1,4 +1,5 @@
 //! Revisions over HTTP: the list, one of them, what it changed, and the way back.
+#![allow(clippy::unwrap_used)] // a test that cannot go on panics
 #[allow(missing_docs)]
 mod fake;
 #[path = "../src/store/scratch.rs"]

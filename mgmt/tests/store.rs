@@ -1,5 +1,6 @@
 //! Revisions on a disk: what survives, what is found damaged, who may write. Stops, power cuts and kills at each step of a
 //! write are tested beside the code (`src/store/power.rs`, `src/store/killed.rs`).
+#![allow(clippy::unwrap_used)] // a test that cannot go on panics
 #[path = "../src/store/scratch.rs"]
 mod scratch;
 use scratch::Scratch;
@@ -219,10 +220,8 @@ fn at_boot_a_file_that_was_edited_wins_and_the_last_good_revision_else() {
     assert_eq!(at_boot(&store, MAIN, Some(file.clone())), wanted("99", false));
     assert_eq!(at_boot(&store, MAIN, None), wanted("99", false));
     assert_eq!(at_boot(&store, MAIN, Some(edited.clone())), wanted("edited", true));
-    assert_eq!(
-        at_boot(&store, MAIN, Some(Configuration { text: "file".into(), ..Default::default() })).unwrap().is_new,
-        true
-    );
+    let parameters_edited = Configuration { text: "file".into(), ..Configuration::default() };
+    assert!(at_boot(&store, MAIN, Some(parameters_edited)).unwrap().is_new);
 
     // Edited back to what it was once is edited, too.
     store.append(MAIN, draft(Origin::File, "edited")).unwrap();

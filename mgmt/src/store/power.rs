@@ -265,14 +265,12 @@ impl Disk {
 
     /// Makes each disk that a power cut may leave, in a folder of its own for `look`.
     fn cut(&self, look: &mut dyn FnMut(&Path) -> Result<(), String>) -> Result<(), String> {
-        let contents: [fn(&[u8]) -> Vec<u8>; 4] =
-            [|b| b.to_vec(), |b| b[..b.len() / 2].to_vec(), |b| vec![0; b.len()], |_| Vec::new()];
         let unsynced = self.files.iter().any(|f| !f.1);
         for lost in 0..1_u32 << self.pending.len() {
             let mut names = self.kept.clone();
             let stays = |n: &usize| lost & (1 << n) == 0;
             (0..self.pending.len()).filter(stays).for_each(|n| self.pending[n].apply(&mut names));
-            for content in contents.iter().take(if unsynced { 4 } else { 1 }) {
+            for what in ["whole", "half", "zero", "missing"].iter().take(if unsynced { 4 } else { 1 }) {
                 let scratch = Scratch::new();
                 for (path, entry) in &names {
                     let path = scratch.path().join(path);
@@ -282,7 +280,12 @@ impl Disk {
                         Entry::Folder => std::fs::create_dir(path).unwrap(),
                         Entry::File(n) => {
                             let (bytes, synced) = &self.files[*n];
-                            let bytes = if *synced { bytes.clone() } else { content(bytes) };
+                            let bytes = match *what {
+                                what if *synced || what == "whole" => bytes.clone(),
+                                "half" => bytes[..bytes.len() / 2].to_vec(),
+                                "zero" => vec![0; bytes.len()],
+                                _ => Vec::new(),
+                            };
                             std::fs::write(path, bytes).unwrap();
                         }
                     }
