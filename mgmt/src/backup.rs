@@ -88,7 +88,7 @@ pub fn make(ems: &Ems) -> Result<Vec<u8>, Problem> {
     }
     for (n, name) in functions.iter().enumerate() {
         let room = out.room() / (functions.len() - n); // each its share
-        let revisions = newest(ems.functions.revisions(name)?, room);
+        let revisions = newest(ems.store.revisions(name), room);
         out.add(&names(name)[2], &pretty(&revisions).map_err(full)?).map_err(full)?;
     }
     let manifest =
@@ -105,7 +105,7 @@ fn last_good(ems: &Ems, name: &str) -> Result<Configuration, Problem> {
 }
 
 /// The newest revisions that take no more than so many bytes, the oldest first.
-fn newest(mut revisions: Vec<Revision>, room: usize) -> Vec<Revision> {
+fn newest(mut revisions: Vec<std::sync::Arc<Revision>>, room: usize) -> Vec<std::sync::Arc<Revision>> {
     let mut left = room.saturating_sub(16);
     let from = revisions.iter().rposition(|r| {
         // Each is indented by two spaces in the list; lines of JSON are few, for the text is one of them.

@@ -93,10 +93,10 @@ pub fn make(ems: &Ems) -> Result<Vec<u8>, Problem> {
         making.tail(&format!("vnf/{}", part(&name)), &text);
     }
     for function in &functions {
-        let kept = ems.functions.revisions(&function.name).unwrap_or_default();
+        let kept = ems.store.revisions(&function.name);
         for revision in kept.iter().rev() {
             let name = format!("functions/{}/revisions/{:06}.json", part(&function.name), revision.number);
-            let shown = Revision { configuration: masked(&revision.configuration), ..revision.clone() };
+            let shown = Revision { configuration: masked(&revision.configuration), ..(**revision).clone() };
             making.json(&name, Ok(shown));
         }
     }
@@ -112,7 +112,7 @@ fn known_secrets(ems: &Ems) -> Secrets {
         if let Ok(now) = ems.functions.get(&function.name) {
             secrets.learn(&now.configuration.parameters);
         }
-        for revision in ems.functions.revisions(&function.name).unwrap_or_default() {
+        for revision in ems.store.revisions(&function.name) {
             secrets.learn(&revision.configuration.parameters);
         }
     }

@@ -3,14 +3,12 @@ use crate::alarms::Alarm;
 use crate::auth::Role;
 use crate::backup::Restored;
 use crate::events::Event;
-use crate::functions::{Change, Changed, Function, Terms};
+use crate::functions::{Change, Changed, Function, FunctionSummary, Terms};
 use crate::journal::Line;
 use crate::metrics::Format;
 use crate::rates::Rates;
-use crate::store::Revision;
-use crate::vnf::{
-    Drawing, Element, FunctionInfo, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest,
-};
+use crate::store::history::{Shown, Summary};
+use crate::vnf::{Drawing, Element, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -126,15 +124,15 @@ pub enum Answer {
     /// To `Vnf` and `SetState`.
     Vnf(Box<Vnf>),
     /// To `Functions`.
-    Functions(Vec<FunctionInfo>),
+    Functions(Vec<FunctionSummary>),
     /// To `Function`.
     Function(Box<Function>),
     /// To what changes a function.
     Changed(Changed),
     /// To `Revisions`.
-    Revisions(Vec<Revision>),
-    /// To `Revision`: it, and the one before it if that is kept.
-    Revision(Box<(Revision, Option<Revision>)>),
+    Revisions(Vec<Summary>),
+    /// To `Revision`.
+    Revision(Box<Shown>),
     /// To `Elements`.
     Elements(Vec<Element>),
     /// To `Element`.

@@ -55,6 +55,11 @@ impl Ems {
     pub fn new(identity: Identity, vnf: Arc<dyn ManagedVnf>, store: Arc<Store>, journal: Arc<Journal>) -> Arc<Ems> {
         let events = Arc::new(Events::default());
         let alarms = Arc::new(Alarms::new(events.clone()));
+        if !store.damaged().is_empty() {
+            let text = store.damaged().join("; ");
+            journal.say("ems", &text);
+            alarms.raise("store", Cause::CorruptData, Severity::Major, &text);
+        }
         let functions = Functions::new(vnf.clone(), store.clone(), events.clone(), alarms.clone());
         let started = (clock::wall(), clock::monotonic());
         let sampled = Mutex::default();
@@ -113,30 +118,19 @@ impl Ems {
             }
             Command::Shutdown => done(vnf.end(End::Shutdown))?,
             Command::Reboot => done(vnf.end(End::Reboot))?,
-            Command::Functions => Answer::Functions(vnf.functions()),
+            Command::Functions => Answer::Functions(self.functions.list()),
             Command::Function(name) => Answer::Function(Box::new(self.functions.get(&name)?)),
             Command::ChangeFunction(name, change, terms) => {
                 Answer::Changed(self.functions.change(&name, change, &terms, &actor.name, Origin::Api)?)
             }
             Command::Confirm(name) => Answer::Changed(self.functions.confirm(&name)?),
             Command::Revert(name) => Answer::Changed(self.functions.revert(&name)?),
-            Command::Revisions(name) => Answer::Revisions(self.functions.revisions(&name)?),
-            Command::Revision(name, number) => {
-                let all = self.functions.revisions(&name)?;
-                let at = all.iter().position(|r| r.number == number);
-                let at = at.ok_or_else(|| Problem::not_found(format!("‘{name}’ has no revision {number}")))?;
-                let before = at.checked_sub(1).map(|i| all[i].clone());
-                Answer::Revision(Box::new((all[at].clone(), before)))
-            }
+            Command::Revisions(name) => Answer::Revisions(self.functions.history(&name)?),
+            Command::Revision(name, number) => Answer::Revision(Box::new(self.functions.revision(&name, number)?)),
             Command::Restore(name, number, terms) => {
-                let all = self.functions.revisions(&name)?;
-                let old = all.into_iter().find(|r| r.number == number);
-                let old = old.ok_or_else(|| Problem::not_found(format!("‘{name}’ has no revision {number}")))?;
                 let change = Change {
-                    text: Some(old.configuration.text),
-                    parameters: Some(old.configuration.parameters),
                     comment: Some(format!("restored from revision {number}")),
-                    trusted: !old.configuration.confined,
+                    ..Change::to(self.functions.revision(&name, number)?.revision.configuration)
                 };
                 Answer::Changed(self.functions.change(&name, change, &terms, &actor.name, Origin::Api)?)
             }
@@ -203,7 +197,7 @@ impl Ems {
             rates: self.rates(),
             state: self.vnf.status().state,
             versions: self.vnf.versions(),
-            revisions: names.map(|name| (name.clone(), self.functions.revision(&name))).collect(),
+            revisions: names.map(|name| (name.clone(), self.functions.current(&name))).collect(),
             alarms: self.alarms.active(),
             events: self.events.told(),
             requests: self.requests.all(),

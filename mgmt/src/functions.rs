@@ -6,8 +6,10 @@ use crate::alarms::{Alarms, Cause, Severity};
 use crate::clock;
 use crate::events::{Events, What};
 use crate::problem::Problem;
+use crate::store::digest;
+use crate::store::history::{self, Shown, Summary};
 use crate::store::{Draft, Origin, Revision, Store, etag};
-use crate::vnf::{Applied, Configuration, Finding, ManagedVnf};
+use crate::vnf::{Applied, Configuration, Finding, ManagedVnf, State};
 use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -37,6 +39,14 @@ pub struct Change {
     pub trusted: bool,
 }
 
+impl Change {
+    /// To all of a configuration.
+    pub fn to(configuration: Configuration) -> Change {
+        let Configuration { text, parameters, confined } = configuration;
+        Change { text: Some(text), parameters: Some(parameters), comment: None, trusted: !confined }
+    }
+}
+
 /// How it is to be changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
@@ -64,6 +74,24 @@ pub struct Function {
     pub confirm_by: Option<String>,
     /// What runs.
     pub configuration: Configuration,
+}
+
+/// A function without what runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FunctionSummary {
+    /// Its name.
+    pub name: String,
+    /// What runs it.
+    pub framework: String,
+    /// Number of its revision.
+    pub revision: u64,
+    /// The entity tag, for `If-Match`.
+    pub etag: String,
+    /// Until when it must be confirmed, RFC 3339; absent when it need not be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm_by: Option<String>,
+    /// Whether it moves packets.
+    pub state: State,
 }
 
 /// What became of a change.
@@ -144,18 +172,41 @@ impl Functions {
     }
 
     /// Number of the revision of a function that runs; 0 when it has none.
-    pub fn revision(&self, name: &str) -> u64 {
+    pub fn current(&self, name: &str) -> u64 {
         let pending = self.pending().get(name).map(|p| p.number);
         pending.or_else(|| self.store.last(name).map(|r| r.number)).unwrap_or(0)
     }
 
-    /// Its revisions, the oldest first.
+    /// All functions.
+    pub fn list(&self) -> Vec<FunctionSummary> {
+        let state = self.vnf.status().state;
+        let one = |info: crate::vnf::FunctionInfo| {
+            let Function { name, framework, revision, etag, confirm_by, .. } = self.get(&info.name).ok()?;
+            Some(FunctionSummary { name, framework, revision, etag, confirm_by, state })
+        };
+        self.vnf.functions().into_iter().filter_map(one).collect()
+    }
+
+    /// Its revisions without their texts, the oldest first.
     ///
     /// # Errors
     /// 404
-    pub fn revisions(&self, name: &str) -> Result<Vec<Revision>, Problem> {
-        self.get(name)?;
-        Ok(self.store.revisions(name))
+    pub fn history(&self, name: &str) -> Result<Vec<Summary>, Problem> {
+        let current = self.get(name)?.revision;
+        Ok(history::summaries(&self.store.revisions(name), current))
+    }
+
+    /// One of them, and what it changed.
+    ///
+    /// # Errors
+    /// 404
+    pub fn revision(&self, name: &str, number: u64) -> Result<Shown, Problem> {
+        let current = self.get(name)?.revision;
+        let all = self.store.revisions(name);
+        let at = all.iter().position(|r| r.number == number);
+        let at = at.ok_or_else(|| Problem::not_found(format!("‘{name}’ has no revision {number} (any more)")))?;
+        let before = at.checked_sub(1).map(|i| &*all[i]);
+        Ok(history::shown((*all[at]).clone(), before, current))
     }
 
     /// Changes a function: checks the new configuration, builds it aside, and changes over to it.
@@ -232,7 +283,7 @@ impl Functions {
         let mut confirm_by = None;
         let (revision, etag) = match terms.confirm_within {
             Some(time) => {
-                let number = now.revision + 1;
+                let number = self.store.next(name);
                 let until = clock::rfc3339(clock::wall() + time.as_nanos() as u64);
                 confirm_by = Some(until.clone());
                 let etag = etag(number, &draft.configuration);
@@ -252,20 +303,33 @@ impl Functions {
 
     /// Makes what runs the last good revision, or goes back to what ran before.
     fn save(&self, name: &str, draft: Draft, was: &Configuration) -> Result<Revision, Problem> {
+        self.append(name, draft).map_err(|why| {
+            let back = self.vnf.apply(name, was);
+            let then = if back.is_ok() { "what ran before runs again" } else { "what ran before does not start" };
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, format!("{why}; {then}"))
+        })
+    }
+
+    /// Saves a revision, with an alarm while that fails.
+    fn append(&self, name: &str, draft: Draft) -> std::io::Result<Revision> {
         let object = "store";
-        match self.store.append(name, draft) {
-            Ok(revision) => {
-                self.alarms.clear(object, Cause::StorageCapacityProblem);
-                Ok(revision)
-            }
-            Err(why) => {
-                let text = format!("a revision of ‘{name}’ cannot be saved: {why}");
-                self.alarms.raise(object, Cause::StorageCapacityProblem, Severity::Major, &text);
-                let back = self.vnf.apply(name, was);
-                let then = if back.is_ok() { "what ran before runs again" } else { "what ran before does not start" };
-                Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, format!("{text}; {then}")))
-            }
+        let saved = self.store.append(name, draft);
+        let saved =
+            saved.map_err(|e| std::io::Error::new(e.kind(), format!("a revision of ‘{name}’ cannot be saved: {e}")));
+        match &saved {
+            Ok(_) => self.alarms.clear(object, Cause::StorageCapacityProblem),
+            Err(e) => self.alarms.raise(object, Cause::StorageCapacityProblem, Severity::Major, &e.to_string()),
         }
+        saved
+    }
+
+    /// Takes over what a function's file says and what runs since the boot, as a revision of [`Origin::File`].
+    ///
+    /// # Errors
+    /// It cannot be saved; an alarm says so. It runs all the same, and after the next boot again.
+    pub fn adopt(&self, name: &str, configuration: Configuration, author: &str) -> std::io::Result<Revision> {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.append(name, Draft { author: author.into(), comment: None, origin: Origin::File, configuration })
     }
 
     /// Confirms a change: it becomes the last good revision.
@@ -348,6 +412,31 @@ impl Functions {
         // It may have been confirmed while we waited.
         let still = |name: &String| self.pending().get(name).is_some_and(|p| p.deadline <= now);
         due.into_iter().filter(still).filter(|name| self.take_back(name).is_ok()).collect::<Vec<_>>()
+    }
+}
+
+/// What a function runs when the VNF boots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boot {
+    /// What is to run.
+    pub configuration: Configuration,
+    /// The file has it, and the store does not yet: once it runs, [`Functions::adopt`] it.
+    pub is_new: bool,
+}
+
+/// Decides what a function runs when the VNF boots: what its file says if that was edited since the file was last adopted
+/// (or never was), else the last good revision. Nothing if there is neither.
+///
+/// A file that does not run is not adopted, so the decision is the same at the next boot; meanwhile the last good revision
+/// is what can run.
+pub fn at_boot(store: &Store, name: &str, from_file: Option<Configuration>) -> Option<Boot> {
+    let last = store.last(name);
+    match (last, from_file) {
+        (Some(last), Some(file)) if last.file.as_ref() != Some(&digest(&file)) => {
+            Some(Boot { configuration: file, is_new: true })
+        }
+        (Some(last), _) => Some(Boot { configuration: last.configuration, is_new: false }),
+        (None, file) => file.map(|configuration| Boot { configuration, is_new: true }),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Functions: what the VNF does with packets, and how that is changed while they flow.
-use super::{Ask, Shared};
+use super::{Ask, Shared, wants_json};
 use crate::command::{Answer, Command};
 use crate::functions::{Change, Changed, Function, Terms};
 use crate::problem::Problem;
@@ -44,9 +44,8 @@ impl TermsQuery {
         (status = 404, description = "There is none of this name", body = Problem),
     ))]
 async fn get_function(ask: Ask, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
-    let json = headers.get(header::ACCEPT).is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("application/json")));
     Ok(match ask.for_(Command::Function(name)).await? {
-        Answer::Function(f) if !json => {
+        Answer::Function(f) if !wants_json(&headers) => {
             let plain = "text/plain; charset=utf-8";
             ([(header::CONTENT_TYPE, plain), (header::ETAG, f.etag.as_str())], f.configuration.text).into_response()
         }

@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::vnf::Drawing;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use std::sync::Arc;
@@ -21,6 +21,7 @@ pub mod functions;
 pub mod health;
 pub mod metrics;
 pub(crate) mod problems;
+pub mod revisions;
 pub mod stats;
 pub mod vnf;
 
@@ -37,6 +38,7 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(health::routes())
         .merge(vnf::routes())
         .merge(functions::routes())
+        .merge(revisions::routes())
         .merge(stats::routes())
         .merge(bundle::routes())
         .merge(backup::routes())
@@ -80,6 +82,11 @@ impl Ask {
     }
 }
 
+/// Whether the client wants JSON where a text is shown otherwise.
+fn wants_json(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("application/json")))
+}
+
 impl IntoResponse for Answer {
     /// As the native API shows it.
     fn into_response(self) -> Response {
@@ -91,7 +98,7 @@ impl IntoResponse for Answer {
             Answer::Function(f) => ([(header::ETAG, f.etag.clone())], Json(f)).into_response(),
             Answer::Changed(c) => ([(header::ETAG, c.etag.clone())], Json(c)).into_response(),
             Answer::Revisions(list) => Json(list).into_response(),
-            Answer::Revision(r) => Json(r.0).into_response(),
+            Answer::Revision(r) => ([(header::ETAG, r.etag.clone())], Json(r)).into_response(),
             Answer::Elements(list) => Json(list).into_response(),
             Answer::Element(e) => Json(e).into_response(),
             Answer::Text(body) => text("text/plain; charset=utf-8", body),

@@ -197,12 +197,18 @@ pub fn identity() -> Identity {
 
 impl Rig {
     pub fn new() -> Rig {
+        Rig::with(Arc::new(Store::in_memory()))
+    }
+
+    /// With a store of its own; one without revisions gets the first one.
+    pub fn with(store: Arc<Store>) -> Rig {
         let vnf = Arc::new(Fake::default());
         let configuration = Configuration { text: "first".into(), ..Configuration::default() };
         vnf.0.lock().unwrap().configuration = configuration.clone();
-        let store = Arc::new(Store::in_memory());
-        let draft = Draft { author: "file".into(), comment: None, origin: Origin::File, configuration };
-        store.append(MAIN, draft).unwrap();
+        if store.last(MAIN).is_none() {
+            let draft = Draft { author: "file".into(), comment: None, origin: Origin::File, configuration };
+            store.append(MAIN, draft).unwrap();
+        }
         let ems = Ems::new(identity(), vnf.clone(), store, Arc::new(Journal::default()));
         let app = routes::app(ems.clone());
         Rig { vnf, ems, app }
