@@ -1,18 +1,21 @@
 //! All that can be asked of the EMS: one enum, whoever asks and however (REST, SOL 002, Click-on-OSv's paths, SNMP).
 use crate::alarms::Alarm;
 use crate::auth::Role;
-use crate::events::Event;
+use crate::events::Follower;
 use crate::functions::{Change, Changed, Function, Terms};
 use crate::journal::Line;
+use crate::ports::PortStats;
 use crate::rates::Rates;
 use crate::store::Revision;
+use crate::tap::TapStream;
 use crate::vnf::{
     Drawing, Element, FunctionInfo, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest,
 };
+use crate::workers::WorkerStats;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::{broadcast, mpsc};
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// What is asked.
@@ -56,20 +59,26 @@ pub enum Command {
     Drawing(String, Drawing),
     /// Everything that is counted, and rates.
     Stats,
+    /// All ports.
+    Ports,
+    /// One of them.
+    Port(String),
+    /// All workers.
+    Workers,
     /// The log: lines behind this number, and at most how many.
     Log(u64, usize),
     /// To follow packets.
     StartTrace(TraceRequest),
     /// What was recorded.
     Trace(u64),
-    /// To stream packets.
-    Tap(TapRequest),
+    /// To stream packets, and for how long at most.
+    Tap(TapRequest, Duration),
     /// What is wrong now.
     Alarms,
     /// What was.
     AlarmHistory,
-    /// To be told what happens.
-    Events,
+    /// To be told what happens; first, what is kept behind this number.
+    Events(Option<u64>),
 }
 
 /// The state that somebody wants.
@@ -136,16 +145,22 @@ pub enum Answer {
     Drawing(Drawing, String),
     /// To `Stats`.
     Stats(Arc<Snapshot>, Arc<Rates>),
+    /// To `Ports`.
+    Ports(Vec<PortStats>),
+    /// To `Port`.
+    Port(Box<PortStats>),
+    /// To `Workers`.
+    Workers(Vec<WorkerStats>),
     /// To `Log`.
     Log(Vec<Line>),
     /// To `StartTrace` and `Trace`.
     Trace(Trace),
     /// To `Tap`: pieces of a pcapng stream.
-    Stream(mpsc::Receiver<Vec<u8>>),
-    /// To `Alarms` and `AlarmHistory`.
+    Stream(TapStream),
+    /// To `Alarms`, the oldest first, and `AlarmHistory`, the newest first.
     Alarms(Vec<Alarm>),
     /// To `Events`.
-    Events(broadcast::Receiver<Event>),
+    Events(Follower),
 }
 
 impl Command {
@@ -154,13 +169,12 @@ impl Command {
         use Command::*;
         match self {
             Vnf | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_) | Element(..) => Role::ReadOnly,
-            ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Log(..) | Alarms | AlarmHistory | Events => {
-                Role::ReadOnly
-            }
+            ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Ports | Port(_) | Workers | Log(..) | Alarms
+            | AlarmHistory | Events(_) => Role::ReadOnly,
             SetState(_) | ChangeFunction(..) | Confirm(_) | Revert(_) | Restore(..) | WriteHandler(..) => {
                 Role::Operator
             }
-            StartTrace(_) | Trace(_) | Tap(_) => Role::Operator,
+            StartTrace(_) | Trace(_) | Tap(..) => Role::Operator,
             Shutdown | Reboot => Role::Admin,
         }
     }
@@ -180,7 +194,7 @@ impl Command {
             Restore(name, number, _) => format!("restore function {name} to revision {number}"),
             WriteHandler(function, element, handler, _) => format!("write handler {element}.{handler} of {function}"),
             StartTrace(_) => "start trace".into(),
-            Tap(tap) => format!("tap {}", tap.edge),
+            Tap(tap, _) => format!("tap {}", tap.edge),
             _ => return None,
         })
     }

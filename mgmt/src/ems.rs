@@ -3,19 +3,22 @@ use crate::alarms::{Alarms, Cause, Severity};
 use crate::auth::Actor;
 use crate::clock;
 use crate::command::{Answer, Command, Vnf, Wanted};
-use crate::events::{Events, What};
+use crate::events::{Events, LISTENERS, What};
 use crate::functions::{Change, Functions};
 use crate::journal::Journal;
+use crate::links::{Links, Seen};
+use crate::ports;
 use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::store::{Origin, Store};
-use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State};
+use crate::tap::{self, TAPS};
+use crate::thresholds::{Limits, Thresholds};
+use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State, TraceRequest};
+use crate::workers;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 
-/// Pieces of a tap's stream that a client may fall behind; then packets are lost to it.
-const TAP_BEHIND: usize = 256;
 /// Between two looks at counters and timers.
 pub const TICK: Duration = Duration::from_millis(250);
 /// Rates are measured over this.
@@ -39,6 +42,9 @@ pub struct Ems {
     pub journal: Arc<Journal>,
     started: (u64, Duration),
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
+    thresholds: Mutex<Thresholds>,
+    links: Mutex<Links>,
+    taps: Arc<Semaphore>,
 }
 
 impl Ems {
@@ -48,8 +54,20 @@ impl Ems {
         let alarms = Arc::new(Alarms::new(events.clone()));
         let functions = Functions::new(vnf.clone(), store.clone(), events.clone(), alarms.clone());
         let started = (clock::wall(), clock::monotonic());
-        let sampled = Mutex::default();
-        Arc::new(Ems { identity, vnf, functions, store, alarms, events, journal, started, sampled })
+        Arc::new(Ems {
+            identity,
+            vnf,
+            functions,
+            store,
+            alarms,
+            events,
+            journal,
+            started,
+            sampled: Mutex::default(),
+            thresholds: Mutex::default(),
+            links: Mutex::default(),
+            taps: Arc::new(Semaphore::new(TAPS)),
+        })
     }
 
     /// Does a command for somebody. Whatever takes time is done on a thread that may wait.
@@ -130,22 +148,37 @@ impl Ems {
             Command::Graph(function) => Answer::Graph(vnf.graph(&function)?),
             Command::Drawing(function, form) => Answer::Drawing(form, vnf.drawing(&function, form)?),
             Command::Stats => Answer::Stats(vnf.snapshot(), self.rates()),
+            Command::Ports => Answer::Ports(ports::all(&vnf.snapshot(), &self.rates())),
+            Command::Port(name) => {
+                let found = ports::all(&vnf.snapshot(), &self.rates()).into_iter().find(|p| p.port.name == name);
+                let none = || Problem::not_found(format!("there is no port ‘{name}’"));
+                Answer::Port(Box::new(found.ok_or_else(none)?))
+            }
+            Command::Workers => Answer::Workers(workers::all(&vnf.snapshot(), &self.rates())),
             Command::Log(after, most) => Answer::Log(self.journal.lines(after, most)),
             Command::StartTrace(request) => {
+                let most = TraceRequest::MOST;
+                if !(1..=most).contains(&request.count) {
+                    return Err(Problem::unprocessable(format!("count: 1 to {most}, not {}", request.count)));
+                }
                 let id = vnf.start_trace(&request)?;
                 Answer::Trace(vnf.trace(id)?)
             }
             Command::Trace(id) => Answer::Trace(vnf.trace(id)?),
-            Command::Tap(request) => {
-                let (to, from) = mpsc::channel(TAP_BEHIND);
-                // Full: the client is slow, and misses what does not fit.
-                let sink = move |piece| !matches!(to.try_send(piece), Err(mpsc::error::TrySendError::Closed(_)));
-                vnf.tap(&request, Box::new(sink))?;
-                Answer::Stream(from)
+            Command::Tap(request, time) => {
+                tap::check(&request, time)?;
+                let full = |_| Problem::unavailable(format!("there are {TAPS} taps already"), 1);
+                let seat = self.taps.clone().try_acquire_owned().map_err(full)?;
+                let (sink, stream) = tap::pair(&request.edge, time, seat, self.journal.clone());
+                vnf.tap(&request, sink)?;
+                Answer::Stream(stream)
             }
             Command::Alarms => Answer::Alarms(self.alarms.active()),
-            Command::AlarmHistory => Answer::Alarms(self.alarms.history()),
-            Command::Events => Answer::Events(self.events.listen()),
+            Command::AlarmHistory => Answer::Alarms(self.alarms.history().into_iter().rev().collect()),
+            Command::Events(after) => {
+                let full = || Problem::unavailable(format!("{LISTENERS} listen already"), 5);
+                Answer::Events(self.events.follow(after).ok_or_else(full)?)
+            }
         })
     }
 
@@ -166,18 +199,62 @@ impl Ems {
         self.sampled.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
-    /// What is looked after from time to time: rates, link alarms, confirmations that did not come.
+    /// What is too much, from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.thresholds.lock().unwrap_or_else(PoisonError::into_inner).set_limits(limits);
+    }
+
+    /// What is looked after from time to time: rates, thresholds, links, confirmations that did not come.
     pub fn tick(&self) {
         for name in self.functions.tick(clock::monotonic()) {
             self.journal.say("ems", &format!("nobody confirmed the change of {name}: it was taken back"));
         }
         let now = self.vnf.snapshot();
+        self.look_at_links(&now);
+        if let Some(rates) = self.sample(&now) {
+            self.look_at_thresholds(&now, &rates);
+        }
+    }
+
+    /// The rates up to now, if it is time to measure them again.
+    fn sample(&self, now: &Arc<Snapshot>) -> Option<Arc<Rates>> {
         let mut sampled = self.sampled.lock().unwrap_or_else(PoisonError::into_inner);
         if now.monotonic.saturating_sub(sampled.0.monotonic) < RATES_OVER.as_nanos() as u64 {
-            return;
+            return None;
         }
-        let rates = if sampled.0.monotonic == 0 { Rates::default() } else { Rates::between(&sampled.0, &now) };
-        *sampled = (now, Arc::new(rates));
+        let rates = if sampled.0.monotonic == 0 { Rates::default() } else { Rates::between(&sampled.0, now) };
+        let rates = Arc::new(rates);
+        *sampled = (now.clone(), rates.clone());
+        Some(rates)
+    }
+
+    fn look_at_links(&self, now: &Snapshot) {
+        // The ports of a VNF that was stopped are closed on purpose: none is missed.
+        let ports = match self.vnf.status().state {
+            State::Running => now.ports.as_slice(),
+            State::Stopped => &[],
+            State::Starting | State::Failed => return,
+        };
+        let watch = self.thresholds.lock().unwrap_or_else(PoisonError::into_inner).limits().port_up;
+        let seen = self.links.lock().unwrap_or_else(PoisonError::into_inner).look(ports, watch);
+        for seen in seen {
+            match seen {
+                Seen::Link { port, up } => self.news(News::Link { port, up }),
+                Seen::Gone { port } => self.alarms.clear(&format!("port/{port}"), Cause::LossOfSignal),
+            }
+        }
+    }
+
+    fn look_at_thresholds(&self, now: &Snapshot, rates: &Rates) {
+        let crossed = self.thresholds.lock().unwrap_or_else(PoisonError::into_inner).look(now, rates);
+        for c in crossed {
+            if c.above {
+                self.alarms.raise(&c.object, Cause::ThresholdCrossed, c.severity, &c.text);
+            } else {
+                self.alarms.clear(&c.object, Cause::ThresholdCrossed);
+            }
+            self.events.tell(What::Threshold { indicator: c.indicator, value: c.value, above: c.above });
+        }
     }
 
     /// What the VNF tells by itself.
@@ -195,6 +272,7 @@ impl Ems {
                 self.events.tell(What::State { state, phase: status.phase });
             }
             News::Link { port, up } => {
+                self.links.lock().unwrap_or_else(PoisonError::into_inner).told(&port, up);
                 let object = format!("port/{port}");
                 if up {
                     self.alarms.clear(&object, Cause::LossOfSignal);

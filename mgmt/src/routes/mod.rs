@@ -14,10 +14,21 @@ use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+mod accept;
+pub mod alarms;
+pub mod elements;
+pub mod events;
 pub mod functions;
+pub mod graph;
+pub mod handlers;
 pub mod health;
+pub mod log;
+pub mod ports;
 pub mod stats;
+pub mod tap;
+pub mod trace;
 pub mod vnf;
+pub mod workers;
 
 /// What all routes share.
 pub type Shared = Arc<Ems>;
@@ -33,6 +44,16 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(vnf::routes())
         .merge(functions::routes())
         .merge(stats::routes())
+        .merge(elements::routes())
+        .merge(handlers::routes())
+        .merge(graph::routes())
+        .merge(ports::routes())
+        .merge(workers::routes())
+        .merge(log::routes())
+        .merge(trace::routes())
+        .merge(tap::routes())
+        .merge(alarms::routes())
+        .merge(events::routes())
 }
 
 /// The service.
@@ -91,6 +112,9 @@ impl IntoResponse for Answer {
             Answer::Drawing(Drawing::Svg, body) => text("image/svg+xml", body),
             Answer::Drawing(Drawing::Dot, body) => text("text/vnd.graphviz; charset=utf-8", body),
             Answer::Stats(snapshot, rates) => Json(stats::Stats { snapshot, rates }).into_response(),
+            Answer::Ports(list) => Json(list).into_response(),
+            Answer::Port(p) => Json(p).into_response(),
+            Answer::Workers(list) => Json(list).into_response(),
             Answer::Log(lines) => Json(lines).into_response(),
             Answer::Trace(t) => Json(t).into_response(),
             Answer::Alarms(list) => Json(list).into_response(),
