@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::Instant;
 
 /// Taps at a time.
 pub const TAPS: usize = 4;
@@ -47,13 +46,15 @@ pub fn check(request: &TapRequest, time: Duration) -> Result<(), Problem> {
 pub struct TapStream {
     from: mpsc::Receiver<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
-    end: Instant,
+    /// On the monotonic clock.
+    until: Duration,
 }
 
 impl TapStream {
     /// The next piece; none when the tap is over: it had all its packets, or its time.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
-        let piece = tokio::time::timeout_at(self.end, self.from.recv()).await.ok()??;
+        let left = self.until.saturating_sub(clock::monotonic());
+        let piece = tokio::time::timeout(left, self.from.recv()).await.ok()??;
         self.waiting.fetch_sub(piece.len(), Relaxed);
         Some(piece)
     }
@@ -75,12 +76,12 @@ impl Drop for Lost {
     }
 }
 
-/// Both ends of a tap that lasts for `time` at most. Must be called within a runtime.
+/// Both ends of a tap that lasts for `time` at most.
 pub fn pair(edge: &str, time: Duration, seat: OwnedSemaphorePermit, journal: Arc<Journal>) -> (TapSink, TapStream) {
     let (to, from) = mpsc::channel(PIECES_BEHIND);
     let waiting = Arc::new(AtomicUsize::new(0));
-    let stream = TapStream { from, waiting: waiting.clone(), end: Instant::now() + time };
     let until = clock::monotonic() + time;
+    let stream = TapStream { from, waiting: waiting.clone(), until };
     let mut lost = Lost { pieces: 0, edge: edge.into(), journal };
     let sink = move |piece: Vec<u8>| {
         let _seat = &seat;

@@ -161,12 +161,14 @@ fn measure(limits: &Limits, now: &Snapshot, rates: &Rates) -> Vec<Measured> {
     let limit = limits.drops_per_second;
     if limit > 0.0 {
         let drops = rates.drops_per_second;
-        one("drops", "drops_per_second", Major, drops, limit, format!("{drops:.0} drops a second; the limit is {limit}"));
+        let text = format!("{drops:.0} drops a second; the limit is {limit}");
+        one("drops", "drops_per_second", Major, drops, limit, text);
     }
     let limit = limits.worker_busy;
     if limit > 0.0 {
         for (n, busy) in rates.worker_busy.iter().enumerate() {
-            let text = format!("worker {n} has work in {} of its rounds; the limit is {}", percent(*busy), percent(limit));
+            let text =
+                format!("worker {n} has work in {} of its rounds; the limit is {}", percent(*busy), percent(limit));
             one(&format!("worker/{n}"), &format!("worker_busy/{n}"), Minor, *busy, limit, text);
         }
     }

@@ -48,7 +48,10 @@ async fn a_listener_hears_number_type_and_data_of_what_happens() {
     assert!(got.contains(&"id: 1".into()) && got.contains(&"event: swap".into()), "{got:?}");
     let data = got.iter().find_map(|l| l.strip_prefix("data: ")).unwrap();
     let data: serde_json::Value = serde_json::from_str(data).unwrap();
-    assert_eq!((data["id"].as_u64(), data["type"].as_str(), data["revision"].as_u64()), (Some(1), Some("swap"), Some(2)));
+    assert_eq!(
+        (data["id"].as_u64(), data["type"].as_str(), data["revision"].as_u64()),
+        (Some(1), Some("swap"), Some(2))
+    );
     links(&rig, 1);
     assert_eq!(message(&mut body).await.len(), 3, "a line break in a name makes no field");
 }

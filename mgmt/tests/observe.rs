@@ -17,8 +17,12 @@ fn traffic(rig: &Rig) {
         let side = PortSide { packets: second * 1000, bytes: second * 64_000, ..PortSide::default() };
         let port = |name: &str| Port { name: name.into(), up: true, received: Some(side.clone()), ..Port::default() };
         inner.snapshot.ports = vec![port("eth0"), port("0000:00:1f.2/1")];
-        inner.snapshot.workers =
-            vec![Worker { rounds: second * 100, busy_rounds: second * 25, packets: second * 1000, ..Worker::default() }];
+        inner.snapshot.workers = vec![Worker {
+            rounds: second * 100,
+            busy_rounds: second * 25,
+            packets: second * 1000,
+            ..Worker::default()
+        }];
         inner.snapshot.monotonic = second * 1_000_000_000;
         drop(inner);
         rig.ems.tick();

@@ -9,7 +9,7 @@ pub(super) const VARY: (HeaderName, &str) = (header::VARY, "Accept");
 pub(super) fn preferred(headers: &HeaderMap, offers: &[&'static str]) -> &'static str {
     let fields: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).collect();
     let mut best = (offers[0], 0.0);
-    for offer in offers {
+    for &offer in offers {
         let quality = quality(&fields, offer);
         if quality > best.1 {
             best = (offer, quality);

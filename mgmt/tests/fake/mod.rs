@@ -138,7 +138,8 @@ impl ManagedVnf for Fake {
     }
     fn elements(&self, function: &str) -> Result<Vec<Element>, Refusal> {
         self.known(function)?;
-        let handler = |name: &str, read, write, doc: &str| HandlerInfo { name: name.into(), read, write, doc: doc.into() };
+        let handler =
+            |name: &str, read, write, doc: &str| HandlerInfo { name: name.into(), read, write, doc: doc.into() };
         let handlers = vec![
             handler("length", true, false, "Packets inside."),
             handler("capacity", true, true, "Packets that fit."),
