@@ -67,6 +67,12 @@ struct Lost {
     journal: Arc<Journal>,
 }
 
+impl Lost {
+    fn one(&mut self) {
+        self.pieces += 1;
+    }
+}
+
 impl Drop for Lost {
     fn drop(&mut self) {
         if self.pieces > 0 {
@@ -96,7 +102,7 @@ pub fn pair(edge: &str, time: Duration, seat: OwnedSemaphorePermit, journal: Arc
         // Whole pieces are left out, so what arrives is well formed.
         if waiting.fetch_add(bytes, Relaxed) + bytes > BYTES_BEHIND || to.try_send(piece).is_err() {
             waiting.fetch_sub(bytes, Relaxed);
-            lost.pieces += 1;
+            lost.one();
         }
         true
     };

@@ -89,7 +89,7 @@ async fn listeners_are_bounded_and_one_that_goes_makes_room() {
     let late = listen(&rig, None).await;
     assert_eq!((late.status().as_u16(), late.headers().contains_key("retry-after")), (503, true));
     all.pop();
-    greeted(&rig, None).await;
+    drop(greeted(&rig, None).await);
 }
 
 #[tokio::test(start_paused = true)]
