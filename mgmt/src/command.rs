@@ -2,18 +2,21 @@
 use crate::alarms::Alarm;
 use crate::auth::Role;
 use crate::backup::Restored;
-use crate::events::Event;
+use crate::events::Follower;
 use crate::functions::{Change, Changed, Function, FunctionSummary, Terms};
 use crate::journal::Line;
 use crate::metrics::Format;
+use crate::ports::PortStats;
 use crate::rates::Rates;
 use crate::store::history::{Shown, Summary};
+use crate::tap::TapStream;
 use crate::vnf::{Drawing, Element, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest};
+use crate::workers::WorkerStats;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::{broadcast, mpsc};
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// What is asked.
@@ -59,20 +62,26 @@ pub enum Command {
     Stats,
     /// The same for Prometheus.
     Metrics(Format),
+    /// All ports.
+    Ports,
+    /// One of them.
+    Port(String),
+    /// All workers.
+    Workers,
     /// The log: lines behind this number, and at most how many.
     Log(u64, usize),
     /// To follow packets.
     StartTrace(TraceRequest),
     /// What was recorded.
     Trace(u64),
-    /// To stream packets.
-    Tap(TapRequest),
+    /// To stream packets, and for how long at most.
+    Tap(TapRequest, Duration),
     /// What is wrong now.
     Alarms,
     /// What was.
     AlarmHistory,
-    /// To be told what happens.
-    Events,
+    /// To be told what happens; first, what is kept behind this number.
+    Events(Option<u64>),
     /// Everything that an engineer asks for.
     SupportBundle,
     /// The whole configuration.
@@ -147,16 +156,22 @@ pub enum Answer {
     Stats(Arc<Snapshot>, Arc<Rates>),
     /// To `Metrics`.
     Metrics(Format, String),
+    /// To `Ports`.
+    Ports(Vec<PortStats>),
+    /// To `Port`.
+    Port(Box<PortStats>),
+    /// To `Workers`.
+    Workers(Vec<WorkerStats>),
     /// To `Log`.
     Log(Vec<Line>),
     /// To `StartTrace` and `Trace`.
     Trace(Trace),
     /// To `Tap`: pieces of a pcapng stream.
-    Stream(mpsc::Receiver<Vec<u8>>),
-    /// To `Alarms` and `AlarmHistory`.
+    Stream(TapStream),
+    /// To `Alarms`, the oldest first, and `AlarmHistory`, the newest first.
     Alarms(Vec<Alarm>),
     /// To `Events`.
-    Events(broadcast::Receiver<Event>),
+    Events(Follower),
     /// To `SupportBundle` and `Backup`: a gzip tar, and what its file is called.
     Archive(String, Vec<u8>),
     /// To `RestoreBackup`.
@@ -169,15 +184,12 @@ impl Command {
         use Command::*;
         match self {
             Vnf | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_) | Element(..) => Role::ReadOnly,
-            ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Log(..) | Alarms | AlarmHistory | Events => {
-                Role::ReadOnly
-            }
-            Metrics(_) => Role::ReadOnly,
+            ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Metrics(_) | Ports | Port(_) | Workers | Log(..)
+            | Alarms | AlarmHistory | Events(_) => Role::ReadOnly,
             SetState(_) | ChangeFunction(..) | Confirm(_) | Revert(_) | Restore(..) | WriteHandler(..) => {
                 Role::Operator
             }
-            StartTrace(_) | Trace(_) | Tap(_) => Role::Operator,
-            SupportBundle | Backup => Role::Operator,
+            StartTrace(_) | Trace(_) | Tap(..) | SupportBundle | Backup => Role::Operator,
             Shutdown | Reboot | RestoreBackup(..) => Role::Admin,
         }
     }
@@ -201,7 +213,7 @@ impl Command {
             Backup => "take a backup".into(),
             RestoreBackup(_, true) => return None,
             RestoreBackup(..) => "restore a backup".into(),
-            Tap(tap) => format!("tap {}", tap.edge),
+            Tap(tap, _) => format!("tap {}", tap.edge),
             _ => return None,
         })
     }

@@ -3,22 +3,24 @@ use crate::alarms::{Alarms, Cause, Severity};
 use crate::auth::Actor;
 use crate::clock;
 use crate::command::{Answer, Command, Vnf, Wanted};
-use crate::events::{Events, What};
+use crate::events::{Events, LISTENERS, What};
 use crate::functions::{Change, Functions};
 use crate::journal::Journal;
+use crate::links::{Links, Seen};
 use crate::metrics::{Format, Scrape};
+use crate::ports;
 use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::requests::Requests;
 use crate::store::{Origin, Store};
-use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State, Status};
-use crate::{archive, backup, bundle};
+use crate::tap::{self, TAPS};
+use crate::thresholds::{Limits, Thresholds};
+use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State, Status, TraceRequest};
+use crate::{archive, backup, bundle, workers};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 
-/// Pieces of a tap's stream that a client may fall behind; then packets are lost to it.
-const TAP_BEHIND: usize = 256;
 /// Between two looks at counters and timers.
 pub const TICK: Duration = Duration::from_millis(250);
 /// Rates are measured over this.
@@ -48,6 +50,9 @@ pub struct Ems {
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
     /// As the last look found it.
     status: Mutex<Option<Status>>,
+    thresholds: Mutex<Thresholds>,
+    links: Mutex<Links>,
+    taps: Arc<Semaphore>,
 }
 
 impl Ems {
@@ -62,9 +67,6 @@ impl Ems {
         }
         let functions = Functions::new(vnf.clone(), store.clone(), events.clone(), alarms.clone());
         let started = (clock::wall(), clock::monotonic());
-        let sampled = Mutex::default();
-        let status = Mutex::default();
-        let support = bundle::Sources::default();
         Arc::new(Ems {
             identity,
             vnf,
@@ -73,11 +75,14 @@ impl Ems {
             alarms,
             events,
             journal,
-            support,
+            support: bundle::Sources::default(),
             requests: Requests::default(),
             started,
-            sampled,
-            status,
+            sampled: Mutex::default(),
+            status: Mutex::default(),
+            thresholds: Mutex::default(),
+            links: Mutex::default(),
+            taps: Arc::new(Semaphore::new(TAPS)),
         })
     }
 
@@ -150,25 +155,37 @@ impl Ems {
             Command::Drawing(function, form) => Answer::Drawing(form, vnf.drawing(&function, form)?),
             Command::Stats => Answer::Stats(vnf.snapshot(), self.rates()),
             Command::Metrics(format) => Answer::Metrics(format, self.metrics(format)?),
+            Command::Ports => Answer::Ports(ports::all(&vnf.snapshot(), &self.rates())),
+            Command::Port(name) => {
+                let found = ports::all(&vnf.snapshot(), &self.rates()).into_iter().find(|p| p.port.name == name);
+                let none = || Problem::not_found(format!("there is no port ‘{name}’"));
+                Answer::Port(Box::new(found.ok_or_else(none)?))
+            }
+            Command::Workers => Answer::Workers(workers::all(&vnf.snapshot(), &self.rates())),
             Command::Log(after, most) => Answer::Log(self.journal.lines(after, most)),
             Command::StartTrace(request) => {
+                let most = TraceRequest::MOST;
+                if !(1..=most).contains(&request.count) {
+                    return Err(Problem::unprocessable(format!("count: 1 to {most}, not {}", request.count)));
+                }
                 let id = vnf.start_trace(&request)?;
                 Answer::Trace(vnf.trace(id)?)
             }
             Command::Trace(id) => Answer::Trace(vnf.trace(id)?),
-            Command::Tap(request) => {
-                let (to, from) = mpsc::channel(TAP_BEHIND);
-                // Full: the client is slow, and misses what does not fit.
-                let sink = move |piece: Vec<u8>| match piece.is_empty() {
-                    true => !to.is_closed(),
-                    false => !matches!(to.try_send(piece), Err(mpsc::error::TrySendError::Closed(_))),
-                };
-                vnf.tap(&request, Box::new(sink))?;
-                Answer::Stream(from)
+            Command::Tap(request, time) => {
+                tap::check(&request, time)?;
+                let full = |_| Problem::unavailable(format!("there are {TAPS} taps already"), 1);
+                let seat = self.taps.clone().try_acquire_owned().map_err(full)?;
+                let (sink, stream) = tap::pair(&request.edge, time, seat, self.journal.clone());
+                vnf.tap(&request, sink)?;
+                Answer::Stream(stream)
             }
             Command::Alarms => Answer::Alarms(self.alarms.active()),
-            Command::AlarmHistory => Answer::Alarms(self.alarms.history()),
-            Command::Events => Answer::Events(self.events.listen()),
+            Command::AlarmHistory => Answer::Alarms(self.alarms.history().into_iter().rev().collect()),
+            Command::Events(after) => {
+                let full = || Problem::unavailable(format!("{LISTENERS} listen already"), 5);
+                Answer::Events(self.events.follow(after).ok_or_else(full)?)
+            }
             Command::SupportBundle => Answer::Archive(archive::file_name("support"), bundle::make(self)?),
             Command::Backup => Answer::Archive(archive::file_name("backup"), backup::make(self)?),
             Command::RestoreBackup(bytes, dry_run) => {
@@ -211,7 +228,12 @@ impl Ems {
         self.sampled.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
-    /// What is looked after from time to time: rates, link alarms, confirmations that did not come.
+    /// What is too much, from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.thresholds.lock().unwrap_or_else(PoisonError::into_inner).set_limits(limits);
+    }
+
+    /// What is looked after from time to time: rates, thresholds, links, confirmations that did not come.
     pub fn tick(&self) {
         for name in self.functions.tick(clock::monotonic()) {
             self.journal.say("ems", &format!("nobody confirmed the change of {name}: it was taken back"));
@@ -222,12 +244,51 @@ impl Ems {
             self.news(News::Status(status));
         }
         let now = self.vnf.snapshot();
+        self.look_at_links(&now);
+        if let Some(rates) = self.sample(&now) {
+            self.look_at_thresholds(&now, &rates);
+        }
+    }
+
+    /// The rates up to now, if it is time to measure them again.
+    fn sample(&self, now: &Arc<Snapshot>) -> Option<Arc<Rates>> {
         let mut sampled = self.sampled.lock().unwrap_or_else(PoisonError::into_inner);
         if now.monotonic.saturating_sub(sampled.0.monotonic) < RATES_OVER.as_nanos() as u64 {
-            return;
+            return None;
         }
-        let rates = if sampled.0.monotonic == 0 { Rates::default() } else { Rates::between(&sampled.0, &now) };
-        *sampled = (now, Arc::new(rates));
+        let rates = if sampled.0.monotonic == 0 { Rates::default() } else { Rates::between(&sampled.0, now) };
+        let rates = Arc::new(rates);
+        *sampled = (now.clone(), rates.clone());
+        Some(rates)
+    }
+
+    fn look_at_links(&self, now: &Snapshot) {
+        // The ports of a VNF that was stopped are closed on purpose: none is missed.
+        let ports = match self.vnf.status().state {
+            State::Running => now.ports.as_slice(),
+            State::Stopped => &[],
+            State::Starting | State::Failed => return,
+        };
+        let watch = self.thresholds.lock().unwrap_or_else(PoisonError::into_inner).limits().port_up;
+        let seen = self.links.lock().unwrap_or_else(PoisonError::into_inner).look(ports, watch);
+        for seen in seen {
+            match seen {
+                Seen::Link { port, up } => self.news(News::Link { port, up }),
+                Seen::Gone { port } => self.alarms.clear(&format!("port/{port}"), Cause::LossOfSignal),
+            }
+        }
+    }
+
+    fn look_at_thresholds(&self, now: &Snapshot, rates: &Rates) {
+        let crossed = self.thresholds.lock().unwrap_or_else(PoisonError::into_inner).look(now, rates);
+        for c in crossed {
+            if c.above {
+                self.alarms.raise(&c.object, Cause::ThresholdCrossed, c.severity, &c.text);
+            } else {
+                self.alarms.clear(&c.object, Cause::ThresholdCrossed);
+            }
+            self.events.tell(What::Threshold { indicator: c.indicator, value: c.value, above: c.above });
+        }
     }
 
     /// What the VNF tells by itself.
@@ -245,6 +306,7 @@ impl Ems {
                 self.events.tell(What::State { state, phase: status.phase });
             }
             News::Link { port, up } => {
+                self.links.lock().unwrap_or_else(PoisonError::into_inner).told(&port, up);
                 let object = format!("port/{port}");
                 if up {
                     self.alarms.clear(&object, Cause::LossOfSignal);

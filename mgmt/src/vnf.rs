@@ -348,6 +348,11 @@ pub struct TraceRequest {
     pub filter: Option<String>,
 }
 
+impl TraceRequest {
+    /// The most packets that a trace follows.
+    pub const MOST: u16 = 256;
+}
+
 /// A header field that an element changed. An empty text: the field was added or taken away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldChange {
@@ -410,8 +415,9 @@ pub struct TapRequest {
     pub snap: u32,
 }
 
-/// Takes the stream of a tap, a piece of pcapng at a time, and never waits. An empty piece only asks whether somebody still
-/// listens. False: nobody does.
+/// Takes the stream of a tap, on a thread of the VNF's. A piece is one block of pcapng or several, never a part of one,
+/// so that a piece can be left out. False: nobody listens any more; the VNF lets the sink go at once. It is called once a
+/// second at least, with an empty piece if there is nothing to say.
 pub type TapSink = Box<dyn FnMut(Vec<u8>) -> bool + Send>;
 
 /// How the system is to end.
@@ -477,10 +483,10 @@ pub trait ManagedVnf: Send + Sync + 'static {
     /// The elements of a running function.
     fn elements(&self, function: &str) -> Result<Vec<Element>, Refusal>;
 
-    /// Reads a handler.
+    /// Reads a handler. Names are meant literally: no wildcards, no lists.
     fn read_handler(&self, function: &str, element: &str, handler: &str, parameter: &str) -> Result<String, Refusal>;
 
-    /// Writes a handler. Most answer nothing.
+    /// Writes a handler. Most answer nothing. Names are meant literally: no wildcards, no lists.
     fn write_handler(&self, function: &str, element: &str, handler: &str, value: &str) -> Result<String, Refusal>;
 
     /// The running graph with its counters.
@@ -498,7 +504,8 @@ pub trait ManagedVnf: Send + Sync + 'static {
     /// What a trace has recorded so far.
     fn trace(&self, id: u64) -> Result<Trace, Refusal>;
 
-    /// Streams what passes an edge, or is dropped, as pcapng.
+    /// Streams what passes an edge, or is dropped, as pcapng. The section header is in the sink before this returns. The
+    /// sink is let go after the last packet.
     fn tap(&self, request: &TapRequest, sink: TapSink) -> Result<(), Refusal>;
 
     /// Versions of what it is made of: `sluice`, `dpdk`, `kernel`.

@@ -16,7 +16,7 @@ use std::path::Path;
 const MAIN: &str = "main";
 
 fn configuration(text: &str) -> Configuration {
-    Configuration { text: text.into(), parameters: [("RATE".to_string(), "10".to_string())].into() }
+    Configuration { text: text.into(), parameters: [("RATE".to_string(), "10".to_string())].into(), confined: true }
 }
 
 fn draft(origin: Origin, text: &str) -> Draft {

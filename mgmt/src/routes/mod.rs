@@ -14,16 +14,27 @@ use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+mod accept;
+pub mod alarms;
 pub mod backup;
 pub mod bundle;
 pub mod docs;
+pub mod elements;
+pub mod events;
 pub mod functions;
+pub mod graph;
+pub mod handlers;
 pub mod health;
+pub mod log;
 pub mod metrics;
+pub mod ports;
 pub(crate) mod problems;
 pub mod revisions;
 pub mod stats;
+pub mod tap;
+pub mod trace;
 pub mod vnf;
+pub mod workers;
 
 /// What all routes share.
 pub type Shared = Arc<Ems>;
@@ -44,6 +55,16 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(backup::routes())
         .merge(metrics::routes())
         .merge(docs::routes())
+        .merge(elements::routes())
+        .merge(handlers::routes())
+        .merge(graph::routes())
+        .merge(ports::routes())
+        .merge(workers::routes())
+        .merge(log::routes())
+        .merge(trace::routes())
+        .merge(tap::routes())
+        .merge(alarms::routes())
+        .merge(events::routes())
 }
 
 /// The service.
@@ -109,6 +130,9 @@ impl IntoResponse for Answer {
             Answer::Metrics(format, body) => {
                 ([(header::CONTENT_TYPE, format.media_type()), (header::VARY, "accept")], body).into_response()
             }
+            Answer::Ports(list) => Json(list).into_response(),
+            Answer::Port(p) => Json(p).into_response(),
+            Answer::Workers(list) => Json(list).into_response(),
             Answer::Log(lines) => Json(lines).into_response(),
             Answer::Trace(t) => Json(t).into_response(),
             Answer::Alarms(list) => Json(list).into_response(),

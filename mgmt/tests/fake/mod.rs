@@ -33,6 +33,33 @@ pub struct Inner {
     pub others: BTreeMap<String, Configuration>,
     /// Held while a configuration is applied: a test that locks it has a change that takes its time.
     pub gate: Arc<Mutex<()>>,
+    /// Taps that somebody listens to, and the packets that they still want.
+    pub taps: Vec<(u64, TapSink)>,
+}
+
+/// Its elements: plain, inside a compound, and with all that a path could stumble over.
+pub const ELEMENTS: [&str; 4] = ["q", "fw/q", "fw/in/q", "é %2F?#&+;.."];
+
+/// The beginning of a pcapng stream: a section header, and an interface of Ethernet.
+#[rustfmt::skip]
+pub const PCAPNG: [u8; 48] = [
+    0x0A, 0x0D, 0x0D, 0x0A, 28, 0, 0, 0, 0x4D, 0x3C, 0x2B, 0x1A, 1, 0, 0, 0,
+    0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 28, 0, 0, 0,
+    1, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0,
+];
+
+/// An enhanced packet block.
+pub fn packet_block(frame: &[u8]) -> Vec<u8> {
+    let padded = frame.len().next_multiple_of(4);
+    let whole = (32 + padded) as u32;
+    let mut block = Vec::new();
+    for field in [6, whole, 0, 0, 0, frame.len() as u32, frame.len() as u32] {
+        block.extend(field.to_le_bytes());
+    }
+    block.extend(frame);
+    block.resize(28 + padded, 0);
+    block.extend(whole.to_le_bytes());
+    block
 }
 
 fn wrong() -> Refusal {
@@ -48,6 +75,26 @@ fn wrong() -> Refusal {
 impl Fake {
     pub fn set_status(&self, state: State, phase: &str) {
         self.0.lock().unwrap().status = Some(Status { state, phase: phase.into(), detail: None });
+    }
+    /// A frame passes: each tap gets it. How many go on.
+    pub fn pass(&self, frame: &[u8]) -> usize {
+        let mut inner = self.0.lock().unwrap();
+        inner.taps.retain_mut(|(left, sink)| {
+            *left -= 1;
+            sink(packet_block(frame)) && *left > 0
+        });
+        inner.taps.len()
+    }
+    /// Nothing passes for a while. How many taps go on.
+    pub fn ask_taps(&self) -> usize {
+        let mut inner = self.0.lock().unwrap();
+        inner.taps.retain_mut(|(_, sink)| sink(Vec::new()));
+        inner.taps.len()
+    }
+    fn known_element(&self, function: &str, element: &str) -> Result<(), Refusal> {
+        self.known(function)?;
+        let none = || Refusal::NotFound(format!("no element named ‘{element}’"));
+        ELEMENTS.contains(&element).then_some(()).ok_or_else(none)
     }
     fn known(&self, function: &str) -> Result<(), Refusal> {
         let inner = self.0.lock().unwrap();
@@ -105,28 +152,42 @@ impl ManagedVnf for Fake {
     }
     fn elements(&self, function: &str) -> Result<Vec<Element>, Refusal> {
         self.known(function)?;
-        let handlers =
-            vec![HandlerInfo { name: "length".into(), read: true, write: false, doc: "Packets inside.".into() }];
-        let (name, class, config) = ("q".into(), "Queue".into(), "100".into());
-        Ok(vec![Element { name, class, config, live: true, handlers, counters: ElementCounters::default() }])
+        let handler =
+            |name: &str, read, write, doc: &str| HandlerInfo { name: name.into(), read, write, doc: doc.into() };
+        let handlers = vec![
+            handler("length", true, false, "Packets inside."),
+            handler("capacity", true, true, "Packets that fit."),
+            handler("reset", false, true, "Forgets all packets."),
+        ];
+        let element = |name: &&str| Element {
+            name: (*name).into(),
+            class: "Queue".into(),
+            config: "100".into(),
+            live: true,
+            handlers: handlers.clone(),
+            counters: ElementCounters::default(),
+        };
+        Ok(ELEMENTS.iter().map(element).collect())
     }
-    fn read_handler(&self, function: &str, element: &str, handler: &str, _: &str) -> Result<String, Refusal> {
-        self.known(function)?;
-        match (element, handler) {
-            ("q", "length") => Ok("7\n".into()),
-            ("q", _) => Err(Refusal::NotFound(format!("no ‘{handler}’ handler"))),
-            _ => Err(Refusal::NotFound(format!("no element named ‘{element}’"))),
+    fn read_handler(&self, function: &str, element: &str, handler: &str, with: &str) -> Result<String, Refusal> {
+        self.known_element(function, element)?;
+        match handler {
+            "length" => Ok("7\n".into()),
+            "capacity" => Ok(format!("100{with}")),
+            "reset" => Err(Refusal::NotAllowed("‘reset’ is a write handler".into(), "write")),
+            _ => Err(Refusal::NotFound(format!("no ‘{handler}’ handler"))),
         }
     }
     fn write_handler(&self, function: &str, element: &str, handler: &str, value: &str) -> Result<String, Refusal> {
-        self.known(function)?;
+        self.known_element(function, element)?;
         match handler {
             "length" => Err(Refusal::NotAllowed("‘length’ is a read handler".into(), "read")),
             "capacity" if value.trim().parse::<u32>().is_err() => Err(Refusal::Invalid("capacity: no number".into())),
-            _ => {
+            "capacity" | "reset" => {
                 self.0.lock().unwrap().written.push((format!("{element}.{handler}"), value.into()));
                 Ok(String::new())
             }
+            _ => Err(Refusal::NotFound(format!("no ‘{handler}’ handler"))),
         }
     }
     fn graph(&self, function: &str) -> Result<Graph, Refusal> {
@@ -154,7 +215,8 @@ impl ManagedVnf for Fake {
         if request.edge != "drops" && request.edge != "q[0]" {
             return Err(Refusal::NotFound(format!("there is no output {}", request.edge)));
         }
-        sink(b"pcapng".to_vec());
+        sink(PCAPNG.to_vec());
+        self.0.lock().unwrap().taps.push((request.count, sink));
         Ok(())
     }
     fn versions(&self) -> BTreeMap<String, String> {

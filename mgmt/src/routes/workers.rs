@@ -1,0 +1,17 @@
+//! Workers: the threads that move packets.
+use super::{Ask, Shared};
+use crate::command::{Answer, Command};
+use crate::problem::Problem;
+use crate::workers::WorkerStats;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(list))
+}
+
+/// All workers: how busy they are, and the size of their bursts.
+#[utoipa::path(get, path = "/v1/workers", tag = "statistics", responses((status = 200, description = "The workers", body = [WorkerStats])))]
+async fn list(ask: Ask) -> Result<Answer, Problem> {
+    ask.for_(Command::Workers).await
+}
