@@ -24,6 +24,7 @@ pub struct Files(Option<Arc<Folder>>);
 
 /// A folder that files are confined to. It stays the same one if its name later means another.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "std"), allow(dead_code))] // there are no files
 struct Folder {
     /// As it was named.
     path: String,

@@ -152,7 +152,7 @@ fn libraries_are_found_beneath_the_folder_only() {
     std::fs::write(scene.inside("b"), "// b").unwrap();
     std::fs::write(scene.0.join("c.click"), "// c").unwrap();
     link("../c.click", scene.inside("c.click"));
-    let mut find = |name: &str, from: &str| Libraries(&files).load(name, from).map(|l| l.map(|l| (l.path, l.text)));
+    let find = |name: &str, from: &str| Libraries(&files).load(name, from).map(|l| l.map(|l| (l.path, l.text)));
     let found = |path: &str, text: &str| Ok(Some((path.into(), text.into())));
     assert_eq!(find("sub/a", "main"), found("sub/a.click", "// a"));
     assert_eq!(find("a", "sub/x.click"), found("sub/a.click", "// a"));

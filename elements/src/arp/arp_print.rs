@@ -32,6 +32,7 @@ pub struct ARPPrint {
     active: bool,
     /// Path, empty for standard error.
     path: String,
+    #[cfg_attr(not(feature = "std"), allow(dead_code))] // nothing can be opened
     files: Files,
     #[cfg(feature = "std")]
     file: Option<std::fs::File>,
