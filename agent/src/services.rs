@@ -21,6 +21,7 @@ const CLASS: &str = "ControlSocket";
 pub(crate) fn add_sockets(flat: &mut Flat, arguments: &[String]) {
     for (n, arguments) in arguments.iter().enumerate() {
         let number = if n == 0 { String::new() } else { format!("@{n}") };
+        flat.own += 1;
         flat.elements.push(Declared {
             name: format!("click_driver@@{CLASS}{number}"),
             class: CLASS.into(),

@@ -1,5 +1,7 @@
 //! What an element may know and ask for while a graph is built aside.
 use crate::args::Named;
+use crate::confine::Confinement;
+use crate::files::Files;
 use crate::info::Flow;
 use crate::lang::Severity;
 use crate::lock::Lock;
@@ -18,6 +20,7 @@ pub struct Env<'a> {
     pub(crate) outputs: &'a [Flow],
     pub(crate) simulated: bool,
     pub(crate) workers: usize,
+    pub(crate) confinement: &'a Confinement,
     pub(crate) class_of: &'a dyn Fn(&str) -> Option<&'static str>,
     pub(crate) is_compound: &'a dyn Fn(&str) -> bool,
     pub(crate) ports: &'a mut PortTable,
@@ -66,6 +69,14 @@ impl Env<'_> {
     /// Number of workers that will run the graph.
     pub fn workers(&self) -> usize {
         self.workers
+    }
+    /// What this element may reach outside of the graph.
+    pub fn confinement(&self) -> &Confinement {
+        self.confinement
+    }
+    /// Where this element opens files, also later while it runs.
+    pub fn files(&self) -> Files {
+        self.confinement.files().clone()
     }
     /// Class of another element, looked up from this element's compound outwards.
     pub fn class_of(&self, element: &str) -> Option<&'static str> {
@@ -191,6 +202,7 @@ pub struct SetUp<'a> {
     pub(crate) class_of: &'a dyn Fn(&str) -> Option<&'static str>,
     pub(crate) handler_exists: &'a dyn Fn(&str) -> bool,
     pub(crate) signals: bool,
+    pub(crate) confinement: &'a Confinement,
     pub(crate) services: &'a mut Services,
     #[cfg_attr(not(feature = "std"), allow(dead_code))] // for control sockets only
     pub(crate) open_sockets: &'a mut OpenSockets,
@@ -234,8 +246,9 @@ impl SetUp<'_> {
     /// `armed` is true.
     ///
     /// # Errors
-    /// The driver does not deliver signals.
+    /// The driver does not deliver signals, or the element may not have any.
     pub fn on_signal(&mut self, number: i32, handler: &str, armed: &Arc<AtomicBool>) -> Result<(), String> {
+        self.confinement.signals()?;
         if !self.signals {
             return Err("signals cannot be delivered here".into());
         }
@@ -247,7 +260,7 @@ impl SetUp<'_> {
     /// still, is taken over. A taken address is tried again later if the options say so.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// It cannot be opened, or the element may not listen.
     #[cfg(feature = "std")]
     pub fn control_socket(
         &mut self,
@@ -255,6 +268,7 @@ impl SetUp<'_> {
         options: crate::control::Options,
     ) -> Result<alloc::sync::Arc<crate::control::Socket>, String> {
         use crate::control::{Request, Socket};
+        self.confinement.listeners()?;
         self.open_sockets.0.retain(|s| s.strong_count() > 0);
         let taken =
             |s: &alloc::sync::Arc<Socket>| self.services.sockets.iter().any(|r| alloc::sync::Arc::ptr_eq(&r.socket, s));

@@ -13,6 +13,7 @@ extern crate alloc;
 pub mod args;
 pub mod batch;
 pub mod clock;
+pub mod confine;
 pub mod context;
 #[cfg(feature = "std")]
 pub mod control;
@@ -20,6 +21,7 @@ pub mod count;
 pub mod element;
 pub mod engine;
 pub mod env;
+pub mod files;
 pub mod graph;
 pub mod handler;
 pub mod info;

@@ -10,6 +10,7 @@ mod replicas;
 mod wire;
 
 use crate::args::NameDb;
+use crate::confine::Confinement;
 use crate::count::{Count, Counts};
 use crate::element::{Class, Element};
 use crate::env::{Services, Shares};
@@ -147,6 +148,8 @@ pub struct Topology {
     /// later.
     pub(crate) shares: Shares,
     pub(crate) common: Shares,
+    /// What its elements may reach outside.
+    pub(crate) confinement: Confinement,
 }
 
 impl Topology {

@@ -4,6 +4,7 @@ use super::flow::{Ports, count_ports, resolve};
 use super::replicas::Replica;
 use super::{Plan, Topology};
 use crate::args::{Args, NameDb};
+use crate::confine::Confinement;
 use crate::element::{Class, Configure, Element, Table};
 use crate::env::{Env, GraphWide, OpenSockets, PortTable, SetUp, Shares};
 use crate::handler::HandlerError;
@@ -45,6 +46,8 @@ pub struct Builder {
     pub signals: bool,
     /// Names that every configuration may use.
     pub names: NameDb,
+    /// What the elements of the graphs checked from now on may reach outside.
+    pub confinement: Confinement,
 }
 
 /// A graph whose arguments, ports and connections were found good; nothing was opened yet.
@@ -81,6 +84,7 @@ impl Builder {
             simulated: false,
             signals: false,
             names: NameDb::new(),
+            confinement: Confinement::default(),
         }
     }
 
@@ -91,7 +95,7 @@ impl Builder {
 
     /// Reads a configuration, expands its compounds, and checks it: [`Reader`] and
     /// [`check`](Self::check) in one. `file` is the name that places carry; `defines` win over
-    /// `define(...)`.
+    /// `define(...)`. A confined configuration finds its libraries where it may open files, not where `libraries` does.
     ///
     /// # Errors
     /// All errors of the text if there are any, else all errors of the graph; warnings among them.
@@ -104,8 +108,13 @@ impl Builder {
     ) -> Result<Checked, Vec<Diagnostic>> {
         let table = self.table;
         let mut reader = defines.iter().fold(Reader::new(&table), |r, (name, value)| r.define(name, value));
-        if let Some(l) = libraries {
-            reader = reader.libraries(l);
+        #[cfg(feature = "std")]
+        let mut beneath = crate::files::Libraries(self.confinement.files());
+        match libraries {
+            #[cfg(feature = "std")]
+            _ if self.confinement.files().is_confined() => reader = reader.libraries(&mut beneath),
+            Some(l) => reader = reader.libraries(l),
+            None => {}
         }
         let (flat, warnings) = reader.read(text, file).into_result()?;
         let mut checked = self.check(flat, text)?;
@@ -188,6 +197,7 @@ impl Builder {
                 outputs: &ports[i].outputs,
                 simulated: self.simulated,
                 workers: self.workers,
+                confinement: flat.confinement_of(i, &self.confinement),
                 class_of: &class_of,
                 is_compound: &is_compound,
                 ports: &mut self.ports,
@@ -295,6 +305,7 @@ impl Builder {
                 class_of: &class_of,
                 handler_exists: &handler_exists,
                 signals: self.signals,
+                confinement: topo.flat.confinement_of(i, &topo.confinement),
                 services: &mut plan.services,
                 open_sockets: &mut self.open_sockets,
                 warnings: Vec::new(),
@@ -419,6 +430,7 @@ pub(crate) fn rebuild(
         outputs: &node.out_flow,
         simulated: false,
         workers: 1,
+        confinement: topo.flat.confinement_of(id, &topo.confinement),
         class_of: &class_of,
         is_compound: &is_compound,
         ports: &mut ports,

@@ -49,6 +49,7 @@ impl Builder {
         }
         let finish = |(worker, (topo, set))| finish(worker, topo, set, &homes);
         let mut replicas: Vec<Replica> = topos.into_iter().zip(sets).enumerate().map(finish).collect();
+        replicas.iter_mut().for_each(|r| r.plan.topo.confinement = self.confinement.clone());
         // Everywhere it is known which handlers an element has at home.
         for (id, home) in homes.iter().enumerate() {
             let Some(home) = *home else { continue };

@@ -84,7 +84,7 @@ pub(super) fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>,
     let shut = vec![false; edges.len()];
     let most_outs = nodes.iter().map(|n| n.outs.len()).max().unwrap_or(0);
     let asks_kind = nodes.iter().any(|n| n.class.info.asks_kind);
-    let (names, shares, common) = Default::default();
+    let (names, shares, common, confinement) = Default::default();
     Topology {
         nodes,
         edges,
@@ -100,5 +100,6 @@ pub(super) fn wire_up(flat: Flat, classes: &[&'static Class], ports: Vec<Ports>,
         names,
         shares,
         common,
+        confinement,
     }
 }

@@ -53,6 +53,7 @@ pub use diag::{Context, Diagnostic, Note, Phase, Quotes, Severity, render_click,
 pub use place::Place;
 pub use suggest::{closest, did_you_mean};
 
+use crate::confine::Confinement;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
@@ -152,6 +153,15 @@ pub struct Flat {
     pub requirements: Vec<Requirement>,
     /// What `provide` named, in order.
     pub provides: Vec<String>,
+    /// How many of the last elements the driver has added itself: whatever the text may not do, these may.
+    pub own: usize,
+}
+
+impl Flat {
+    /// What element `i` of a graph with this confinement may reach outside of it.
+    pub(crate) fn confinement_of<'c>(&self, i: usize, graph: &'c Confinement) -> &'c Confinement {
+        if i + self.own >= self.elements.len() { Confinement::NONE } else { graph }
+    }
 }
 
 /// What reading a configuration gave.

@@ -7,6 +7,7 @@ use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::{Context, Stream};
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::files::Files;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info};
 use sluice_dataplane::packet::Packet;
@@ -31,6 +32,8 @@ pub struct ARPPrint {
     active: bool,
     /// Path, empty for standard error.
     path: String,
+    #[cfg_attr(not(feature = "std"), allow(dead_code))] // nothing can be opened
+    files: Files,
     #[cfg(feature = "std")]
     file: Option<std::fs::File>,
 }
@@ -51,18 +54,23 @@ impl Configure for ARPPrint {
         see: &["CheckARPHeader", "ARPQuerier"],
         ..Info::new("ARPPrint", "arp", "prints ARP messages as tcpdump does")
     };
-    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let label = args.optional("LABEL", String::blank());
         let timestamp = args.keyword("TIMESTAMP", true);
         let ether = args.keyword("ETHER", false);
         let active = args.keyword("ACTIVE", true);
         let path = args.keyword("OUTFILE", String::blank());
+        let files = env.files();
+        if let Err(why) = files.check(&path) {
+            args.error_in("OUTFILE", &why);
+        }
         ARPPrint {
             label,
             timestamp,
             ether,
             active,
             path,
+            files,
             #[cfg(feature = "std")]
             file: None,
         }
@@ -136,7 +144,7 @@ impl Element for ARPPrint {
             return Ok(());
         }
         #[cfg(feature = "std")]
-        match std::fs::File::create(&self.path) {
+        match self.files.create(&self.path) {
             Ok(file) => {
                 self.file = Some(file);
                 Ok(())

@@ -69,6 +69,9 @@ impl Configure for ControlSocket {
         ..Info::new("ControlSocket", "control", "opens a control socket for other programs")
     };
     fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
+        if let Err(why) = env.confinement().listeners() {
+            args.error(why);
+        }
         let kind: String = args.required("TYPE");
         let read_only = args.keyword("READONLY", false);
         let verbose = args.keyword("VERBOSE", false);

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use sluice_dataplane::files::Files;
 use sluice_dataplane::io::capture::{CaptureError, Reader, Record};
 use std::io::{Read, Seek, SeekFrom};
 
@@ -77,13 +78,13 @@ impl CaptureFile {
     ///
     /// # Errors
     /// It cannot be opened, or is no capture file.
-    pub fn open(&mut self, name: &str, at: u64) -> Result<(), String> {
+    pub fn open(&mut self, files: &Files, name: &str, at: u64) -> Result<(), String> {
         if name == "-" {
             self.source = Some(Box::new(std::io::stdin()));
             return Ok(());
         }
-        let fail = |e: std::io::Error| format!("{name}: {}", files::reason(&e));
-        let mut file = files::open(name)?;
+        let fail = |e: std::io::Error| format!("{name}: {}", super::files::reason(&e));
+        let mut file = super::files::open(files, name)?;
         let about = file.metadata().map_err(fail)?;
         if !about.is_file() {
             self.source = Some(Box::new(file));

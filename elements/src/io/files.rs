@@ -4,7 +4,9 @@
 //! element does not continue what the old one wrote.
 use alloc::format;
 use alloc::string::{String, ToString};
-use std::fs::{File, OpenOptions};
+use sluice_dataplane::args::Args;
+use sluice_dataplane::files::Files;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 /// What the system says of an error, without its number.
@@ -20,8 +22,15 @@ pub fn reason(e: &io::Error) -> String {
 ///
 /// # Errors
 /// `name: reason`.
-pub fn open(name: &str) -> Result<File, String> {
-    File::open(name).map_err(|e| format!("{name}: {}", reason(&e)))
+pub fn open(files: &Files, name: &str) -> Result<File, String> {
+    files.open(name).map_err(|e| format!("{name}: {}", reason(&e)))
+}
+
+/// Looks at the name of a file in an argument, `-` for a standard stream: whether it may be opened at all.
+pub fn check(args: &mut Args<'_>, argument: &str, files: &Files, name: &str) {
+    if let Err(why) = if name == "-" { files.check_stream() } else { files.check(name) } {
+        args.error_in(argument, &why);
+    }
 }
 
 enum Sink {
@@ -34,6 +43,7 @@ enum Sink {
 /// A file, or with the name `-` standard output, that an element writes.
 pub struct OutFile {
     name: String,
+    files: Files,
     sink: Sink,
     /// The old element's file: it is continued.
     continued: bool,
@@ -44,8 +54,8 @@ pub struct OutFile {
 
 impl OutFile {
     /// Nothing is opened yet.
-    pub fn new(name: String) -> Self {
-        OutFile { name, sink: Sink::Closed, continued: false, failed: false, made: false }
+    pub fn new(name: String, files: Files) -> Self {
+        OutFile { name, files, sink: Sink::Closed, continued: false, failed: false, made: false }
     }
     /// The name as users know it.
     pub fn name(&self) -> &str {
@@ -63,18 +73,21 @@ impl OutFile {
         self.sink = if self.is_stdout() {
             Sink::Stdout(BufWriter::new(io::stdout()))
         } else {
-            let mut how = OpenOptions::new();
-            let new = how.write(true).create_new(true).open(&self.name);
+            let new = self.files.create_new(&self.name);
             self.made = new.is_ok();
             // A name that leads nowhere yet (a symbolic link) exists, too.
-            let file = new.or_else(|_| how.create_new(false).create(true).truncate(false).open(&self.name));
+            let file = new.or_else(|_| self.files.keep(&self.name));
             Sink::File(BufWriter::new(file.map_err(|e| format!("{}: {}", self.name, reason(&e)))?))
         };
         Ok(())
     }
+    /// Whether another one of that name is the same file.
+    fn is_same(&self, other: &OutFile) -> bool {
+        self.name == other.name && self.files == other.files
+    }
     /// Goes on where an old element of the same file is.
     pub fn take(&mut self, old: &mut OutFile) {
-        if self.name == old.name && !matches!(old.sink, Sink::Closed) {
+        if self.is_same(old) && !matches!(old.sink, Sink::Closed) {
             self.sink = core::mem::replace(&mut old.sink, Sink::Closed);
             (self.continued, self.failed) = (true, old.failed);
         }
@@ -120,7 +133,7 @@ impl OutFile {
 impl Drop for OutFile {
     fn drop(&mut self) {
         if self.made {
-            let _ = std::fs::remove_file(&self.name); // somebody else was faster
+            let _ = self.files.remove(&self.name); // somebody else was faster
         }
     }
 }

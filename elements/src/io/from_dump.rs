@@ -2,6 +2,7 @@
 use super::dump_file::{CaptureFile, Owned};
 use super::dump_times::{Times, Verdict};
 use super::encap;
+use super::files::check;
 use alloc::format;
 use alloc::string::String;
 use core::any::Any;
@@ -10,6 +11,7 @@ use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::{Context, Stream, Upstream};
 use sluice_dataplane::element::{Activity, Configure, Element};
 use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::files::Files;
 use sluice_dataplane::handler::{Call, HandlerError, Outcome, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info, State, Task};
 use sluice_dataplane::io::capture::Record;
@@ -19,6 +21,7 @@ use sluice_dataplane::reason::Reason;
 /// Reads packets from a capture file.
 pub struct FromDump {
     filename: String,
+    files: Files,
     file: CaptureFile,
     times: Times,
     /// Read, but not yet due.
@@ -90,8 +93,10 @@ impl Configure for FromDump {
         see: &["ToDump", "FromIPSummaryDump"],
         ..Info::new("FromDump", "io", "reads packets from a capture file")
     };
-    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let filename = args.required::<String>("FILENAME");
+        let files = env.files();
+        check(args, "FILENAME", &files, &filename);
         let timing = args.optional("TIMING", false);
         let stop = args.keyword("STOP", false);
         let active = args.keyword("ACTIVE", true);
@@ -113,6 +118,7 @@ impl Configure for FromDump {
         };
         FromDump {
             filename,
+            files,
             file: CaptureFile::starting_at(filepos),
             times,
             waiting: None,
@@ -262,7 +268,7 @@ fn take(cx: &mut Context<'_>, times: &mut Times, sample: Fraction, r: &Record<'_
 impl Element for FromDump {
     fn set_up(&mut self, _cx: &mut SetUp<'_>) -> Result<(), String> {
         let at = self.file.record;
-        self.file.open(&self.filename, at)?;
+        self.file.open(&self.files, &self.filename, at)?;
         match self.file.link_type {
             Some(link) if self.force_ip && !encap::knows_ip(link) => {
                 Err(format!("{}: unknown linktype {link}; can't force IP packets", self.name()))
@@ -290,6 +296,7 @@ impl Element for FromDump {
     fn take_state(&mut self, cx: &mut Context<'_>, old: &mut dyn Any) {
         if let Some(old) = old.downcast_mut::<FromDump>()
             && old.filename == self.filename
+            && old.files == self.files
         {
             core::mem::swap(&mut self.file, &mut old.file);
             (self.waiting, self.offset, self.count) = (old.waiting.take(), old.offset, old.count);

@@ -11,6 +11,7 @@ use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::{Context, Stream, Upstream};
 use sluice_dataplane::element::{Activity, Configure, Element};
 use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::files::Files;
 use sluice_dataplane::handler::{HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info, State, Task};
 use sluice_dataplane::packet::Packet;
@@ -19,6 +20,7 @@ use std::io::{BufReader, Cursor};
 /// Makes packets from the lines of an IP summary dump.
 pub struct FromIPSummaryDump {
     filename: String,
+    from: Files,
     data: Vec<u8>,
     size: u64,
     reader: Reader,
@@ -91,8 +93,12 @@ impl Configure for FromIPSummaryDump {
         see: &["ToIPSummaryDump", "FromDump"],
         ..Info::new("FromIPSummaryDump", "io", "makes packets from the lines of an IP summary dump")
     };
-    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let filename = args.optional_some::<String>("FILENAME");
+        let from = env.files();
+        if let Some(name) = &filename {
+            files::check(args, "FILENAME", &from, name);
+        }
         let stop = args.keyword("STOP", false);
         let active = args.keyword("ACTIVE", true);
         args.keyword("ZERO", true);
@@ -133,6 +139,7 @@ impl Configure for FromIPSummaryDump {
         }
         FromIPSummaryDump {
             filename: filename.unwrap_or_default(),
+            from,
             data: data.map(|d| d.0).unwrap_or_default(),
             size: 0,
             reader,
@@ -280,8 +287,8 @@ impl Element for FromIPSummaryDump {
             self.reader.open("<data>", Box::new(Cursor::new(core::mem::take(&mut self.data))));
         } else if self.filename == "-" {
             self.reader.open("<stdin>", Box::new(BufReader::new(std::io::stdin())));
-        } else if !self.allow_nonexistent || std::path::Path::new(&self.filename).exists() {
-            let file = files::open(&self.filename)?;
+        } else if !self.allow_nonexistent || self.from.exists(&self.filename) {
+            let file = files::open(&self.from, &self.filename)?;
             let about = file.metadata().map_err(|e| format!("{}: {}", self.filename, files::reason(&e)))?;
             if about.is_file() && about.len() == 0 {
                 return Err(format!("{}: empty file", self.filename));
@@ -312,6 +319,7 @@ impl Element for FromIPSummaryDump {
         if let Some(old) = old.downcast_mut::<FromIPSummaryDump>()
             && !self.filename.is_empty()
             && old.filename == self.filename
+            && old.from == self.from
         {
             core::mem::swap(&mut self.reader, &mut old.reader);
             (self.several, self.waiting, self.offset) = (old.several.take(), old.waiting.take(), old.offset);

@@ -56,6 +56,10 @@ impl Configure for McastSocket {
         ..Info::new("McastSocket", "io", "exchanges packets with a multicast group")
     };
     fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
+        // It binds a UDP port of the host.
+        if let Err(why) = env.confinement().listeners() {
+            args.error(why);
+        }
         let address: Ipv4Addr = args.required("MCASTIP");
         let UdpPort(port) = args.required("MCASTPORT");
         let source: Option<Ipv4Addr> = args.optional_some("SOURCEIP");

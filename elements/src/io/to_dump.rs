@@ -1,6 +1,6 @@
 //! Writes packets to a capture file.
 use super::encap;
-use super::files::{OutFile, reason};
+use super::files::{OutFile, check, reason};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,6 +10,7 @@ use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::{Context, Stream, Upstream};
 use sluice_dataplane::element::{Activity, Configure, Element};
 use sluice_dataplane::env::{Env, SetUp};
+use sluice_dataplane::files::Files;
 use sluice_dataplane::handler::{Call, HandlerError, Outcome, Reply};
 use sluice_dataplane::info::{Arg, Handler, Info, State, Task};
 use sluice_dataplane::io::capture::{CaptureError, LINK_ETHERNET};
@@ -20,6 +21,7 @@ use sluice_dataplane::reason::Reason;
 /// Writes packets to a capture file.
 pub struct ToDump {
     filename: String,
+    files: Files,
     /// Opened, but not yet begun.
     opened: Option<OutFile>,
     writer: Option<Writer<OutFile>>,
@@ -64,8 +66,10 @@ impl Configure for ToDump {
         see: &["FromDump", "ToIPSummaryDump"],
         ..Info::new("ToDump", "io", "writes packets to a capture file")
     };
-    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let filename = args.required::<String>("FILENAME");
+        let files = env.files();
+        check(args, "FILENAME", &files, &filename);
         let snap_len = args.optional("SNAPLEN", 2000u32);
         let name = args.optional_some::<Word>("ENCAP");
         let from = args.keyword_some::<Raw>("USE_ENCAP_FROM");
@@ -93,6 +97,7 @@ impl Configure for ToDump {
         }
         ToDump {
             filename,
+            files,
             opened: None,
             writer: None,
             link_type,
@@ -169,7 +174,7 @@ impl Element for ToDump {
                 return Err(format!("‘{name}’ has no ‘encap’ read handler"));
             }
         }
-        let mut file = OutFile::new(self.filename.clone());
+        let mut file = OutFile::new(self.filename.clone(), self.files.clone());
         file.open()?;
         self.opened = Some(file);
         Ok(())
@@ -177,6 +182,7 @@ impl Element for ToDump {
     fn take_state(&mut self, _cx: &mut Context<'_>, old: &mut dyn Any) {
         if let Some(old) = old.downcast_mut::<ToDump>()
             && old.filename == self.filename
+            && old.files == self.files
             && (self.link_type.is_none() || self.link_type == old.link_type)
         {
             (self.writer, self.failed, self.count) = (old.writer.take(), old.failed, old.count);

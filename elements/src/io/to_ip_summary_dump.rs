@@ -1,5 +1,5 @@
 //! Writes a line, or a binary record, about each packet.
-use super::files::OutFile;
+use super::files::{OutFile, check};
 use super::summary::describe::{Desc, Look};
 use super::summary::{Field, VERSION, Width, find};
 use crate::print::time::{Seconds, calendar};
@@ -68,7 +68,7 @@ impl Configure for ToIPSummaryDump {
         see: &["FromIPSummaryDump", "ToDump"],
         ..Info::new("ToIPSummaryDump", "io", "writes a line about each packet")
     };
-    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let filename = args.required::<String>("FILENAME");
         let mut fields = Raw("ip_src ip_dst".into());
         for name in ["DATA", "CONTENTS", "FIELDS"] {
@@ -82,6 +82,11 @@ impl Configure for ToIPSummaryDump {
         let careful = args.keyword("CAREFUL_TRUNC", true);
         let extra_length = args.keyword("EXTRA_LENGTH", true);
         let binary = args.keyword("BINARY", false);
+        let files = env.files();
+        // Lines for standard output are printed, which every element may.
+        if binary || filename != "-" {
+            check(args, "FILENAME", &files, &filename);
+        }
         let mut found = Vec::new();
         for word in split_words(&fields.0).into_iter().map(unquote_text) {
             match find(&word) {
@@ -96,7 +101,7 @@ impl Configure for ToIPSummaryDump {
             args.error("no contents specified");
         }
         ToIPSummaryDump {
-            file: OutFile::new(filename),
+            file: OutFile::new(filename, files),
             needs_ip: found.iter().any(|f| f.needs_ip()),
             multipacket: multipacket && found.iter().all(|f| f.name != "count"),
             fields: found,

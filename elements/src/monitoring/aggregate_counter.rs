@@ -11,6 +11,7 @@ use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::{Context, Stream, Upstream};
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::Env;
+use sluice_dataplane::files::Files;
 use sluice_dataplane::handler::{Call, HandlerError, Reply, value};
 use sluice_dataplane::info::{Arg, Handler, Info, State};
 use sluice_dataplane::packet::Packet;
@@ -27,6 +28,8 @@ pub struct AggregateCounter {
     at_aggregates: Option<Limit>,
     at_count: Option<Limit>,
     banner: String,
+    /// Where it writes them.
+    files: Files,
     frozen: bool,
     active: bool,
     counts: HashMap<u32, u64>,
@@ -163,7 +166,7 @@ impl AggregateCounter {
         match core::str::from_utf8(&bytes) {
             Ok(text) if name == "-" => cx.print(Stream::Out, text),
             _ if name.is_empty() => return Err("argument should be filename".into()),
-            _ => save(name, &bytes)?,
+            _ => save(&self.files, name, &bytes)?,
         }
         Ok(())
     }
@@ -228,7 +231,7 @@ impl Configure for AggregateCounter {
         see: &["AggregateIPFlows", "Counter", "FromIPSummaryDump"],
         ..Info::new("AggregateCounter", "monitoring", "counts the packets or bytes of each aggregate")
     };
-    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         AggregateCounter {
             bytes: args.keyword("BYTES", false),
             ip_bytes: args.keyword("IP_BYTES", false),
@@ -237,6 +240,7 @@ impl Configure for AggregateCounter {
             at_aggregates: Limit::configure(args, ["AGGREGATE_FREEZE", "AGGREGATE_STOP", "AGGREGATE_CALL"]),
             at_count: Limit::configure(args, ["COUNT_FREEZE", "COUNT_STOP", "COUNT_CALL"]),
             banner: args.keyword("BANNER", String::new()),
+            files: env.files(),
             frozen: false,
             active: true,
             counts: HashMap::new(),

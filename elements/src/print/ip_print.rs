@@ -75,7 +75,7 @@ impl Configure for IPPrint {
         see: &["Print"],
         ..Info::new("IPPrint", "print", "prints IPv4 packets in words")
     };
-    fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
+    fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let label = args.optional("LABEL", String::new());
         let contents = args.keyword("CONTENTS", Contents::None);
         let payload = args.keyword("PAYLOAD", Contents::None);
@@ -97,7 +97,12 @@ impl Configure for IPPrint {
         let swap = args.keyword("SWAP", true);
         let active = args.keyword("ACTIVE", true);
         #[cfg(feature = "std")]
-        let file = args.keyword_some("OUTFILE").map(crate::io::files::OutFile::new);
+        let file = args.keyword_some::<String>("OUTFILE").map(|name| {
+            crate::io::files::check(args, "OUTFILE", &env.files(), &name);
+            crate::io::files::OutFile::new(name, env.files())
+        });
+        #[cfg(not(feature = "std"))]
+        let _ = env;
         args.keyword("CHANNEL", Word::default());
         IPPrint {
             label,

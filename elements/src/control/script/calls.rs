@@ -149,7 +149,7 @@ impl Runner {
         match name {
             "get" | "shift" => Some(self.variable_handler(Some(f), name, parameter)),
             _ if functions::exists(name, true) => {
-                Some(functions::compute(cx, name, parameter).map_err(HandlerError::from))
+                Some(functions::compute(cx, &self.confinement, name, parameter).map_err(HandlerError::from))
             }
             _ => None,
         }

@@ -4,6 +4,7 @@ use super::format::{Arguments, real, sprintf};
 use alloc::format;
 use alloc::string::{String, ToString};
 use sluice_dataplane::args::{FromArg, NameDb, parse_int, quote, shift_word, unquote, unquote_text};
+use sluice_dataplane::confine::Confinement;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::info::Handler;
 use sluice_dataplane::signal;
@@ -75,7 +76,12 @@ fn shift<'t>(text: &mut &'t str) -> &'t str {
 ///
 /// # Errors
 /// What is wrong with the parameters, in Click's words.
-pub(super) fn compute(cx: &mut Context<'_>, name: &str, parameters: &str) -> Result<String, String> {
+pub(super) fn compute(
+    cx: &mut Context<'_>,
+    confinement: &Confinement,
+    name: &str,
+    parameters: &str,
+) -> Result<String, String> {
     let mut rest = parameters;
     let bad = || "syntax error".to_string();
     let boolean = |word: &str| parse::<bool>(word).ok_or_else(bad);
@@ -135,12 +141,12 @@ pub(super) fn compute(cx: &mut Context<'_>, name: &str, parameters: &str) -> Res
         "unquote" => unquote_text(parameters),
         "htons" | "ntohs" => (integer(parameters).ok_or_else(bad)? as u16).to_be().to_string(),
         "htonl" | "ntohl" => (integer(parameters).ok_or_else(bad)? as u32).to_be().to_string(),
-        "cat" => files::read(&unquote_text(parameters))?,
-        "catq" => quote(files::read(&unquote_text(parameters))?.as_bytes()),
+        "cat" => files::read(confinement.files(), &unquote_text(parameters))?,
+        "catq" => quote(files::read(confinement.files(), &unquote_text(parameters))?.as_bytes()),
         "kill" => {
             let number = signal::number(shift(&mut rest)).ok_or("bad SIGNO")?;
             while !rest.is_empty() {
-                files::kill(parse_int(shift(&mut rest)).map_err(|_| "bad PID")?, number)?;
+                files::kill(confinement, parse_int(shift(&mut rest)).map_err(|_| "bad PID")?, number)?;
             }
             String::new()
         }

@@ -21,6 +21,7 @@ use parse::Program;
 use run::Runner;
 use sluice_dataplane::args::{Args, Raw, shift_word};
 use sluice_dataplane::batch::Batch;
+use sluice_dataplane::confine::Confinement;
 use sluice_dataplane::context::{Context, Upstream};
 use sluice_dataplane::element::{Configure, Element};
 use sluice_dataplane::env::{Env, SetUp};
@@ -174,8 +175,24 @@ impl<const DRIVER: bool> Interpreter<DRIVER> {
             errors.into_iter().for_each(|e| args.error(e));
             Program::default()
         });
+        let confinement = env.confinement().clone();
+        check(args, &confinement, &program, kind);
         let exports = program.exports.iter().filter_map(|&v| program.names.get(v).cloned()).collect();
-        Interpreter { runner: Runner::new(program, kind), kind, exports, signals }
+        Interpreter { runner: Runner::new(program, kind, confinement), kind, exports, signals }
+    }
+}
+
+/// What can be known beforehand of what a script does outside of the graph.
+fn check(args: &mut Args<'_>, confinement: &Confinement, program: &Program, kind: Kind) {
+    if kind == Kind::Signal
+        && let Err(why) = confinement.signals()
+    {
+        args.error(why);
+    }
+    for file in program.files() {
+        if let Err(why) = confinement.files().check(file) {
+            args.error(why);
+        }
     }
 }
 
@@ -244,9 +261,9 @@ impl<const DRIVER: bool> Element for Interpreter<DRIVER> {
             "step" => self.runner.step(cx, text),
             "goto" => self.runner.goto(cx, text),
             "get" | "set" | "shift" => Outcome::Done(self.runner.variable_call(handler, text)),
-            _ if functions::exists(handler, false) => {
-                Outcome::Done(functions::compute(cx, handler, text).map_err(HandlerError::from))
-            }
+            _ if functions::exists(handler, false) => Outcome::Done(
+                functions::compute(cx, &self.runner.confinement, handler, text).map_err(HandlerError::from),
+            ),
             _ => match self.exports.iter().find(|e| *e == handler).and_then(|e| self.runner.variable(e)) {
                 Some(value) if !write => Outcome::Done(Ok(value.into())),
                 _ if self.kind == Kind::Proxy => self.runner.run(cx, handler, text, write),

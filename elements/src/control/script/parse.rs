@@ -188,6 +188,15 @@ impl Program {
         if rest.is_empty() { Ok(Insn::WaitStep(1)) } else { parse_int(rest).map(Insn::WaitStep).map_err(|_| ()) }
     }
 
+    /// The files that are printed to, but for standard output.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        let files = self.insns.iter().filter_map(|i| match i {
+            Insn::Print { redirect: Some(r), .. } => Some(&*r.file),
+            _ => None,
+        });
+        files.filter(|file| !matches!(*file, "" | "-"))
+    }
+
     /// A label of the script, else one that every script has. `goto` alone goes to the start.
     pub(super) fn find_label(&self, label: &str) -> Option<Target> {
         let own = self.insns.iter().position(|i| matches!(i, Insn::Label(l) if l == label));

@@ -14,6 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use sluice_dataplane::args::{FromArg, Interval, NameDb, parse_int, unquote_text};
+use sluice_dataplane::confine::Confinement;
 use sluice_dataplane::context::{Context, Stream};
 use sluice_dataplane::handler::{Call, HandlerError, Outcome, Reply};
 use sluice_dataplane::packet::Packet;
@@ -91,6 +92,8 @@ enum Flow {
 pub(super) struct Runner {
     pub(super) program: Arc<Program>,
     pub(super) kind: Kind,
+    /// What it may reach outside of the graph.
+    pub(super) confinement: Confinement,
     pub(super) vars: Vec<(String, String)>,
     /// Where it goes on, and with which `$args`.
     pub(super) pos: usize,
@@ -138,12 +141,13 @@ impl Runner {
         Frame { pos: self.pos, args: self.args.clone(), left, ..frame(cause) }
     }
 
-    pub(super) fn new(program: Program, kind: Kind) -> Runner {
+    pub(super) fn new(program: Program, kind: Kind, confinement: Confinement) -> Runner {
         let vars = program.names.iter().map(|n| (n.clone(), String::new())).collect();
         let waits = program.insns.iter().map(|_| 0).collect();
         Runner {
             program: Arc::new(program),
             kind,
+            confinement,
             vars,
             pos: 0,
             args: String::new(),
@@ -342,7 +346,7 @@ impl Runner {
         match redirect.filter(|r| !r.file.is_empty() && r.file != "-") {
             None => cx.print(Stream::Out, &result),
             Some(r) => {
-                if let Err(why) = files::write(&r.file, r.append, &result) {
+                if let Err(why) = files::write(self.confinement.files(), &r.file, r.append, &result) {
                     self.report(cx, f, &why);
                 }
             }

@@ -3,6 +3,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
+use sluice_dataplane::files::Files;
 
 /// How counts are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,15 +70,21 @@ fn trimmed(digits: &str) -> &str {
 
 /// Writes a file, `-` for standard output.
 #[cfg(feature = "std")]
-pub(super) fn save(name: &str, bytes: &[u8]) -> Result<(), String> {
+pub(super) fn save(files: &Files, name: &str, bytes: &[u8]) -> Result<(), String> {
     use std::io::Write as _;
-    let done = if name == "-" { std::io::stdout().write_all(bytes) } else { std::fs::write(name, bytes) };
+    if name == "-" {
+        files.check_stream()?;
+    }
+    let done = match name {
+        "-" => std::io::stdout().write_all(bytes),
+        _ => files.create(name).and_then(|mut f| f.write_all(bytes)),
+    };
     done.map_err(|e| format!("{name}: {}", sluice_dataplane::os::strerror(&e)))
 }
 
 /// There are no files here.
 #[cfg(not(feature = "std"))]
-pub(super) fn save(_name: &str, _bytes: &[u8]) -> Result<(), String> {
+pub(super) fn save(_files: &Files, _name: &str, _bytes: &[u8]) -> Result<(), String> {
     Err("no files here".into())
 }
 
