@@ -78,7 +78,6 @@ impl Driver {
     ///
     /// # Errors
     /// The folder cannot be opened, or the kernel cannot confine.
-    #[allow(dead_code)] // for functions that come through the API
     pub(crate) fn confine(&mut self, folder: Option<&Path>) -> Result<(), String> {
         self.builder.confinement = folder.map_or(Ok(Confinement::default()), Confinement::beneath)?;
         Ok(())

@@ -20,14 +20,15 @@ use sluice_dataplane::worker::crew::{Workers, engines};
 use sluice_dataplane::worker::{Ended, Pace};
 use sluice_mgmt::alarms::{Cause, Severity};
 use sluice_mgmt::ems::Ems;
-use sluice_mgmt::functions::{Change, Terms};
+use sluice_mgmt::functions::{Change, Terms, at_boot};
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::server::Server;
 use sluice_mgmt::settings::Settings;
-use sluice_mgmt::store::{Draft, Origin, Store};
+use sluice_mgmt::store::{Origin, Store};
 use sluice_mgmt::vnf::{Configuration, End, Finding, Grade, Identity, MAIN};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let journal = Arc::new(Journal::default());
     let store = Arc::new(open_store(wanted.description.as_ref())?);
     let from_file = from_file(&source, &mut wanted);
-    let boot = Boot { configuration: from_file, is_new: true };
+    let boot = at_boot(&store, MAIN, Some(from_file)).context("there is no function")?;
     let managed = Managed::new(boot.configuration, journal.clone());
     let identity = wanted.description.as_ref().map_or_else(|| anonymous(&source), |d| d.vnf.clone());
     let ems = Ems::new(identity, managed.clone(), store.clone(), journal.clone());
@@ -49,9 +50,10 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let dpdk = Dpdk::start(wanted.dpdk.as_deref(), wanted.buffers, &wanted.cores)?;
     let cores = cores::choose(&wanted.cores, dpdk.cores());
     let workers = cores.len().max(1);
+    let folder = folder(&wanted)?;
     let mut driver = wanted.driver(args, workers);
     driver.builder.signals = true;
-    let prepared = match prepare(&mut driver, &managed, &source, args, boot.is_new, &ems) {
+    let prepared = match prepare(&mut driver, &managed, &source, &folder, args, boot.is_new, &ems) {
         Prepared::Graph(plans, warnings) => {
             eprint!("{}", render_native(&warnings));
             Ok((plans, warnings))
@@ -107,18 +109,14 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     };
     let workers = Workers::start(engines, &paces, report.clone(), services.watch()).context("worker")?;
     services.start(workers.crew(), true, report)?;
-    let folder = wanted.description.as_ref().map(Description::folder).unwrap_or_default();
     let works = failed.is_none();
     let building = Building { driver, services: services.clone(), file: source.file.clone(), folder };
     managed.started(workers.crew(), building, &cores, failed);
-    if works && boot.is_new {
-        let configuration = managed.text();
-        let draft = Draft { author: "file".into(), comment: None, origin: Origin::File, configuration };
-        if let Err(why) = store.append(MAIN, draft) {
-            let text = format!("the first revision cannot be saved: {why}");
-            eprintln!("sluice: {text}");
-            ems.alarms.raise("store", Cause::StorageCapacityProblem, Severity::Major, &text);
-        }
+    if works
+        && boot.is_new
+        && let Err(why) = ems.functions.adopt(MAIN, managed.text(), "file")
+    {
+        eprintln!("sluice: the first revision cannot be saved: {why}");
     }
     let ended = until_the_end(args, &wanted, workers, &services, &managed, &ems, &mut live);
     managed.ended();
@@ -138,8 +136,20 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
 /// Where revisions are kept.
 fn open_store(description: Option<&Description>) -> anyhow::Result<Store> {
     let Some(folder) = description.and_then(|d| d.revisions.as_ref()) else { return Ok(Store::in_memory()) };
-    let _ = folder;
-    Ok(Store::in_memory())
+    let (store, damaged) = Store::open(folder).with_context(|| folder.display().to_string())?;
+    damaged.iter().for_each(|d| eprintln!("sluice: {d}"));
+    Ok(store)
+}
+
+/// The folder that functions which come through the EMS may use: that of the description, else the one that the file lies in.
+fn folder(wanted: &Wanted) -> anyhow::Result<PathBuf> {
+    let Some(d) = &wanted.description else {
+        let parent = wanted.file.parent().filter(|p| !p.as_os_str().is_empty());
+        return Ok(parent.map_or_else(|| ".".into(), Path::to_path_buf));
+    };
+    let folder = d.function.folder.clone();
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    Ok(folder)
 }
 
 /// What the function's file and the command line say that is to run.
@@ -208,13 +218,21 @@ enum Prepared {
 }
 
 /// Builds the graph that runs first. A file that was edited and is wrong now is no reason not to run what ran before.
-fn prepare(driver: &mut Driver, managed: &Managed, source: &Source, args: &Args, is_new: bool, ems: &Ems) -> Prepared {
+fn prepare(
+    driver: &mut Driver,
+    managed: &Managed,
+    source: &Source,
+    folder: &Path,
+    args: &Args,
+    is_new: bool,
+    ems: &Ems,
+) -> Prepared {
     managed.starting("check");
-    let first = build(driver, managed, source, args);
+    let first = build(driver, managed, source, folder, args);
     let (Prepared::Wrong(_, errors), true, Some(last)) = (&first, is_new, ems.store.last(MAIN)) else { return first };
     let text = format!("{}: {}; revision {} runs", source.file, self::first(errors), last.number);
     managed.instead(last.configuration);
-    match build(driver, managed, source, args) {
+    match build(driver, managed, source, folder, args) {
         second @ Prepared::Graph(..) => {
             eprintln!("sluice: {text}");
             let cause = Cause::ConfigurationOrCustomizationError;
@@ -225,11 +243,12 @@ fn prepare(driver: &mut Driver, managed: &Managed, source: &Source, args: &Args,
     }
 }
 
-fn build(driver: &mut Driver, managed: &Managed, source: &Source, args: &Args) -> Prepared {
-    let wanted = managed.text();
-    driver.defines = wanted.parameters.into_iter().collect();
-    let file = if wanted.confined { MAIN.to_string() } else { source.file.clone() };
-    let checked = match driver.check(&Source { text: wanted.text, file }) {
+fn build(driver: &mut Driver, managed: &Managed, source: &Source, folder: &Path, args: &Args) -> Prepared {
+    let source = match crate::vnf::source(driver, &managed.text(), &source.file, folder) {
+        Ok(source) => source,
+        Err(why) => return Prepared::Failed(anyhow!(why)),
+    };
+    let checked = match driver.check(&source) {
         Ok(checked) => checked,
         Err(errors) => return Prepared::Wrong("check", errors),
     };
@@ -325,8 +344,4 @@ fn reload(wanted: &Wanted, ems: &Ems) {
             eprintln!("sluice: the running graph goes on");
         }
     }
-}
-struct Boot {
-    configuration: Configuration,
-    is_new: bool,
 }

@@ -33,6 +33,10 @@ pub(crate) struct Function {
     pub(crate) file: PathBuf,
     /// Values of its parameters.
     pub(crate) parameters: BTreeMap<String, String>,
+    /// The files that it opens lie beneath this folder; `files` if not said.
+    pub(crate) folder: PathBuf,
+    /// It may open files elsewhere, and listen. What comes through the EMS never may.
+    pub(crate) trusted: bool,
 }
 
 /// A table `[[port]]`: it gives the function's parameters `NAME`, `NAME_ADDR` and `NAME_MAC` their values.
@@ -78,6 +82,10 @@ impl Description {
         let folder = file.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let whole = |path: &mut PathBuf| *path = folder.join(&*path);
         whole(&mut d.function.file);
+        if d.function.folder.as_os_str().is_empty() {
+            d.function.folder = "files".into();
+        }
+        whole(&mut d.function.folder);
         let revisions = d.revisions.get_or_insert_with(|| "revisions".into());
         if revisions.as_os_str() == "none" {
             d.revisions = None
@@ -98,11 +106,6 @@ impl Description {
         Ok(d)
     }
 
-    /// The folder that functions which come through the EMS may use.
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.function.file.parent().map(Path::to_path_buf).unwrap_or_default()
-    }
-
     /// What its file says that it is to run.
     pub(crate) fn configuration(&self, text: String) -> Configuration {
         let mut parameters = self.function.parameters.clone();
@@ -111,7 +114,7 @@ impl Description {
             let more = [("ADDR", &p.address), ("MAC", &p.mac)];
             parameters.extend(more.into_iter().filter_map(|(n, v)| Some((format!("{}_{n}", p.name), v.clone()?))));
         }
-        Configuration { text, parameters, confined: false }
+        Configuration { text, parameters, confined: !self.function.trusted }
     }
 }
 

@@ -20,7 +20,7 @@ use sluice_mgmt::vnf::{
     Snapshot, State, Status, TapRequest, TapSink, Trace, TraceRequest,
 };
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// A VNF with one function, `main`.
@@ -150,17 +150,27 @@ impl Managed {
 
 impl Building {
     /// Gets ready to build `wanted`.
-    fn source(&mut self, wanted: &Configuration) -> Source {
-        self.driver.defines = wanted.parameters.iter().map(|(n, v)| (n.clone(), v.clone())).collect();
-        let file = if wanted.confined { MAIN } else { &self.file };
-        Source { text: wanted.text.clone(), file: file.to_string() }
+    fn source(&mut self, wanted: &Configuration) -> Result<Source, Refusal> {
+        source(&mut self.driver, wanted, &self.file, &self.folder).map_err(Refusal::Unavailable)
     }
 
     fn prepare(&mut self, wanted: &Configuration) -> Result<(Vec<Plan>, Vec<Finding>), Refusal> {
-        let source = self.source(wanted);
+        let source = self.source(wanted)?;
         let (plans, warnings) = self.driver.prepare(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
         Ok((plans, findings(&warnings)))
     }
+}
+
+/// Gets a builder of graphs ready for a configuration: its parameters, and what it may open. `file` is where it was read
+/// from, if it is not the EMS's.
+///
+/// # Errors
+/// The folder cannot be opened, or the kernel cannot confine.
+pub(crate) fn source(driver: &mut Driver, of: &Configuration, file: &str, folder: &Path) -> Result<Source, String> {
+    driver.defines = of.parameters.iter().map(|(n, v)| (n.clone(), v.clone())).collect();
+    driver.confine(of.confined.then_some(folder))?;
+    let file = if of.confined { MAIN } else { file };
+    Ok(Source { text: of.text.clone(), file: file.to_string() })
 }
 
 /// What was found in a text, as the EMS shows it.
@@ -224,7 +234,7 @@ impl ManagedVnf for Managed {
         self.known(function)?;
         let mut building = self.building()?;
         let Some(building) = building.as_mut() else { return Ok(Vec::new()) };
-        let source = building.source(wanted);
+        let source = building.source(wanted)?;
         let checked = building.driver.check(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
         Ok(findings(&checked.warnings))
     }
@@ -234,7 +244,7 @@ impl ManagedVnf for Managed {
         let mut building = self.building()?;
         let Some(building) = building.as_mut() else { return Ok(Applied::default()) };
         if self.status().state == State::Stopped {
-            let source = building.source(wanted);
+            let source = building.source(wanted)?;
             let checked = building.driver.check(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
             *lock(&self.configuration) = wanted.clone();
             return Ok(Applied { findings: findings(&checked.warnings), pauses_ns: Vec::new() });

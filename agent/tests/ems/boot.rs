@@ -158,6 +158,6 @@ fn a_function_from_the_api_opens_files_beneath_its_folder_only_and_no_listeners(
     assert!(got.body.contains("listener"), "{}", got.body);
     assert_eq!(rig.function(), WIRE);
     rig.ems.put("/v1/functions/main", &dump("inside.pcap")).is(200);
-    assert!(rig.folder.file("inside.pcap").exists());
+    assert!(rig.folder.file("files/inside.pcap").exists());
     stop(sluice);
 }

@@ -1,6 +1,6 @@
 //! Changes while packets flow: none is lost, and whoever is wrong changes nothing.
 use crate::client::Client;
-use crate::common::{Layout, Net, Running, SLUICE, balance, can_make_namespaces, function, number, udp_overruns, wait};
+use crate::common::{Layout, Net, Running, SLUICE, balance, can_make_namespaces, number, udp_overruns, wait};
 use std::fmt::Write as _;
 use std::time::Duration;
 
