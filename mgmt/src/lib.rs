@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 pub mod alarms;
 pub mod auth;
+pub mod client;
 pub mod clock;
 pub mod command;
 pub mod ems;
