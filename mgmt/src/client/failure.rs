@@ -70,7 +70,8 @@ impl Failure {
     pub(super) fn refused(status: StatusCode, body: &str) -> Failure {
         let value: Value = serde_json::from_str(body).unwrap_or_default();
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_string);
-        let first_line = || body.lines().next().filter(|l| !l.is_empty() && !l.starts_with(['<', '{'])).map(str::to_string);
+        let first_line =
+            || body.lines().next().filter(|l| !l.is_empty() && !l.starts_with(['<', '{'])).map(str::to_string);
         let mut problem = Problem::new(status, "");
         problem.detail = text("detail").or_else(first_line).unwrap_or_else(|| "it does not say why".into());
         problem.title = text("title").unwrap_or(problem.title);

@@ -19,7 +19,10 @@ impl Tls {
     /// TLS 1.2 and 1.3. Nobody is trusted who is not named: an EMS makes its own certificate at first boot.
     pub(super) fn config(&self) -> Result<TlsConfig, Failure> {
         let ca = self.ca.as_ref().ok_or_else(|| {
-            Failure::Options("https needs the certificate that is trusted: give --ca FILE (the EMS's own, or its authority's)".into())
+            Failure::Options(
+                "https needs the certificate that is trusted: give --ca FILE (the EMS's own, or its authority's)"
+                    .into(),
+            )
         })?;
         let (roots, _) = read(ca)?;
         if roots.is_empty() {
