@@ -19,6 +19,14 @@ pub enum Failure {
         /// What the system says.
         why: String,
     },
+    /// There is a connection, but no trust: TLS failed. Nothing was sent.
+    #[error("no secure connection to {url}: {why}")]
+    Untrusted {
+        /// Where it was tried.
+        url: String,
+        /// What TLS says.
+        why: String,
+    },
     /// The connection broke, or nothing came in time. The request may have been done.
     #[error("the EMS at {url} did not finish its answer: {why}; the request may have been done")]
     Broken {
@@ -49,6 +57,8 @@ impl Failure {
     pub(super) fn of(url: &str, error: Error) -> Failure {
         let (url, why) = (url.to_string(), error.to_string());
         match error {
+            Error::Io(e) if is_tls(&e) => Failure::Untrusted { url, why: e.to_string() },
+            Error::Tls(_) | Error::Rustls(_) => Failure::Untrusted { url, why },
             Error::Io(e) => match e.kind() {
                 ErrorKind::ConnectionRefused
                 | ErrorKind::HostUnreachable
@@ -56,9 +66,7 @@ impl Failure {
                 | ErrorKind::AddrNotAvailable => Failure::Unreachable { url, why: e.to_string() },
                 _ => Failure::Broken { url, why: e.to_string() },
             },
-            Error::ConnectionFailed | Error::HostNotFound | Error::Tls(_) | Error::Rustls(_) => {
-                Failure::Unreachable { url, why }
-            }
+            Error::ConnectionFailed | Error::HostNotFound => Failure::Unreachable { url, why },
             Error::Timeout(Timeout::Resolve | Timeout::Connect) => Failure::Unreachable { url, why },
             Error::Timeout(_) => Failure::Broken { url, why },
             Error::BadUri(_) | Error::Http(_) | Error::RequireHttpsOnly(_) => Failure::Options(why),
@@ -80,6 +88,11 @@ impl Failure {
         problem.findings = serde_json::from_value(findings).unwrap_or_default();
         Failure::Refused(Box::new(problem))
     }
+}
+
+/// Whether it is TLS that failed, not the connection below it.
+fn is_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use super::session::{Done, Session, Trouble};
 use super::table::{Table, plain};
 use serde::Serialize;
 use sluice_mgmt::alarms::Alarm;
+use std::cmp::Reverse;
 
 /// Alarms that are active, the worst first.
 #[derive(clap::Args)]
@@ -25,9 +26,7 @@ pub(super) fn table(all: &[Alarm], nothing: &str) -> String {
     let mut t = Table::new(&["id", "severity", "object", "cause", "raised", "cleared", "what"], &[0]);
     let mut all: Vec<&Alarm> = all.iter().collect();
     // Those that are over stay in the order in which they ended.
-    all.sort_by_key(
-        |a| if a.cleared.is_none() { std::cmp::Reverse(Some(a.severity)) } else { std::cmp::Reverse(None) },
-    );
+    all.sort_by_key(|a| Reverse(a.cleared.is_none().then_some(a.severity)));
     for a in all {
         let cleared = a.cleared.clone().unwrap_or("-".into());
         let (object, text) = (plain(&a.object), plain(&a.text));

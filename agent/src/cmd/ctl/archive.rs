@@ -49,7 +49,7 @@ pub(super) fn restore(s: &Session, args: &Restore) -> Done {
 
 /// Saves what a path answers. The file is whole, or as it was before.
 fn save(s: &Session, path: &str, file: &Path) -> Done {
-    let mut archive = s.send(&Call::get(path).accept(GZIP).stream())?.reader();
+    let mut archive = s.send(&Call::get(path).accept(GZIP))?.reader();
     let part = part_of(file);
     let saved = new_file(&part)
         .map_err(|e| Trouble::Usage(format!("{}: {e}", part.display())))

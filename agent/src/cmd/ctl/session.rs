@@ -223,7 +223,7 @@ impl Trouble {
                 3,
             ),
             Trouble::Failure(f @ Failure::Options(_)) => (format!("sluice: {f}\n"), 2),
-            Trouble::Failure(f @ Failure::Broken { .. }) => (format!("sluice: {f}\n"), 3),
+            Trouble::Failure(f @ (Failure::Broken { .. } | Failure::Untrusted { .. })) => (format!("sluice: {f}\n"), 3),
             Trouble::Failure(f @ Failure::Strange { .. }) => (format!("sluice: {f}\n"), 1),
         };
         console(Stream::Err, &text);

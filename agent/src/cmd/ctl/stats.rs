@@ -1,5 +1,5 @@
 //! What is counted: ports, packets, drops, workers, memory.
-use super::session::{Done, Session, Trouble};
+use super::session::{Done, Session, print};
 use super::table::{Table, plain};
 use crate::live::scaled;
 use crate::report::grouped;
@@ -15,7 +15,7 @@ pub(super) fn ports(s: &Session) -> Done {
     }
     // People want rates beside the counters, and both of one moment.
     let stats: Stats = s.as_type(&s.get("/v1/stats")?)?;
-    super::session::print(&port_table(&stats))
+    print(&port_table(&stats))
 }
 
 pub(super) fn stats(s: &Session) -> Done {
@@ -96,9 +96,4 @@ fn balance(stats: &Stats) -> String {
     format!(
         "received {received} + created {created} = transmitted {transmitted} + consumed {consumed} + dropped {dropped} + held {held}\n"
     )
-}
-
-/// The statistics, for commands that show them among other things.
-pub(super) fn fetch(s: &Session) -> Result<Stats, Trouble> {
-    s.as_type(&s.get("/v1/stats")?)
 }

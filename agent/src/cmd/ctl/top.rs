@@ -1,6 +1,6 @@
 //! What the VNF does now, again and again.
 use super::session::{Done, Session, Trouble, print};
-use super::stats::{fetch, port_table, short, workers};
+use super::stats::{port_table, short, workers};
 use super::table::{Table, plain};
 use super::terminal::Screen;
 use crate::signals;
