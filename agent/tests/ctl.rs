@@ -1,5 +1,6 @@
 //! `sluice ctl` against an EMS in this process, and against prepared answers.
 #![allow(clippy::unwrap_used, missing_docs)] // a test that cannot go on panics
+#[allow(dead_code)]
 mod answerer;
 #[path = "../../mgmt/tests/fake/mod.rs"]
 mod fake;
@@ -200,11 +201,12 @@ fn an_ems_that_is_not_there_ends_with_3_and_says_what_to_do() {
     assert_eq!(ran.status, 3);
     assert!(ran.err.starts_with(&format!("sluice: no EMS answers at {url}: ")), "{}", ran.err);
     assert!(ran.err.contains("is it running? (`sluice run ...` prints its address"), "{}", ran.err);
+    let nowhere = sluice(&["ctl", "--url", "http://no-such-host.invalid:9", "get"]);
+    assert_eq!((nowhere.status, nowhere.err.contains("no EMS answers at")), (3, true), "{}", nowhere.err);
     // It comes while it is waited for.
     let rig = Rig::new();
-    let waiting = program::start(&["ctl", "--url", &url, "--retry-for", "20s", "get"]);
+    let mut waiting = program::start(&["ctl", "--url", &url, "--retry-for", "20s", "get"]);
     let _server = Server::start(rig.ems.clone(), address).unwrap();
-    let mut waiting = waiting;
     let done = waiting.0.take().unwrap().wait_with_output().unwrap();
     assert_eq!((done.status.code(), done.stdout.as_slice()), (Some(0), &b"first\n"[..]));
 }

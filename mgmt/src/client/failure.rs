@@ -59,6 +59,7 @@ impl Failure {
         match error {
             Error::Io(e) if is_tls(&e) => Failure::Untrusted { url, why: e.to_string() },
             Error::Tls(_) | Error::Rustls(_) => Failure::Untrusted { url, why },
+            Error::Io(e) if is_lookup(&e) => Failure::Unreachable { url, why },
             Error::Io(e) => match e.kind() {
                 ErrorKind::ConnectionRefused
                 | ErrorKind::HostUnreachable
@@ -88,6 +89,12 @@ impl Failure {
         problem.findings = serde_json::from_value(findings).unwrap_or_default();
         Failure::Refused(Box::new(problem))
     }
+}
+
+/// Whether the name of a host could not be looked up. The standard library gives that error a kind that only it can make,
+/// and no name for it; errors of sockets have a number.
+fn is_lookup(error: &std::io::Error) -> bool {
+    error.raw_os_error().is_none() && format!("{:?}", error.kind()) == "Uncategorized"
 }
 
 /// Whether it is TLS that failed, not the connection below it.

@@ -31,12 +31,13 @@ impl Screen {
 
     /// Shows a text: as much as fits, in place of what was there.
     pub(super) fn show(&self, text: &str) {
-        let size = tcgetwinsize(io::stdout()).ok();
-        let (rows, columns) = size.map_or((24, 80), |s| (usize::from(s.ws_row.max(2)), usize::from(s.ws_col.max(20))));
+        // A terminal that does not know its size says 0.
+        let size = tcgetwinsize(io::stdout()).ok().filter(|s| s.ws_row > 1 && s.ws_col > 0);
+        let (rows, columns) = size.map_or((24, 80), |s| (usize::from(s.ws_row), usize::from(s.ws_col)));
         let mut out = "\x1b[H".to_string();
         for line in text.lines().take(rows - 1) {
             out.extend(line.chars().take(columns));
-            out += "\x1b[K\r\n";
+            out += "\x1b[K\n";
         }
         put(&(out + "\x1b[J"));
     }
