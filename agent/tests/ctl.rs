@@ -123,7 +123,7 @@ fn a_change_is_confirmed_or_taken_back() {
 fn the_life_of_the_vnf_is_in_its_hands() {
     let ems = Real::new();
     assert_eq!(ems.must(&["stop"]), "fake is stopped\n");
-    assert_eq!(ems.must(&["stop", "--json"]).contains("\"state\": \"stopped\""), true);
+    assert!(ems.must(&["stop", "--json"]).contains("\"state\": \"stopped\""));
     assert_eq!(ems.must(&["start"]), "fake is running\n");
     ems.rig.vnf.set_status(State::Starting, "ports");
     let early = ems.ctl(&["start"]);

@@ -109,8 +109,7 @@ pub(super) fn revert(s: &Session) -> Done {
 pub(super) fn changed(s: &Session, call: &Call, file: &str, dry_run: bool) -> Done {
     let answer = match s.client.send(call) {
         Err(Failure::Refused(problem)) => {
-            let (problem, function) = (*problem, s.function.clone());
-            return Err(Trouble::Refused { problem, function, file: file.into() });
+            return Err(Trouble::Refused { problem, function: s.function.clone(), file: file.into() });
         }
         other => other?.json()?,
     };

@@ -62,7 +62,7 @@ pub(super) enum Trouble {
     /// A function was refused that came from a file.
     Refused {
         /// Why.
-        problem: Problem,
+        problem: Box<Problem>,
         /// The function.
         function: String,
         /// The file.
