@@ -76,7 +76,7 @@ impl Live {
 }
 
 /// Four significant places and a letter: 1.23 M.
-fn scaled(n: f64) -> String {
+pub(crate) fn scaled(n: f64) -> String {
     for (limit, letter) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] {
         if n >= limit {
             return format!("{:.2} {letter}", n / limit);

@@ -13,6 +13,7 @@ pub mod auth;
 pub mod backup;
 pub mod bundle;
 pub mod click_on_osv;
+pub mod client;
 pub mod clock;
 pub mod command;
 pub mod ems;

@@ -249,7 +249,7 @@ fn group(changes: &[Change], header: &str) -> String {
 }
 
 /// Addresses and protocol, for the first line.
-fn headline(frame: &[u8]) -> String {
+pub(crate) fn headline(frame: &[u8]) -> String {
     let fields = describe::fields(frame);
     let value = |name: &str| fields.iter().find(|f| f.name == name).map(|f| f.value.as_str());
     let pair = |a, b| Some(format!("{} > {}", value(a)?, value(b)?));

@@ -4,7 +4,7 @@ use crate::command::{Answer, Command};
 use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::vnf::Snapshot;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,7 +15,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 }
 
 /// Counters and rates.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Stats {
     /// Counters of one moment.
     #[serde(flatten)]

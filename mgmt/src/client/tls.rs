@@ -1,0 +1,64 @@
+//! Certificates of the client: who is trusted, and who we are.
+use super::Failure;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, TlsProvider, parse_pem};
+
+/// Files in PEM (RFC 7468).
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Certificates of whom is trusted: the EMS's own, or its authority's.
+    pub ca: Option<PathBuf>,
+    /// Our certificate, and those between it and the authority.
+    pub cert: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+}
+
+impl Tls {
+    /// TLS 1.2 and 1.3. Nobody is trusted who is not named: an EMS makes its own certificate at first boot.
+    pub(super) fn config(&self) -> Result<TlsConfig, Failure> {
+        let ca = self.ca.as_ref().ok_or_else(|| {
+            Failure::Options(
+                "https needs the certificate that is trusted: give --ca FILE (the EMS's own, or its authority's)"
+                    .into(),
+            )
+        })?;
+        let (roots, _) = read(ca)?;
+        if roots.is_empty() {
+            return Err(Failure::Options(format!("{}: there is no certificate in it", ca.display())));
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(provider)
+            .root_certs(RootCerts::new_with_certs(&roots));
+        Ok(config.client_cert(self.client()?).build())
+    }
+
+    fn client(&self) -> Result<Option<ClientCert>, Failure> {
+        let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
+        let (chain, _) = read(cert)?;
+        if chain.is_empty() {
+            return Err(Failure::Options(format!("{}: there is no certificate in it", cert.display())));
+        }
+        let none = || Failure::Options(format!("{}: there is no private key in it", key.display()));
+        let (_, key) = read(key)?;
+        Ok(Some(ClientCert::new_with_certs(&chain, key.ok_or_else(none)?)))
+    }
+}
+
+/// Certificates and the last key of a file.
+fn read(file: &Path) -> Result<(Vec<Certificate<'static>>, Option<PrivateKey<'static>>), Failure> {
+    let wrong = |e: &dyn std::fmt::Display| Failure::Options(format!("{}: {e}", file.display()));
+    let pem = std::fs::read(file).map_err(|e| wrong(&e))?;
+    let (mut certificates, mut key) = (Vec::new(), None);
+    for item in parse_pem(&pem) {
+        match item.map_err(|e| wrong(&e))? {
+            PemItem::Certificate(c) => certificates.push(c),
+            PemItem::PrivateKey(k) => key = Some(k),
+            _ => {}
+        }
+    }
+    Ok((certificates, key))
+}
