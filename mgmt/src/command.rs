@@ -1,5 +1,6 @@
 //! All that can be asked of the EMS: one enum, whoever asks and however (REST, SOL 002, Click-on-OSv's paths, SNMP).
 use crate::alarms::Alarm;
+use crate::audit::Entry;
 use crate::auth::Role;
 use crate::events::Event;
 use crate::functions::{Change, Changed, Function, Terms};
@@ -70,6 +71,8 @@ pub enum Command {
     AlarmHistory,
     /// To be told what happens.
     Events,
+    /// Who changed what: entries behind this number, and at most how many.
+    Audit(u64, usize),
 }
 
 /// The state that somebody wants.
@@ -146,6 +149,8 @@ pub enum Answer {
     Alarms(Vec<Alarm>),
     /// To `Events`.
     Events(broadcast::Receiver<Event>),
+    /// To `Audit`.
+    Audit(Vec<Entry>),
 }
 
 impl Command {
@@ -157,6 +162,8 @@ impl Command {
             ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Log(..) | Alarms | AlarmHistory | Events => {
                 Role::ReadOnly
             }
+            // So that whoever checks on others needs no right to change anything.
+            Audit(..) => Role::ReadOnly,
             SetState(_) | ChangeFunction(..) | Confirm(_) | Revert(_) | Restore(..) | WriteHandler(..) => {
                 Role::Operator
             }

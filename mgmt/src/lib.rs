@@ -7,7 +7,9 @@
 //! the one place where it is done), [`problem`] (what an error looks like), [`routes`] (paths to commands), [`server`]
 //! (sockets to paths).
 #![forbid(unsafe_code)]
+#![allow(clippy::result_large_err)] // an error is the end of a request: its size costs nothing
 pub mod alarms;
+pub mod audit;
 pub mod auth;
 pub mod clock;
 pub mod command;
@@ -17,6 +19,7 @@ pub mod functions;
 pub mod journal;
 pub mod problem;
 pub mod rates;
+pub mod requests;
 pub mod routes;
 pub mod server;
 pub mod settings;

@@ -1,6 +1,6 @@
 //! Paths to commands: one file for each resource. A route reads a request, gives one command, and shows the answer; it
 //! decides nothing.
-use crate::auth::{Actor, Role};
+use crate::auth::{Actor, Call, Role};
 use crate::command::{Answer, Command};
 use crate::ems::Ems;
 use crate::problem::Problem;
@@ -9,13 +9,15 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+pub mod audit;
 pub mod functions;
 pub mod health;
+pub(crate) mod problems;
 pub mod stats;
 pub mod vnf;
 
@@ -33,10 +35,17 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(vnf::routes())
         .merge(functions::routes())
         .merge(stats::routes())
+        .merge(audit::routes())
 }
 
-/// The service.
+/// The service for whoever calls it in this process: an administrator, who needs no token.
 pub fn app(ems: Shared) -> Router {
+    router(ems).layer(Extension(Actor { name: "local".into(), role: Role::Admin }))
+}
+
+/// The service. Nobody may do anything in it, but whom a layer around it has recognised: it puts an [`Actor`] into the
+/// request's extensions, and a [`Call`].
+pub fn router(ems: Shared) -> Router {
     let (router, openapi) = api().split_for_parts();
     let openapi = Arc::new(openapi);
     router
@@ -45,6 +54,7 @@ pub fn app(ems: Shared) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has no such method; see /openapi.json")
         })
+        .layer(axum::middleware::from_fn(problems::dress))
         .with_state(ems)
 }
 
@@ -52,23 +62,23 @@ pub fn app(ems: Shared) -> Router {
 pub struct Ask {
     ems: Shared,
     actor: Option<Actor>,
+    call: Call,
 }
 
 impl FromRequestParts<Shared> for Ask {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, ems: &Shared) -> Result<Ask, Self::Rejection> {
-        // Put there by the middleware that knows tokens.
         let actor = parts.extensions.get::<Actor>().cloned();
-        let actor = actor.or_else(|| Some(Actor { name: "anonymous".into(), role: Role::Admin }));
-        Ok(Ask { ems: ems.clone(), actor })
+        let call = parts.extensions.get::<Call>().cloned().unwrap_or_default();
+        Ok(Ask { ems: ems.clone(), actor, call })
     }
 }
 
 impl Ask {
     /// Has a command done.
     pub async fn for_(self, command: Command) -> Result<Answer, Problem> {
-        self.ems.execute(self.actor, command).await
+        self.ems.execute_call(self.actor, self.call, command).await
     }
 }
 
@@ -94,6 +104,7 @@ impl IntoResponse for Answer {
             Answer::Log(lines) => Json(lines).into_response(),
             Answer::Trace(t) => Json(t).into_response(),
             Answer::Alarms(list) => Json(list).into_response(),
+            Answer::Audit(list) => Json(list).into_response(),
             Answer::Stream(_) | Answer::Events(_) => {
                 Problem::internal("a stream is shown by its own route").into_response()
             }

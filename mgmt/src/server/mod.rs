@@ -1,21 +1,49 @@
 //! Sockets to paths: a thread with a runtime of its own.
+use crate::auth::certificate;
+use crate::auth::security::{Peer, Security};
 use crate::ems::{Ems, TICK};
-use crate::routes;
+use crate::settings::{Limits, Settings};
+use axum::Router;
+use axum::extract::Request;
+use connections::{Connections, Place};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use layers::Layers;
+use patience::Patience;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
 
-/// A client has so long to say what it wants.
+mod admit;
+mod body;
+mod connections;
+mod layers;
+mod patience;
+mod rate;
+mod request_id;
+pub mod tls;
+
+/// A client has so long to say what it wants, or less if requests have less.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// Longest header of a request, bytes.
+const HEADERS: usize = 64 << 10;
+/// Most fields of it.
+const FIELDS: usize = 64;
 /// Threads that wait for the VNF.
 const WAITING_THREADS: usize = 16;
 /// Answers that are on their way when the end comes have so long.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// To a client for which there is no place.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
+Content-Type: application/problem+json\r\nContent-Length: 85\r\n\r\n\
+{\"status\":503,\"title\":\"Service Unavailable\",\"detail\":\"too many connections; try later\"}";
 
 /// A running EMS. It ends when this is dropped.
 pub struct Server {
@@ -28,9 +56,10 @@ impl Server {
     /// Listens, and serves from then on.
     ///
     /// # Errors
-    /// The address cannot be had, or the thread not be started.
-    pub fn start(ems: Arc<Ems>, listen: SocketAddr) -> io::Result<Server> {
-        let listener = TcpListener::bind(listen)?;
+    /// The address may not be listened to with this security, or cannot be had, or the thread not be started.
+    pub fn start(ems: Arc<Ems>, settings: &Settings, security: Arc<Security>) -> io::Result<Server> {
+        security.may_listen(settings.listen)?;
+        let listener = TcpListener::bind(settings.listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -39,8 +68,9 @@ impl Server {
             .thread_name("ems-wait")
             .build()?;
         let (end, ended) = watch::channel(false);
+        let limits = settings.limits;
         let body = move || {
-            runtime.block_on(serve(ems, listener, ended));
+            runtime.block_on(serve(ems, listener, security, limits, ended));
             runtime.shutdown_timeout(FAREWELL);
         };
         let thread = std::thread::Builder::new().name("ems".into()).spawn(body)?;
@@ -62,42 +92,103 @@ impl Drop for Server {
     }
 }
 
-async fn serve(ems: Arc<Ems>, listener: TcpListener, mut ended: watch::Receiver<bool>) {
+async fn serve(
+    ems: Arc<Ems>,
+    listener: TcpListener,
+    security: Arc<Security>,
+    limits: Limits,
+    mut ended: watch::Receiver<bool>,
+) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let looks = ems.clone();
-    tokio::spawn(async move {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            let ems = looks.clone();
-            let _ = tokio::task::spawn_blocking(move || ems.tick()).await; // a panic there is in the log
-        }
-    });
-    let app = routes::app(ems);
+    tokio::spawn(look_after(ems.clone(), security.clone()));
+    let connections = Connections::new(limits.connections);
+    let app = layers::app(ems, security.clone(), limits);
     loop {
         let socket = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = ended.changed() => break,
         };
-        let Ok((socket, _)) = socket else {
+        let Ok((socket, address)) = socket else {
             tokio::time::sleep(Duration::from_millis(100)).await; // too many open files, say
             continue;
         };
         let _ = socket.set_nodelay(true); // it is slower without
-        let service = TowerToHyperService::new(app.clone());
-        let mut ended = ended.clone();
-        tokio::spawn(async move {
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-            let connection = http.serve_connection(TokioIo::new(socket), service);
-            let mut connection = std::pin::pin!(connection);
-            tokio::select! {
-                _ = connection.as_mut() => return, // a broken client harms itself only
-                _ = ended.changed() => connection.as_mut().graceful_shutdown(),
-            }
-            let _ = tokio::time::timeout(FAREWELL, connection).await;
-        });
+        let Some(place) = connections.place(address.ip()) else {
+            turn_away(&socket, security.tls.is_some());
+            continue;
+        };
+        let (security, ended, app) = (security.clone(), ended.clone(), app.clone());
+        tokio::spawn(greet(socket, address, security, app, limits, ended, place));
     }
     tokio::time::sleep(Duration::from_millis(50)).await; // answers on their way
+}
+
+/// Looks after everything from time to time.
+async fn look_after(ems: Arc<Ems>, security: Arc<Security>) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let (ems, security) = (ems.clone(), security.clone());
+        let look = move || {
+            security.tick(&ems);
+            ems.tick();
+        };
+        let _ = tokio::task::spawn_blocking(look).await; // a panic there is in the log
+    }
+}
+
+/// Says that there is no place, if that can be said at once.
+fn turn_away(socket: &TcpStream, tls: bool) {
+    if !tls {
+        let mut asked = [0; 4096];
+        let _ = socket.try_read(&mut asked); // what was not read when a socket is closed can make the answer be lost
+        let _ = socket.try_write(FULL);
+    }
+}
+
+/// Serves a connection, behind TLS if there is any.
+async fn greet(
+    socket: TcpStream,
+    address: SocketAddr,
+    security: Arc<Security>,
+    app: Router,
+    limits: Limits,
+    ended: watch::Receiver<bool>,
+    _place: Place,
+) {
+    let time = Duration::from_secs(limits.request_seconds).min(HEADERS_WITHIN);
+    let socket = Patience::new(socket, time);
+    let Some(tls) = &security.tls else {
+        return talk(socket, Peer { address, names: Arc::new([]) }, app, time, ended).await;
+    };
+    let handshake = TlsAcceptor::from(tls.get().rustls.clone()).accept(socket);
+    let Ok(Ok(stream)) = tokio::time::timeout(time, handshake).await else { return };
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let names = certificate.map(certificate::names).unwrap_or_default().into();
+    talk(stream, Peer { address, names }, app, time, ended).await;
+}
+
+/// HTTP/1.1 (RFC 9112) until the client or the EMS ends it.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: Peer,
+    app: Router,
+    time: Duration,
+    mut ended: watch::Receiver<bool>,
+) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(peer.clone());
+        app.clone().oneshot(request)
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(time).max_buf_size(HEADERS).max_headers(FIELDS);
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return, // a broken client harms itself only
+        _ = ended.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = tokio::time::timeout(FAREWELL, connection).await;
 }
