@@ -42,7 +42,7 @@ const WAITING_THREADS: usize = 16;
 const FAREWELL: Duration = Duration::from_millis(500);
 /// To a client for which there is no place.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
-Content-Type: application/problem+json\r\nContent-Length: 85\r\n\r\n\
+Content-Type: application/problem+json\r\nContent-Length: 87\r\n\r\n\
 {\"status\":503,\"title\":\"Service Unavailable\",\"detail\":\"too many connections; try later\"}";
 
 /// A running EMS. It ends when this is dropped.

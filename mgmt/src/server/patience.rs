@@ -62,3 +62,27 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    #[tokio::test]
+    async fn who_does_not_read_is_given_up_and_who_reads_slowly_is_not() {
+        let (near, mut far) = duplex(64);
+        let mut near = Patience::new(near, Duration::from_millis(200));
+        let slow = tokio::spawn(async move {
+            let mut all = [0; 256];
+            for part in all.chunks_mut(64) {
+                sleep(Duration::from_millis(20)).await;
+                far.read_exact(part).await.unwrap();
+            }
+            far
+        });
+        near.write_all(&[7; 256]).await.unwrap();
+        let _far = slow.await.unwrap(); // open, but nobody reads any more
+        let stuck = near.write_all(&[7; 256]).await.unwrap_err();
+        assert_eq!(stuck.kind(), io::ErrorKind::TimedOut);
+    }
+}
