@@ -112,24 +112,39 @@ fn zeros() -> String {
 struct Log {
     entries: VecDeque<Entry>,
     last: Option<(u64, String)>,
+    /// Lines that are not in the file yet, because it could not be written.
+    unsaved: VecDeque<String>,
     file: Option<(PathBuf, File, u64)>,
 }
 
 /// The audit log. In memory, until a file is opened.
-#[derive(Default)]
-pub struct Audit(Mutex<Log>);
+pub struct Audit {
+    log: Mutex<Log>,
+    file_bytes: u64,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Audit::with_files_of(FILE_BYTES)
+    }
+}
 
 impl Audit {
+    /// A log whose files are of this length, bytes, at most [`FILE_BYTES`].
+    pub fn with_files_of(file_bytes: u64) -> Audit {
+        Audit { log: Mutex::default(), file_bytes: file_bytes.min(FILE_BYTES) }
+    }
+
     /// Continues the log in a file; what was recorded before is appended to it. A log whose chain is broken is put aside
     /// as it is, with an alarm, and the new chain says so.
     ///
     /// # Errors
     /// The file cannot be read or written.
     pub fn open(&self, path: &Path, alarms: &Alarms) -> io::Result<()> {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let early: Vec<Entry> = log.entries.drain(..).collect();
         let (text, cut) = read_all(path)?;
-        let (entries, broken) = match verify(text.lines()) {
+        let (entries, broken) = match verify(text.split_terminator('\n')) {
             Ok(entries) => (entries, None),
             Err(broken) => (Vec::new(), Some(broken)),
         };
@@ -159,19 +174,19 @@ impl Audit {
             None if cut => "start; the last line was incomplete, and was cut off".into(),
             None => "start".into(),
         };
-        log.append(&Actor::itself(), &Call::default(), &what, "done")?;
+        log.append(self.file_bytes, &Actor::itself(), &Call::default(), &what, "done")?;
         for entry in early {
             let (number, previous) = log.next();
-            log.keep(Entry { number, previous, ..entry })?;
+            log.keep(self.file_bytes, Entry { number, previous, ..entry })?;
         }
         Ok(())
     }
 
-    /// Records what somebody asked, and how it ended. May wait for the disk. One that cannot be written stays in memory, and
-    /// raises an alarm.
+    /// Records what somebody asked, and how it ended. May wait for the disk. What cannot be written raises an alarm, stays in
+    /// memory, and is written with the next one.
     pub fn record(&self, alarms: &Alarms, actor: &Actor, call: &Call, what: &str, outcome: &str) {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match log.append(actor, call, what, outcome) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        match log.append(self.file_bytes, actor, call, what, outcome) {
             Ok(()) => alarms.clear(OBJECT, Cause::StorageCapacityProblem),
             Err(e) => {
                 let text = format!("the audit log cannot be written: {}", e.kind());
@@ -182,7 +197,7 @@ impl Audit {
 
     /// The first entries behind number `after`, at most `most` of them, the oldest first; of the last [`KEPT`].
     pub fn entries(&self, after: u64, most: usize) -> Vec<Entry> {
-        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.entries.iter().filter(|e| e.number > after).take(most).cloned().collect()
     }
 }
@@ -192,15 +207,15 @@ impl Log {
         self.last.as_ref().map_or((1, zeros()), |(number, hash)| (number + 1, hash.clone()))
     }
 
-    fn append(&mut self, actor: &Actor, call: &Call, what: &str, outcome: &str) -> io::Result<()> {
+    fn append(&mut self, most: u64, actor: &Actor, call: &Call, what: &str, outcome: &str) -> io::Result<()> {
         let (number, previous) = self.next();
         let (actor, role) = (short(&actor.name), actor.role.name().to_string());
         let (request, client) = (call.request.clone(), call.client.map(|c| c.to_string()));
         let (time, what, outcome, hash) = (clock::now(), short(what), short(outcome), String::new());
-        self.keep(Entry { number, time, actor, role, request, client, what, outcome, previous, hash })
+        self.keep(most, Entry { number, time, actor, role, request, client, what, outcome, previous, hash })
     }
 
-    fn keep(&mut self, entry: Entry) -> io::Result<()> {
+    fn keep(&mut self, most: u64, entry: Entry) -> io::Result<()> {
         let entry = entry.sealed();
         let line = entry.line() + "\n";
         self.last = Some((entry.number, entry.hash.clone()));
@@ -208,13 +223,30 @@ impl Log {
             self.entries.pop_front();
         }
         self.entries.push_back(entry);
-        let Some((path, file, length)) = &mut self.file else { return Ok(()) };
-        if *length + line.len() as u64 > FILE_BYTES {
-            put_aside(path)?;
-            (*file, *length) = (append_to(path)?, 0);
+        if self.unsaved.len() == KEPT {
+            self.unsaved.pop_front(); // the chain breaks here, and the next start says so
         }
-        file.write_all(line.as_bytes())?;
-        *length += line.len() as u64;
+        self.unsaved.push_back(line);
+        self.save(most)
+    }
+
+    fn save(&mut self, most: u64) -> io::Result<()> {
+        let Some((path, file, length)) = &mut self.file else {
+            self.unsaved.clear();
+            return Ok(());
+        };
+        while let Some(line) = self.unsaved.front() {
+            if *length > 0 && *length + line.len() as u64 > most {
+                put_aside(path)?;
+                (*file, *length) = (append_to(path)?, 0);
+            }
+            if let Err(e) = file.write_all(line.as_bytes()) {
+                let _ = file.set_len(*length); // a part of the line, if any; else it is whole already
+                return Err(e);
+            }
+            *length += line.len() as u64;
+            self.unsaved.pop_front();
+        }
         file.sync_data()
     }
 }
@@ -249,6 +281,7 @@ fn put_aside(path: &Path) -> io::Result<()> {
 }
 
 /// Keeps files whose chain is broken, for whoever wants to know why: `audit.broken.jsonl`, `audit.1.broken.jsonl` ...
+/// Older ones of these go.
 fn keep_broken(path: &Path) -> io::Result<()> {
     for n in 0..FILES {
         let from = aside(path, n);

@@ -1,4 +1,5 @@
 //! The audit log: who changed what, and that nobody can change what it says.
+#![allow(clippy::unwrap_used)] // also in what tests share
 #[allow(missing_docs)]
 mod fake;
 #[allow(missing_docs)]
@@ -158,11 +159,10 @@ fn a_line_that_a_power_cut_left_incomplete_is_cut_off() {
 #[test]
 fn old_files_go_and_the_chain_holds_over_those_that_are_kept() {
     let folder = Folder::new();
-    // Small files, as if each entry filled one: the limit is looked at when an entry is appended.
-    let audit = opened(&folder, &alarms());
-    let long = "x".repeat(256);
-    let write = 16_000; // of some 600 bytes each: more than all files hold
-    (0..write).for_each(|_| say(&audit, &long));
+    let audit = Audit::with_files_of(2000);
+    audit.open(&folder.file("audit.jsonl"), &alarms()).unwrap();
+    let write = 60; // of some 300 bytes each: more than all files hold
+    (0..write).for_each(|n| say(&audit, &format!("change {n}")));
     let files = fs::read_dir(&folder.0).unwrap().count();
     assert_eq!(files, FILES);
     let kept = lines(&folder);
@@ -173,4 +173,27 @@ fn old_files_go_and_the_chain_holds_over_those_that_are_kept() {
     let again = opened(&folder, &alarms);
     assert!(alarms.active().is_empty());
     assert_eq!(again.entries(write as u64, 10).last().map(|e| e.number), Some(write as u64 + 2));
+}
+
+#[test]
+fn what_cannot_be_written_is_an_alarm_and_is_written_later() {
+    let folder = Folder::new();
+    let alarms = alarms();
+    let audit = Audit::with_files_of(500); // one entry each
+    audit.open(&folder.file("audit.jsonl"), &alarms).unwrap();
+    let tell = |what: &str| audit.record(&alarms, &ann(), &Call::default(), what, "done");
+    (0..2 * FILES).for_each(|_| tell("something"));
+    let oldest = folder.file(&format!("audit.{}.jsonl", FILES - 1));
+    fs::remove_file(&oldest).unwrap();
+    fs::create_dir_all(oldest.join("in the way")).unwrap(); // no file can be renamed to it
+    tell("one");
+    tell("two");
+    assert_eq!(alarms.active()[0].cause, Cause::StorageCapacityProblem);
+    assert_eq!(audit.entries(0, 100).last().unwrap().what, "two");
+    fs::remove_dir_all(&oldest).unwrap();
+    tell("three");
+    assert!(alarms.active().is_empty());
+    let kept = lines(&folder);
+    assert_eq!(check(&kept), Ok(FILES));
+    assert!(kept[FILES - 3].contains("one") && kept[FILES - 1].contains("three"), "{kept:?}");
 }

@@ -1,11 +1,17 @@
 //! What clients may not: ask too much, too often, too slowly, or in a way that nobody understands.
+#![allow(clippy::unwrap_used)] // also in what tests share
 #[allow(missing_docs)]
 mod fake;
 #[allow(missing_docs)]
 mod wire;
+use axum::Router;
+use axum::routing::get;
 use fake::Rig;
+use sluice_mgmt::auth::security::Security;
 use sluice_mgmt::requests::Key;
+use sluice_mgmt::server::Server;
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use wire::{Served, ask, hear};
 
 #[test]
@@ -52,7 +58,7 @@ fn a_vnf_that_hangs_is_503_and_the_ems_goes_on() {
 #[test]
 fn too_many_connections_are_turned_away_until_one_is_given_back() {
     let served = Served::start("limits.connections = 4");
-    let keep = |mut stream: std::net::TcpStream| {
+    let keep = |mut stream: TcpStream| {
         stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).unwrap();
@@ -68,6 +74,15 @@ fn too_many_connections_are_turned_away_until_one_is_given_back() {
     while !ask(served.connect(), "GET", "/livez", &[], "").is_ok_and(|s| s.status == 200) {
         std::thread::yield_now(); // until it noticed
     }
+}
+
+#[test]
+fn a_header_that_is_too_long_or_has_too_many_fields_is_431() {
+    let served = Served::start("");
+    assert_eq!(served.ask("GET", "/livez", &["X-Many: 1"; 100], "").status, 431);
+    let long = format!("X-Long: {}", "x".repeat(500_000));
+    let said = ask(served.connect(), "GET", "/livez", &[&long], "");
+    assert!(said.is_err() || said.is_ok_and(|s| s.status == 431)); // the connection may be gone before we hear it
 }
 
 #[test]
@@ -151,4 +166,22 @@ fn answers_are_counted_by_path_method_and_status() {
     let count = |path: &str, status| all.get(&Key { path: path.into(), method: "GET", status }).map_or(0, |s| s.count);
     assert_eq!((count("/v1/functions/{name}", 200), count("/v1/functions/{name}", 404)), (1, 2));
     assert_eq!((count("none", 404), all.len()), (1, 3));
+}
+
+#[test]
+fn a_service_that_asks_for_no_token_has_an_address_of_its_own_and_the_same_limits() {
+    let folder = wire::Folder::new();
+    let settings = wire::settings(&format!("tokens = '{}'\nlimits.body_bytes = 9", folder.file("t.toml").display()));
+    let rig = Rig::new();
+    let security = Security::set_up(&settings, &rig.ems).unwrap().security;
+    let old = Router::new().route("/running", get(|| async { "true" }).post(|body: String| async { body }));
+    let also = vec![(([127, 0, 0, 1], 0).into(), old)];
+    let server = Server::start_also(rig.ems.clone(), &settings, security, also).unwrap();
+    let at = |n: usize| TcpStream::connect(server.addresses()[n]).unwrap();
+    let said = ask(at(1), "GET", "/running", &[], "").unwrap();
+    assert_eq!((said.status, said.body.as_str()), (200, "true"));
+    assert_eq!(ask(at(1), "POST", "/running", &[], "0123456789").unwrap().status, 413);
+    assert_eq!(ask(at(1), "GET", "/v1/vnf", &[], "").unwrap().status, 404);
+    assert_eq!(ask(at(0), "GET", "/v1/vnf", &[], "").unwrap().status, 401);
+    assert_eq!(ask(at(0), "GET", "/running", &[], "").unwrap().status, 401);
 }

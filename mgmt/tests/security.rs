@@ -1,4 +1,5 @@
 //! Who may ask, over real sockets: tokens, JSON web tokens, TLS, certificates, and browsers that are led here.
+#![allow(clippy::unwrap_used)] // also in what tests share
 #[allow(missing_docs)]
 mod fake;
 #[allow(missing_docs)]

@@ -57,11 +57,12 @@ impl Security {
     /// # Errors
     /// A file is wrong, or others can read it; or the settings would let strangers in.
     pub fn set_up(settings: &Settings, ems: &Ems) -> io::Result<SetUp> {
+        let wrong = |e: String| io::Error::new(io::ErrorKind::InvalidInput, e);
+        settings.check().map_err(wrong)?;
         if let Some(folder) = &settings.folder {
             files::make_folder(folder)?;
             ems.audit.open(&folder.join("audit.jsonl"), &ems.alarms)?;
         }
-        let wrong = |e: String| io::Error::new(io::ErrorKind::InvalidInput, e);
         let jwt = settings.jwt.clone().map(|jwt| {
             let of = jwt.clone();
             Ok((Watched::new(vec![jwt.keys.clone()], Box::new(move |_| Keys::load(&of)))?, jwt))

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router};
 use std::sync::Arc;
 use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 
 pub mod audit;
@@ -25,8 +26,25 @@ pub mod vnf;
 pub type Shared = Arc<Ems>;
 
 #[derive(OpenApi)]
-#[openapi(info(title = "Sluice EMS", description = "Life cycle, statistics and live reconfiguration of a VNF."))]
+#[openapi(
+    info(title = "Sluice EMS", description = "Life cycle, statistics and live reconfiguration of a VNF."),
+    security(("bearer" = []), ("certificate" = [])),
+    modifiers(&Credentials)
+)]
 struct Api;
+
+/// How a client shows who it is; one of them will do.
+struct Credentials;
+
+impl utoipa::Modify for Credentials {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        let certificate = SecurityScheme::MutualTls { description: None, deprecated: None, extensions: None };
+        let components = api.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("bearer", bearer);
+        components.add_security_scheme("certificate", certificate);
+    }
+}
 
 /// All paths with their documentation.
 pub fn api() -> OpenApiRouter<Shared> {

@@ -23,23 +23,36 @@ pub(super) struct Layers {
     pub(super) rates: Arc<rate::Rates>,
 }
 
-/// The service for clients over the network: the connection puts a [`Peer`](crate::auth::security::Peer) into each request.
-pub(super) fn app(ems: Arc<Ems>, security: Arc<Security>, limits: Limits) -> Router {
-    let router = routes::router(ems.clone());
-    wrap(router, Layers { ems, security, limits, rates: Arc::new(rate::Rates::new(limits.requests_per_second)) })
+impl Layers {
+    pub(super) fn new(ems: Arc<Ems>, security: Arc<Security>, limits: Limits) -> Layers {
+        Layers { ems, security, limits, rates: Arc::new(rate::Rates::new(limits.requests_per_second)) }
+    }
 }
 
-fn wrap(router: Router, layers: Layers) -> Router {
-    let with = |layers: &Layers| layers.clone();
+/// The service for clients over the network: the connection puts a [`Peer`](crate::auth::security::Peer) into each request.
+pub(super) fn app(layers: &Layers) -> Router {
+    let router = bounded(routes::router(layers.ems.clone()), layers);
+    named(router.layer(from_fn_with_state(layers.clone(), admit::admit)), layers)
+}
+
+/// A service that does not ask who comes. All limits hold for it, too.
+pub(super) fn unasked(router: Router, layers: &Layers) -> Router {
+    named(bounded(router, layers), layers)
+}
+
+// From the inside out: the last layer is passed first.
+fn bounded(router: Router, layers: &Layers) -> Router {
     router
-        // From the inside out: the last one is passed first.
         .layer(DefaultBodyLimit::disable()) // ours comes before
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(with(&layers), body::limit))
-        .layer(from_fn_with_state(with(&layers), admit::admit))
-        .layer(from_fn_with_state(with(&layers), rate::limit))
+        .layer(from_fn_with_state(layers.clone(), body::limit))
+}
+
+fn named(router: Router, layers: &Layers) -> Router {
+    router
+        .layer(from_fn_with_state(layers.clone(), rate::limit))
         .layer(map_response(protect))
-        .layer(from_fn_with_state(with(&layers), request_id::count))
+        .layer(from_fn_with_state(layers.clone(), request_id::count))
         .layer(from_fn(problems::dress))
         .layer(from_fn(request_id::number))
 }

@@ -2,14 +2,15 @@
 use crate::auth::certificate;
 use crate::auth::security::{Peer, Security};
 use crate::ems::{Ems, TICK};
-use crate::settings::{Limits, Settings};
+use crate::settings::Settings;
 use axum::Router;
 use axum::extract::Request;
-use connections::{Connections, Place};
+use connections::Connections;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use layers::Layers;
 use patience::Patience;
+use rustls::ServerConfig;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -30,10 +31,10 @@ mod rate;
 mod request_id;
 pub mod tls;
 
-/// A client has so long to say what it wants, or less if requests have less.
+/// A client has so long to say what it wants next, or less if requests have less. One that is idle loses its connection.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
-/// Longest header of a request, bytes.
-const HEADERS: usize = 64 << 10;
+/// A header of a request that is longer than this is refused when the next piece comes: at twice this at the latest, bytes.
+const HEADERS: usize = 32 << 10;
 /// Most fields of it.
 const FIELDS: usize = 64;
 /// Threads that wait for the VNF.
@@ -47,7 +48,7 @@ Content-Type: application/problem+json\r\nContent-Length: 87\r\n\r\n\
 
 /// A running EMS. It ends when this is dropped.
 pub struct Server {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     end: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -58,28 +59,49 @@ impl Server {
     /// # Errors
     /// The address may not be listened to with this security, or cannot be had, or the thread not be started.
     pub fn start(ems: Arc<Ems>, settings: &Settings, security: Arc<Security>) -> io::Result<Server> {
+        Server::start_also(ems, settings, security, Vec::new())
+    }
+
+    /// The same with services for clients that know neither TLS nor tokens, each with an address of its own: whoever
+    /// reaches it may all that its routes let anybody do.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_also(
+        ems: Arc<Ems>,
+        settings: &Settings,
+        security: Arc<Security>,
+        also: Vec<(SocketAddr, Router)>,
+    ) -> io::Result<Server> {
         security.may_listen(settings.listen)?;
-        let listener = TcpListener::bind(settings.listen)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+        let layers = Layers::new(ems, security, settings.limits);
+        let mut doors = vec![Door::open(settings.listen, layers::app(&layers), true)?];
+        for (address, router) in also {
+            doors.push(Door::open(address, layers::unasked(router, &layers), false)?);
+        }
+        let addresses = doors.iter().map(|d| d.address).collect();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(WAITING_THREADS)
             .thread_name("ems-wait")
             .build()?;
         let (end, ended) = watch::channel(false);
-        let limits = settings.limits;
         let body = move || {
-            runtime.block_on(serve(ems, listener, security, limits, ended));
+            runtime.block_on(serve(layers, doors, ended));
             runtime.shutdown_timeout(FAREWELL);
         };
         let thread = std::thread::Builder::new().name("ems".into()).spawn(body)?;
-        Ok(Server { address, end, thread: Some(thread) })
+        Ok(Server { addresses, end, thread: Some(thread) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    /// Where everything is served: first what needs credentials, then the others in their order.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 }
 
@@ -92,35 +114,59 @@ impl Drop for Server {
     }
 }
 
-async fn serve(
-    ems: Arc<Ems>,
+/// An address that is listened to.
+struct Door {
     listener: TcpListener,
-    security: Arc<Security>,
-    limits: Limits,
-    mut ended: watch::Receiver<bool>,
-) {
+    address: SocketAddr,
+    app: Router,
+    /// TLS is spoken, if there is any.
+    tls: bool,
+}
+
+impl Door {
+    fn open(at: SocketAddr, app: Router, tls: bool) -> io::Result<Door> {
+        let listener = TcpListener::bind(at).map_err(|e| io::Error::new(e.kind(), format!("{at}: {e}")))?;
+        listener.set_nonblocking(true)?;
+        Ok(Door { address: listener.local_addr()?, listener, app, tls })
+    }
+}
+
+async fn serve(layers: Layers, doors: Vec<Door>, mut ended: watch::Receiver<bool>) {
+    tokio::spawn(look_after(layers.ems.clone(), layers.security.clone()));
+    let connections = Connections::new(layers.limits.connections);
+    for door in doors {
+        tokio::spawn(listen(door, layers.clone(), connections.clone(), ended.clone()));
+    }
+    let _ = ended.changed().await; // or nobody can end it any more: that is the end, too
+    tokio::time::sleep(Duration::from_millis(50)).await; // answers on their way
+}
+
+async fn listen(door: Door, layers: Layers, connections: Arc<Connections>, ended: watch::Receiver<bool>) {
+    let Door { listener, app, tls, .. } = door;
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    tokio::spawn(look_after(ems.clone(), security.clone()));
-    let connections = Connections::new(limits.connections);
-    let app = layers::app(ems, security.clone(), limits);
+    let mut end = ended.clone();
     loop {
         let socket = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = ended.changed() => break,
+            _ = end.changed() => return,
         };
         let Ok((socket, address)) = socket else {
             tokio::time::sleep(Duration::from_millis(100)).await; // too many open files, say
             continue;
         };
         let _ = socket.set_nodelay(true); // it is slower without
+        let tls = layers.security.tls.as_ref().filter(|_| tls).map(|t| t.get().rustls.clone());
         let Some(place) = connections.place(address.ip()) else {
-            turn_away(&socket, security.tls.is_some());
+            turn_away(&socket, tls.is_some());
             continue;
         };
-        let (security, ended, app) = (security.clone(), ended.clone(), app.clone());
-        tokio::spawn(greet(socket, address, security, app, limits, ended, place));
+        let time = Duration::from_secs(layers.limits.request_seconds).min(HEADERS_WITHIN);
+        let talk = greet(Patience::new(socket, time), address, tls, app.clone(), time, ended.clone());
+        tokio::spawn(async move {
+            talk.await;
+            drop(place);
+        });
     }
-    tokio::time::sleep(Duration::from_millis(50)).await; // answers on their way
 }
 
 /// Looks after everything from time to time.
@@ -149,21 +195,17 @@ fn turn_away(socket: &TcpStream, tls: bool) {
 
 /// Serves a connection, behind TLS if there is any.
 async fn greet(
-    socket: TcpStream,
+    socket: Patience<TcpStream>,
     address: SocketAddr,
-    security: Arc<Security>,
+    tls: Option<Arc<ServerConfig>>,
     app: Router,
-    limits: Limits,
+    time: Duration,
     ended: watch::Receiver<bool>,
-    _place: Place,
 ) {
-    let time = Duration::from_secs(limits.request_seconds).min(HEADERS_WITHIN);
-    let socket = Patience::new(socket, time);
-    let Some(tls) = &security.tls else {
+    let Some(tls) = tls else {
         return talk(socket, Peer { address, names: Arc::new([]) }, app, time, ended).await;
     };
-    let handshake = TlsAcceptor::from(tls.get().rustls.clone()).accept(socket);
-    let Ok(Ok(stream)) = tokio::time::timeout(time, handshake).await else { return };
+    let Ok(Ok(stream)) = tokio::time::timeout(time, TlsAcceptor::from(tls).accept(socket)).await else { return };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let names = certificate.map(certificate::names).unwrap_or_default().into();
     talk(stream, Peer { address, names }, app, time, ended).await;

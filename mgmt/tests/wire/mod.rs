@@ -1,5 +1,5 @@
 //! A fake VNF's EMS behind a real socket, and a client that says exactly what it is told to.
-#![allow(dead_code, unreachable_pub)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its part
 use crate::fake::Rig;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -135,10 +135,10 @@ pub fn ask(mut stream: impl Read + Write, method: &str, path: &str, fields: &[&s
 /// Reads an answer to the end of the connection.
 pub fn hear(mut stream: impl Read) -> io::Result<Said> {
     let mut all = Vec::new();
-    if let Err(e) = stream.read_to_end(&mut all) {
-        if all.is_empty() {
-            return Err(e);
-        }
+    if let Err(e) = stream.read_to_end(&mut all)
+        && all.is_empty()
+    {
+        return Err(e);
     }
     let text = String::from_utf8_lossy(&all).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
