@@ -184,15 +184,23 @@ fn a_json_web_token_gives_the_role_that_it_claims() {
         let signature = signer.sign(&random, message.as_bytes()).unwrap();
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     };
-    let keys = keys.display();
+    let path = keys.display();
     let served =
-        Served::start(&format!("[jwt]\nissuer = 'i'\naudience = 'sluice'\nroles_claim = 'groups'\nkeys = '{keys}'"));
+        Served::start(&format!("[jwt]\nissuer = 'i'\naudience = 'sluice'\nroles_claim = 'groups'\nkeys = '{path}'"));
     let now = clock::wall() / 1_000_000_000;
     assert_eq!(served.with(&sign("operator", now + 60), "PUT", "/v1/functions/main", "second").status, 200);
     assert_eq!(served.rig.ems.store.last("main").unwrap().author, "jwt/ann");
     assert_eq!(served.with(&sign("read-only", now + 60), "PUT", "/v1/functions/main", "third").status, 403);
     assert_eq!(served.with(&sign("operator", now - 61), "GET", "/v1/vnf", "").status, 401);
     assert_eq!(served.ask("GET", "/v1/vnf", &[], "").status, 401);
+    fs::write(&keys, "{}").unwrap();
+    look(&served);
+    assert_eq!(alarms(&served), [("jwt-keys".into(), Cause::CorruptData)]);
+    assert_eq!(served.with(&sign("operator", now + 60), "GET", "/v1/vnf", "").status, 200);
+    fs::write(&keys, KeyPair::generate().unwrap().public_key_pem()).unwrap();
+    look(&served);
+    assert!(alarms(&served).is_empty());
+    assert_eq!(served.with(&sign("operator", now + 60), "GET", "/v1/vnf", "").status, 401);
 }
 
 /// A client that trusts one certificate, and may have its own.

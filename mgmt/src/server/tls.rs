@@ -34,11 +34,11 @@ pub(crate) fn watch(tls: &Tls, settings: &Settings, name: &str) -> Result<Watche
     }
     let (certificate, key) = (kept(&tls.certificate, "certificate.pem")?, kept(&tls.key, "key.pem")?);
     if tls.certificate.is_none() && !certificate.exists() {
+        let listen = settings.listen.ip();
+        let own = (!listen.is_unspecified()).then(|| listen.to_string());
         let mut names = tls.names.clone();
-        names.extend(["localhost", "127.0.0.1", "::1"].map(String::from));
-        if !settings.listen.ip().is_unspecified() {
-            names.push(settings.listen.ip().to_string());
-        }
+        names.extend(["localhost", "127.0.0.1", "::1"].map(String::from).into_iter().chain(own));
+        names.sort();
         names.dedup();
         make(name, names, &certificate, &key)?;
     }
