@@ -1,5 +1,6 @@
 //! All that can be asked of the EMS: one enum, whoever asks and however (REST, SOL 002, Click-on-OSv's paths, SNMP).
 use crate::alarms::Alarm;
+use crate::audit::Entry;
 use crate::auth::Role;
 use crate::backup::Restored;
 use crate::events::Follower;
@@ -88,6 +89,8 @@ pub enum Command {
     Backup,
     /// To have it back: the archive, and whether only to look whether it would do.
     RestoreBackup(Bytes, bool),
+    /// Who changed what: entries behind this number, and at most how many.
+    Audit(u64, usize),
 }
 
 /// The state that somebody wants.
@@ -176,6 +179,8 @@ pub enum Answer {
     Archive(String, Vec<u8>),
     /// To `RestoreBackup`.
     Restored(Restored),
+    /// To `Audit`.
+    Audit(Vec<Entry>),
 }
 
 impl Command {
@@ -186,6 +191,8 @@ impl Command {
             Vnf | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_) | Element(..) => Role::ReadOnly,
             ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Metrics(_) | Ports | Port(_) | Workers | Log(..)
             | Alarms | AlarmHistory | Events(_) => Role::ReadOnly,
+            // So that whoever checks on others needs no right to change anything.
+            Audit(..) => Role::ReadOnly,
             SetState(_) | ChangeFunction(..) | Confirm(_) | Revert(_) | Restore(..) | WriteHandler(..) => {
                 Role::Operator
             }

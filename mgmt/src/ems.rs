@@ -1,6 +1,7 @@
 //! The one place where commands are done: who may, what it is called in the audit log, and by whom it is answered.
 use crate::alarms::{Alarms, Cause, Severity};
-use crate::auth::Actor;
+use crate::audit::Audit;
+use crate::auth::{Actor, Call};
 use crate::clock;
 use crate::command::{Answer, Command, Vnf, Wanted};
 use crate::events::{Events, LISTENERS, What};
@@ -44,8 +45,10 @@ pub struct Ems {
     pub journal: Arc<Journal>,
     /// What others add to a support bundle.
     pub support: bundle::Sources,
+    /// Who changed what.
+    pub audit: Arc<Audit>,
     /// What was asked.
-    pub requests: Requests,
+    pub requests: Arc<Requests>,
     started: (u64, Duration),
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
     /// As the last look found it.
@@ -76,7 +79,8 @@ impl Ems {
             events,
             journal,
             support: bundle::Sources::default(),
-            requests: Requests::default(),
+            audit: Arc::default(),
+            requests: Arc::default(),
             started,
             sampled: Mutex::default(),
             status: Mutex::default(),
@@ -91,26 +95,36 @@ impl Ems {
     /// # Errors
     /// 401 without an actor, 403 when it may not, and what the command says.
     pub async fn execute(self: &Arc<Self>, actor: Option<Actor>, command: Command) -> Result<Answer, Problem> {
-        let Some(actor) = actor else {
-            return Err(Problem::unauthorized("give a token: Authorization: Bearer ..."));
-        };
-        let needs = command.role();
-        if actor.role < needs {
-            let detail = format!("{} is {}; this takes {}", actor.name, actor.role.name(), needs.name());
-            return Err(Problem::forbidden(detail));
-        }
+        self.execute_call(actor, Call::default(), command).await
+    }
+
+    /// The same for a request, which the audit log names.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn execute_call(
+        self: &Arc<Self>,
+        actor: Option<Actor>,
+        call: Call,
+        command: Command,
+    ) -> Result<Answer, Problem> {
+        let actor = actor.ok_or_else(|| Problem::unauthorized("give a token: Authorization: Bearer ..."))?;
         let me = self.clone();
-        tokio::task::spawn_blocking(move || {
+        let work = move || {
             let audited = command.audited();
-            let done = me.perform(&actor, command);
+            let done = may(&actor, &command).and_then(|()| me.perform(&actor, command));
             if let Some(what) = audited {
-                let outcome = done.as_ref().err().map_or("done".to_string(), |e| e.to_string());
-                me.journal.say("ems", &format!("{}: {what}: {outcome}", actor.name));
+                // Not the detail: it may quote what somebody wrote, and that may be a secret.
+                let outcome = done.as_ref().err().map_or("done".into(), |e| format!("{} {}", e.status, e.title));
+                me.audit.record(&me.alarms, &actor, &call, &what, &outcome);
+                let line = format!("{}: {what}: {outcome}", actor.name);
+                me.journal.say("ems", &crate::auth::without_tokens(&line));
             }
             done
-        })
-        .await
-        .unwrap_or_else(|e| Err(Problem::internal(format!("the command ended without an answer: {e}"))))
+        };
+        let mut waiting = Waiting(tokio::task::spawn_blocking(work));
+        let done = (&mut waiting.0).await;
+        done.unwrap_or_else(|e| Err(Problem::internal(format!("the command ended without an answer: {e}"))))
     }
 
     fn perform(self: &Arc<Self>, actor: &Actor, command: Command) -> Result<Answer, Problem> {
@@ -190,6 +204,12 @@ impl Ems {
             Command::Backup => Answer::Archive(archive::file_name("backup"), backup::make(self)?),
             Command::RestoreBackup(bytes, dry_run) => {
                 Answer::Restored(backup::restore(self, &bytes, dry_run, &actor.name)?)
+            }
+            Command::Audit(after, most) => {
+                if !(1..=1000).contains(&most) {
+                    return Err(Problem::unprocessable("limit: 1 to 1000"));
+                }
+                Answer::Audit(self.audit.entries(after, most))
             }
         })
     }
@@ -316,6 +336,25 @@ impl Ems {
                 self.events.tell(What::Link { port, up });
             }
         }
+    }
+}
+
+/// Whether somebody may give a command.
+fn may(actor: &Actor, command: &Command) -> Result<(), Problem> {
+    let needs = command.role();
+    if actor.role < needs {
+        let detail = format!("{} is {}; this takes {}", actor.name, actor.role.name(), needs.name());
+        return Err(Problem::forbidden(detail));
+    }
+    Ok(())
+}
+
+/// Work that nobody waits for any more is not begun: a VNF that hangs does not gather requests without bound.
+struct Waiting<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        self.0.abort(); // does nothing to what is being done
     }
 }
 

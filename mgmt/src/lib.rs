@@ -7,8 +7,10 @@
 //! the one place where it is done), [`problem`] (what an error looks like), [`routes`] (paths to commands), [`server`]
 //! (sockets to paths).
 #![forbid(unsafe_code)]
+#![allow(clippy::result_large_err)] // an error is the end of a request: its size costs nothing
 pub mod alarms;
 pub mod archive;
+pub mod audit;
 pub mod auth;
 pub mod backup;
 pub mod bundle;

@@ -15,13 +15,16 @@ pub fn complete(routes: &OpenApi) -> Value {
     document["info"]["version"] = env!("CARGO_PKG_VERSION").into();
     document["info"]["license"] = json!({ "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") });
     document["servers"] = json!([{ "url": "/" }]);
-    document["security"] = json!([{ "bearer": [] }]);
-    let scheme = json!({
-        "type": "http",
-        "scheme": "bearer",
-        "description": "A token of the role that the operation takes: `read-only`, `operator` or `admin`.",
+    // One of them will do.
+    document["security"] = json!([{ "bearer": [] }, { "certificate": [] }]);
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token of the role that the operation takes: `read-only`, `operator` or `admin`.",
+        },
+        "certificate": { "type": "mutualTLS", "description": "A client certificate that was given a role." },
     });
-    document["components"]["securitySchemes"] = json!({ "bearer": scheme });
     let mut tags = BTreeSet::new();
     for (_, operation) in operations_mut(&mut document) {
         // RFC 9457: all problems have one media type.

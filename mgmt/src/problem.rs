@@ -119,6 +119,7 @@ impl IntoResponse for Problem {
                 all.insert(name, value);
             }
         }
+        response.extensions_mut().insert(self); // for the layer that adds the request's number
         response
     }
 }

@@ -100,6 +100,18 @@ impl Settings {
         [folder, tokens].into_iter().chain(tls).flatten().chain(keys)
     }
 
+    /// What cannot be meant.
+    ///
+    /// # Errors
+    /// The key, and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        let Limits { body_bytes, request_seconds, connections, requests_per_second } = self.limits;
+        if body_bytes == 0 || request_seconds == 0 || connections == 0 || requests_per_second == 0 {
+            return Err("[ems.limits]: each is at least 1".into());
+        }
+        Ok(())
+    }
+
     /// The file of tokens, if there is a place for one.
     pub fn tokens_file(&self) -> Option<PathBuf> {
         self.tokens.clone().or_else(|| Some(self.folder.as_ref()?.join("tokens.toml")))
@@ -119,5 +131,7 @@ mod tests {
         assert_eq!((some.tls, some.limits.connections, some.limits.body_bytes), (Some(Tls::default()), 8, 4 << 20));
         assert_eq!(some.jwt.map(|j| j.roles_claim).as_deref(), Some("role"));
         assert!(toml::from_str::<Settings>("lisen = '0.0.0.0:443'").is_err());
+        assert!(Settings::default().check().is_ok());
+        assert!(toml::from_str::<Settings>("limits.connections = 0").unwrap().check().is_err());
     }
 }

@@ -46,6 +46,7 @@ async fn of_two_writers_with_one_entity_tag_the_second_gets_412() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::await_holding_lock)] // that is what is tested
 async fn of_two_writers_at_the_same_time_one_gets_409() {
     let rig = std::sync::Arc::new(Rig::new());
     let gate = rig.vnf.0.lock().unwrap().gate.clone();

@@ -1,6 +1,6 @@
 //! Paths to commands: one file for each resource. A route reads a request, gives one command, and shows the answer; it
 //! decides nothing.
-use crate::auth::{Actor, Role};
+use crate::auth::{Actor, Call, Role};
 use crate::command::{Answer, Command};
 use crate::ems::Ems;
 use crate::problem::Problem;
@@ -9,13 +9,14 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 mod accept;
 pub mod alarms;
+pub mod audit;
 pub mod backup;
 pub mod bundle;
 pub mod docs;
@@ -65,10 +66,17 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(tap::routes())
         .merge(alarms::routes())
         .merge(events::routes())
+        .merge(audit::routes())
 }
 
-/// The service.
+/// The service for whoever calls it in this process: an administrator, who needs no token.
 pub fn app(ems: Shared) -> Router {
+    router(ems).layer(Extension(Actor { name: "local".into(), role: Role::Admin }))
+}
+
+/// The service. Nobody may do anything in it, but whom a layer around it has recognised: it puts an [`Actor`] into the
+/// request's extensions, and a [`Call`].
+pub fn router(ems: Shared) -> Router {
     let (router, _) = api().split_for_parts();
     router
         .fallback(|| async { Problem::not_found("there is no such path; see /openapi.json") })
@@ -83,23 +91,23 @@ pub fn app(ems: Shared) -> Router {
 pub struct Ask {
     ems: Shared,
     actor: Option<Actor>,
+    call: Call,
 }
 
 impl FromRequestParts<Shared> for Ask {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, ems: &Shared) -> Result<Ask, Self::Rejection> {
-        // Put there by the middleware that knows tokens.
         let actor = parts.extensions.get::<Actor>().cloned();
-        let actor = actor.or_else(|| Some(Actor { name: "anonymous".into(), role: Role::Admin }));
-        Ok(Ask { ems: ems.clone(), actor })
+        let call = parts.extensions.get::<Call>().cloned().unwrap_or_default();
+        Ok(Ask { ems: ems.clone(), actor, call })
     }
 }
 
 impl Ask {
     /// Has a command done.
     pub async fn for_(self, command: Command) -> Result<Answer, Problem> {
-        self.ems.execute(self.actor, command).await
+        self.ems.execute_call(self.actor, self.call, command).await
     }
 }
 
@@ -143,6 +151,7 @@ impl IntoResponse for Answer {
                 (headers, bytes).into_response()
             }
             Answer::Restored(done) => Json(done).into_response(),
+            Answer::Audit(list) => Json(list).into_response(),
             Answer::Stream(_) | Answer::Events(_) => {
                 Problem::internal("a stream is shown by its own route").into_response()
             }

@@ -1,25 +1,54 @@
 //! Sockets to paths: a thread with a runtime of its own.
+use crate::auth::certificate;
+use crate::auth::security::{Peer, Security};
 use crate::ems::{Ems, TICK};
-use crate::routes;
+use crate::settings::Settings;
+use axum::Router;
+use axum::extract::Request;
+use connections::Connections;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use layers::Layers;
+use patience::Patience;
+use rustls::ServerConfig;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
 
-/// A client has so long to say what it wants.
+mod admit;
+mod body;
+mod connections;
+mod layers;
+mod patience;
+mod rate;
+mod request_id;
+pub mod tls;
+
+/// A client has so long to say what it wants next, or less if requests have less. One that is idle loses its connection.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// A header of a request that is longer than this is refused when the next piece comes: at twice this at the latest, bytes.
+const HEADERS: usize = 32 << 10;
+/// Most fields of it.
+const FIELDS: usize = 64;
 /// Threads that wait for the VNF.
 const WAITING_THREADS: usize = 16;
 /// Answers that are on their way when the end comes have so long.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// To a client for which there is no place.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
+Content-Type: application/problem+json\r\nContent-Length: 87\r\n\r\n\
+{\"status\":503,\"title\":\"Service Unavailable\",\"detail\":\"too many connections; try later\"}";
 
 /// A running EMS. It ends when this is dropped.
 pub struct Server {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     end: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -28,11 +57,29 @@ impl Server {
     /// Listens, and serves from then on.
     ///
     /// # Errors
-    /// The address cannot be had, or the thread not be started.
-    pub fn start(ems: Arc<Ems>, listen: SocketAddr) -> io::Result<Server> {
-        let listener = TcpListener::bind(listen)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+    /// The address may not be listened to with this security, or cannot be had, or the thread not be started.
+    pub fn start(ems: Arc<Ems>, settings: &Settings, security: Arc<Security>) -> io::Result<Server> {
+        Server::start_also(ems, settings, security, Vec::new())
+    }
+
+    /// The same with services for clients that know neither TLS nor tokens, each with an address of its own: whoever
+    /// reaches it may all that its routes let anybody do.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_also(
+        ems: Arc<Ems>,
+        settings: &Settings,
+        security: Arc<Security>,
+        also: Vec<(SocketAddr, Router)>,
+    ) -> io::Result<Server> {
+        security.may_listen(settings.listen)?;
+        let layers = Layers::new(ems, security, settings.limits);
+        let mut doors = vec![Door::open(settings.listen, layers::app(&layers), true)?];
+        for (address, router) in also {
+            doors.push(Door::open(address, layers::unasked(router, &layers), false)?);
+        }
+        let addresses = doors.iter().map(|d| d.address).collect();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(WAITING_THREADS)
@@ -40,16 +87,21 @@ impl Server {
             .build()?;
         let (end, ended) = watch::channel(false);
         let body = move || {
-            runtime.block_on(serve(ems, listener, ended));
+            runtime.block_on(serve(layers, doors, ended));
             runtime.shutdown_timeout(FAREWELL);
         };
         let thread = std::thread::Builder::new().name("ems".into()).spawn(body)?;
-        Ok(Server { address, end, thread: Some(thread) })
+        Ok(Server { addresses, end, thread: Some(thread) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    /// Where everything is served: first what needs credentials, then the others in their order.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 }
 
@@ -62,42 +114,123 @@ impl Drop for Server {
     }
 }
 
-async fn serve(ems: Arc<Ems>, listener: TcpListener, mut ended: watch::Receiver<bool>) {
+/// An address that is listened to.
+struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: Router,
+    /// TLS is spoken, if there is any.
+    tls: bool,
+}
+
+impl Door {
+    fn open(at: SocketAddr, app: Router, tls: bool) -> io::Result<Door> {
+        let listener = TcpListener::bind(at).map_err(|e| io::Error::new(e.kind(), format!("{at}: {e}")))?;
+        listener.set_nonblocking(true)?;
+        Ok(Door { address: listener.local_addr()?, listener, app, tls })
+    }
+}
+
+async fn serve(layers: Layers, doors: Vec<Door>, mut ended: watch::Receiver<bool>) {
+    tokio::spawn(look_after(layers.ems.clone(), layers.security.clone()));
+    let connections = Connections::new(layers.limits.connections);
+    for door in doors {
+        tokio::spawn(listen(door, layers.clone(), connections.clone(), ended.clone()));
+    }
+    let _ = ended.changed().await; // or nobody can end it any more: that is the end, too
+    tokio::time::sleep(Duration::from_millis(50)).await; // answers on their way
+}
+
+async fn listen(door: Door, layers: Layers, connections: Arc<Connections>, ended: watch::Receiver<bool>) {
+    let Door { listener, app, tls, .. } = door;
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let looks = ems.clone();
-    tokio::spawn(async move {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            let ems = looks.clone();
-            let _ = tokio::task::spawn_blocking(move || ems.tick()).await; // a panic there is in the log
-        }
-    });
-    let app = routes::app(ems);
+    let mut end = ended.clone();
     loop {
         let socket = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = ended.changed() => break,
+            _ = end.changed() => return,
         };
-        let Ok((socket, _)) = socket else {
+        let Ok((socket, address)) = socket else {
             tokio::time::sleep(Duration::from_millis(100)).await; // too many open files, say
             continue;
         };
         let _ = socket.set_nodelay(true); // it is slower without
-        let service = TowerToHyperService::new(app.clone());
-        let mut ended = ended.clone();
+        let tls = layers.security.tls.as_ref().filter(|_| tls).map(|t| t.get().rustls.clone());
+        let Some(place) = connections.place(address.ip()) else {
+            turn_away(&socket, tls.is_some());
+            continue;
+        };
+        let time = Duration::from_secs(layers.limits.request_seconds).min(HEADERS_WITHIN);
+        let talk = greet(Patience::new(socket, time), address, tls, app.clone(), time, ended.clone());
         tokio::spawn(async move {
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-            let connection = http.serve_connection(TokioIo::new(socket), service);
-            let mut connection = std::pin::pin!(connection);
-            tokio::select! {
-                _ = connection.as_mut() => return, // a broken client harms itself only
-                _ = ended.changed() => connection.as_mut().graceful_shutdown(),
-            }
-            let _ = tokio::time::timeout(FAREWELL, connection).await;
+            talk.await;
+            drop(place);
         });
     }
-    tokio::time::sleep(Duration::from_millis(50)).await; // answers on their way
+}
+
+/// Looks after everything from time to time.
+async fn look_after(ems: Arc<Ems>, security: Arc<Security>) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let (ems, security) = (ems.clone(), security.clone());
+        let look = move || {
+            security.tick(&ems);
+            ems.tick();
+        };
+        let _ = tokio::task::spawn_blocking(look).await; // a panic there is in the log
+    }
+}
+
+/// Says that there is no place, if that can be said at once.
+fn turn_away(socket: &TcpStream, tls: bool) {
+    if !tls {
+        let mut asked = [0; 4096];
+        let _ = socket.try_read(&mut asked); // what was not read when a socket is closed can make the answer be lost
+        let _ = socket.try_write(FULL);
+    }
+}
+
+/// Serves a connection, behind TLS if there is any.
+async fn greet(
+    socket: Patience<TcpStream>,
+    address: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    app: Router,
+    time: Duration,
+    ended: watch::Receiver<bool>,
+) {
+    let Some(tls) = tls else {
+        return talk(socket, Peer { address, names: Arc::new([]) }, app, time, ended).await;
+    };
+    let Ok(Ok(stream)) = tokio::time::timeout(time, TlsAcceptor::from(tls).accept(socket)).await else { return };
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let names = certificate.map(certificate::names).unwrap_or_default().into();
+    talk(stream, Peer { address, names }, app, time, ended).await;
+}
+
+/// HTTP/1.1 (RFC 9112) until the client or the EMS ends it.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: Peer,
+    app: Router,
+    time: Duration,
+    mut ended: watch::Receiver<bool>,
+) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(peer.clone());
+        app.clone().oneshot(request)
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(time).max_buf_size(HEADERS).max_headers(FIELDS);
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return, // a broken client harms itself only
+        _ = ended.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = tokio::time::timeout(FAREWELL, connection).await;
 }

@@ -1,0 +1,103 @@
+//! Files with secrets: nobody else reads them, and a change of them is noticed.
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Longest file that is read, bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Makes a folder that only its owner may enter (mode 0700).
+///
+/// # Errors
+/// It cannot be made, or others may write into the one that is there.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let mode = fs::metadata(path)?.mode() & 0o777;
+    if mode & 0o022 != 0 {
+        let text = format!("{}: others may write there (mode {mode:04o}): chmod 700", path.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    Ok(())
+}
+
+/// Reads a text file, at most 1 MiB. `private`: nobody but its owner may be able to.
+pub fn read(path: &Path, private: bool) -> Result<String, String> {
+    let wrong = |e: io::Error| format!("{}: {e}", path.display());
+    let file = File::open(path).map_err(wrong)?;
+    let mode = file.metadata().map_err(wrong)?.mode() & 0o777;
+    if private && mode & 0o077 != 0 {
+        return Err(format!("{}: others may read it (mode {mode:04o}): chmod 600", path.display()));
+    }
+    let mut text = String::new();
+    let length = file.take(LONGEST + 1).read_to_string(&mut text).map_err(wrong)?;
+    if length as u64 > LONGEST {
+        return Err(format!("{}: longer than {LONGEST} bytes", path.display()));
+    }
+    Ok(text)
+}
+
+/// Writes a file that only its owner may read (mode 0600). Whoever reads it sees the old content or the new one.
+///
+/// # Errors
+/// It cannot be written; then it is as before.
+pub fn write(path: &Path, content: &str) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or_else(|| io::Error::other(format!("{}: no name of a file", path.display())))?;
+    let aside = folder.join(format!(".{}.new", name.to_string_lossy()));
+    let _ = fs::remove_file(&aside); // left over from a power cut
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&aside, path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// What shows that a file is another one: its number, its length, and when it or its mode changed last.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+/// Makes the content from the files. It is told what there was before.
+type Load<T> = Box<dyn Fn(Option<&T>) -> Result<T, String> + Send + Sync>;
+
+/// Something that is read from files, and again when they change. What cannot be read leaves the old content.
+pub struct Watched<T> {
+    files: Vec<PathBuf>,
+    load: Load<T>,
+    now: RwLock<Arc<T>>,
+    stamps: Mutex<Vec<Stamp>>,
+}
+
+impl<T> Watched<T> {
+    /// Reads it for the first time.
+    ///
+    /// # Errors
+    /// What is wrong with the files.
+    pub fn new(files: Vec<PathBuf>, load: Load<T>) -> Result<Watched<T>, String> {
+        let stamps = Mutex::new(stamps(&files)); // before it is read: a change in between is seen later
+        let now = RwLock::new(Arc::new(load(None)?));
+        Ok(Watched { files, load, now, stamps })
+    }
+
+    /// What it is now.
+    pub fn get(&self) -> Arc<T> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks whether the files changed, and reads them again if so. Nothing if they did not; else what is wrong with them.
+    pub fn look(&self) -> Option<Result<(), String>> {
+        let mut known = self.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = stamps(&self.files);
+        if *known == found {
+            return None;
+        }
+        *known = found;
+        let loaded = (self.load)(Some(&self.get()));
+        Some(loaded.map(|new| *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new)))
+    }
+}
+
+fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
+    let stamp = |m: fs::Metadata| (m.ino(), m.len(), m.ctime(), m.ctime_nsec());
+    files.iter().map(|f| fs::metadata(f).ok().map(stamp)).collect()
+}

@@ -1,0 +1,41 @@
+//! Nobody comes in unrecognised.
+use super::Layers;
+use crate::auth::Call;
+use crate::auth::security::{Peer, Stranger};
+use crate::problem::Problem;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+/// What is shown to anybody: whether it lives, and what can be asked. Nothing of it depends on what the VNF does for whom.
+const PUBLIC: [&str; 4] = ["/livez", "/readyz", "/openapi.json", "/docs"];
+
+/// 401 to strangers. They do not learn what was wrong with their credentials.
+pub(super) async fn admit(State(layers): State<Layers>, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if PUBLIC.contains(&path) || path.starts_with("/docs/") {
+        return next.run(request).await;
+    }
+    let Some(peer) = request.extensions().get::<Peer>() else {
+        return Problem::internal("a request without a connection").into_response();
+    };
+    let why = match layers.security.recognise(request.headers(), peer) {
+        Ok(actor) => {
+            request.extensions_mut().insert(actor);
+            return next.run(request).await;
+        }
+        Err(why) => why,
+    };
+    match why {
+        Stranger::NoCredentials => {
+            Problem::unauthorized("give a token (Authorization: Bearer ...) or a certificate").into_response()
+        }
+        Stranger::WrongCredentials => {
+            let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
+            let record = move || layers.security.refused(&call, &layers.ems.audit, &layers.ems.alarms);
+            let _ = tokio::task::spawn_blocking(record).await; // a panic there changes nothing here
+            Problem::unauthorized("these credentials are not valid").into_response()
+        }
+        Stranger::Foreign(why) => Problem::forbidden(why).into_response(),
+    }
+}
