@@ -5,6 +5,7 @@ use crate::events::Event;
 use crate::functions::{Change, Changed, Function, Terms};
 use crate::journal::Line;
 use crate::rates::Rates;
+use crate::sol002::{coordinations, indicators, subscription};
 use crate::store::Revision;
 use crate::vnf::{
     Drawing, Element, FunctionInfo, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest,
@@ -70,6 +71,20 @@ pub enum Command {
     AlarmHistory,
     /// To be told what happens.
     Events,
+    /// The indicators of SOL 002.
+    Indicators,
+    /// Who is told of them.
+    Subscriptions,
+    /// To tell somebody; links begin with this.
+    Subscribe(Box<subscription::Wanted>, String),
+    /// To tell that one no more.
+    Unsubscribe(String),
+    /// To do something for an operation of the VNF manager.
+    Coordinate(Box<coordinations::Request>),
+    /// What became of it.
+    Coordination(String),
+    /// To end that before it is done.
+    CancelCoordination(String),
 }
 
 /// The state that somebody wants.
@@ -146,6 +161,14 @@ pub enum Answer {
     Alarms(Vec<Alarm>),
     /// To `Events`.
     Events(broadcast::Receiver<Event>),
+    /// To `Indicators`: the VNF instance, and them.
+    Indicators(String, Vec<indicators::Indicator>),
+    /// To `Subscriptions`.
+    Subscriptions(Vec<subscription::Subscription>),
+    /// To `Subscribe`: it, and whether it was there already.
+    Subscribed(Box<subscription::Subscription>, bool),
+    /// To what coordinates.
+    Coordination(Box<coordinations::Coordination>),
 }
 
 impl Command {
@@ -161,6 +184,8 @@ impl Command {
                 Role::Operator
             }
             StartTrace(_) | Trace(_) | Tap(_) => Role::Operator,
+            Indicators | Subscriptions | Coordination(_) => Role::ReadOnly,
+            Subscribe(..) | Unsubscribe(_) | Coordinate(_) | CancelCoordination(_) => Role::Operator,
             Shutdown | Reboot => Role::Admin,
         }
     }
@@ -181,6 +206,10 @@ impl Command {
             WriteHandler(function, element, handler, _) => format!("write handler {element}.{handler} of {function}"),
             StartTrace(_) => "start trace".into(),
             Tap(tap) => format!("tap {}", tap.edge),
+            Subscribe(wanted, _) => format!("subscribe {}", wanted.callback_uri),
+            Unsubscribe(id) => format!("unsubscribe {id}"),
+            Coordinate(r) => format!("coordinate {} for {}", r.coordination_action_name, r.vnf_lcm_op_occ_id),
+            CancelCoordination(id) => format!("cancel coordination {id}"),
             _ => return None,
         })
     }

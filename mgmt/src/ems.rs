@@ -8,6 +8,7 @@ use crate::functions::{Change, Functions};
 use crate::journal::Journal;
 use crate::problem::Problem;
 use crate::rates::Rates;
+use crate::sol002::{Sol002, indicators};
 use crate::store::{Origin, Store};
 use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +38,8 @@ pub struct Ems {
     pub events: Arc<Events>,
     /// What was said.
     pub journal: Arc<Journal>,
+    /// What SOL 002 keeps.
+    pub sol002: Sol002,
     started: (u64, Duration),
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
 }
@@ -48,8 +51,8 @@ impl Ems {
         let alarms = Arc::new(Alarms::new(events.clone()));
         let functions = Functions::new(vnf.clone(), store.clone(), events.clone(), alarms.clone());
         let started = (clock::wall(), clock::monotonic());
-        let sampled = Mutex::default();
-        Arc::new(Ems { identity, vnf, functions, store, alarms, events, journal, started, sampled })
+        let (sampled, sol002) = (Mutex::default(), Sol002::default());
+        Arc::new(Ems { identity, vnf, functions, store, alarms, events, journal, sol002, started, sampled })
     }
 
     /// Does a command for somebody. Whatever takes time is done on a thread that may wait.
@@ -79,7 +82,7 @@ impl Ems {
         .unwrap_or_else(|e| Err(Problem::internal(format!("the command ended without an answer: {e}"))))
     }
 
-    fn perform(self: &Arc<Self>, actor: &Actor, command: Command) -> Result<Answer, Problem> {
+    pub(crate) fn perform(self: &Arc<Self>, actor: &Actor, command: Command) -> Result<Answer, Problem> {
         let vnf = &self.vnf;
         Ok(match command {
             Command::Vnf => Answer::Vnf(Box::new(self.describe())),
@@ -146,6 +149,23 @@ impl Ems {
             Command::Alarms => Answer::Alarms(self.alarms.active()),
             Command::AlarmHistory => Answer::Alarms(self.alarms.history()),
             Command::Events => Answer::Events(self.events.listen()),
+            Command::Indicators => Answer::Indicators(self.identity.id.clone(), self.indicators()),
+            Command::Subscriptions => Answer::Subscriptions(self.sol002.subscriptions.all()),
+            Command::Subscribe(wanted, base) => {
+                let (subscription, already) = self.sol002.subscriptions.subscribe(*wanted, base)?;
+                Answer::Subscribed(Box::new(subscription), already)
+            }
+            Command::Unsubscribe(id) => {
+                self.sol002.subscriptions.unsubscribe(&id)?;
+                Answer::Done
+            }
+            Command::Coordinate(r) => {
+                Answer::Coordination(Box::new(self.sol002.coordinations.begin(self, actor, *r)?))
+            }
+            Command::Coordination(id) => Answer::Coordination(Box::new(self.sol002.coordinations.get(&id)?)),
+            Command::CancelCoordination(id) => {
+                Answer::Coordination(Box::new(self.sol002.coordinations.cancel(&id)?))
+            }
         })
     }
 
@@ -161,6 +181,10 @@ impl Ems {
         }
     }
 
+    fn indicators(&self) -> Vec<indicators::Indicator> {
+        indicators::all(&self.vnf.status(), &self.vnf.snapshot(), &self.rates())
+    }
+
     /// The rates of the last second.
     pub fn rates(&self) -> Arc<Rates> {
         self.sampled.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
@@ -171,6 +195,7 @@ impl Ems {
         for name in self.functions.tick(clock::monotonic()) {
             self.journal.say("ems", &format!("nobody confirmed the change of {name}: it was taken back"));
         }
+        self.sol002.subscriptions.look(&self.identity, || self.indicators());
         let now = self.vnf.snapshot();
         let mut sampled = self.sampled.lock().unwrap_or_else(PoisonError::into_inner);
         if now.monotonic.saturating_sub(sampled.0.monotonic) < RATES_OVER.as_nanos() as u64 {

@@ -19,5 +19,6 @@ pub mod problem;
 pub mod rates;
 pub mod routes;
 pub mod server;
+pub mod sol002;
 pub mod store;
 pub mod vnf;

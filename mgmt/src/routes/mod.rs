@@ -33,6 +33,7 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(vnf::routes())
         .merge(functions::routes())
         .merge(stats::routes())
+        .merge(crate::sol002::routes())
 }
 
 /// The service.
@@ -45,10 +46,12 @@ pub fn app(ems: Shared) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has no such method; see /openapi.json")
         })
+        .layer(axum::middleware::from_fn(crate::sol002::version::echo))
         .with_state(ems)
 }
 
 /// Who asks and the EMS, for routes.
+#[derive(Clone)]
 pub struct Ask {
     ems: Shared,
     actor: Option<Actor>,
@@ -96,6 +99,9 @@ impl IntoResponse for Answer {
             Answer::Alarms(list) => Json(list).into_response(),
             Answer::Stream(_) | Answer::Events(_) => {
                 Problem::internal("a stream is shown by its own route").into_response()
+            }
+            Answer::Indicators(..) | Answer::Subscriptions(_) | Answer::Subscribed(..) | Answer::Coordination(_) => {
+                Problem::internal("SOL 002 shows its answers itself").into_response()
             }
         }
     }
