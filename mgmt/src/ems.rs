@@ -159,13 +159,9 @@ impl Ems {
                 self.sol002.subscriptions.unsubscribe(&id)?;
                 Answer::Done
             }
-            Command::Coordinate(r) => {
-                Answer::Coordination(Box::new(self.sol002.coordinations.begin(self, actor, *r)?))
-            }
+            Command::Coordinate(r) => Answer::Coordination(Box::new(self.sol002.coordinations.begin(self, actor, *r)?)),
             Command::Coordination(id) => Answer::Coordination(Box::new(self.sol002.coordinations.get(&id)?)),
-            Command::CancelCoordination(id) => {
-                Answer::Coordination(Box::new(self.sol002.coordinations.cancel(&id)?))
-            }
+            Command::CancelCoordination(id) => Answer::Coordination(Box::new(self.sol002.coordinations.cancel(&id)?)),
         })
     }
 

@@ -70,7 +70,8 @@ impl Now {
         let text = |name| headers.get(name).map(|v| v.to_str().unwrap_or_default());
         let etag = self.etag();
         let failed = |why: String| {
-            Problem::precondition_failed(format!("the configuration {why}; its entity tag is {etag}")).header(header::ETAG, etag.clone())
+            Problem::precondition_failed(format!("the configuration {why}; its entity tag is {etag}"))
+                .header(header::ETAG, etag.clone())
         };
         if let Some(field) = text(header::IF_MATCH) {
             let fits = field.split(',').map(str::trim).any(|t| t == "*" || t == etag);

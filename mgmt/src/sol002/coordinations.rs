@@ -27,6 +27,8 @@ use std::time::Duration;
 
 /// Coordinations that are remembered.
 pub const KEPT: usize = 256;
+/// Requests and results that are remembered, bytes; the last one is in any case.
+const KEPT_BYTES: usize = 8 << 20;
 /// Longest request that is remembered, bytes.
 const LONGEST: usize = 64 << 10;
 /// Clients that wait look again after so many seconds.
@@ -167,6 +169,8 @@ pub struct Coordinations {
 #[derive(Debug)]
 struct Entry {
     coordination: Mutex<(Coordination, bool)>,
+    /// What it takes up, about, bytes.
+    size: usize,
     cancelled: Condvar,
 }
 
@@ -221,12 +225,17 @@ impl Coordinations {
     }
 
     fn remember(&self, request: Request, outcome: Option<Outcome>) -> Result<Arc<Entry>, Problem> {
+        let output = outcome.as_ref().map_or(0, |o| length(&o.output));
+        let size = length(&request).saturating_add(output);
         let coordination = Coordination { id: identifier()?, request, outcome };
-        let entry = Arc::new(Entry { coordination: Mutex::new((coordination, false)), cancelled: Condvar::new() });
+        let cancelled = Condvar::new();
+        let entry = Arc::new(Entry { coordination: Mutex::new((coordination, false)), size, cancelled });
         let mut list = self.list();
-        if list.len() >= KEPT
-            && let Some(oldest) = list.iter().position(|e| e.now().0.outcome.is_some())
-        {
+        let full = |list: &VecDeque<Arc<Entry>>| {
+            list.len() >= KEPT || list.iter().map(|e| e.size).sum::<usize>().saturating_add(size) > KEPT_BYTES
+        };
+        while full(&list) {
+            let Some(oldest) = list.iter().position(|e| e.now().0.outcome.is_some()) else { break };
             list.remove(oldest);
         }
         list.push_back(entry.clone());
@@ -239,8 +248,7 @@ impl Coordinations {
     /// 403 for what cannot be done; 409 while another one goes on; 413 for a request that is too long; 422 for wrong input;
     /// 503 while the VNF starts.
     pub fn begin(&self, ems: &Arc<Ems>, actor: &Actor, request: Request) -> Result<Coordination, Problem> {
-        let long = serde_json::to_vec(&request).map_or(true, |text| text.len() > LONGEST);
-        if long {
+        if length(&request) > LONGEST {
             let detail = format!("the request has more than {LONGEST} bytes");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
@@ -277,9 +285,11 @@ impl Coordinations {
     fn drain(&self, ems: &Arc<Ems>, request: Request, mut warnings: Vec<String>) -> Result<Coordination, Problem> {
         let within = match request.input_params.as_ref().and_then(|p| p.get("timeoutSeconds")) {
             None => DRAIN,
-            Some(v) => v.as_u64().or_else(|| v.as_str()?.parse().ok()).filter(|s| (1..=LONGEST_DRAIN).contains(s)).ok_or_else(
-                || Problem::unprocessable(format!("timeoutSeconds: 1 to {LONGEST_DRAIN}")),
-            )?,
+            Some(v) => v
+                .as_u64()
+                .or_else(|| v.as_str()?.parse().ok())
+                .filter(|s| (1..=LONGEST_DRAIN).contains(s))
+                .ok_or_else(|| Problem::unprocessable(format!("timeoutSeconds: 1 to {LONGEST_DRAIN}")))?,
         };
         if ems.vnf.status().state != State::Running {
             // Its ports are closed, and nothing is inside.
@@ -304,7 +314,8 @@ impl Coordinations {
                 End::Empty => (Verdict::Continue, 0, None),
                 End::Cancelled => (Verdict::Cancelled, vnf.snapshot().totals.held, None),
                 End::Late(held) => {
-                    let detail = format!("{held} packets are still inside after {within} s; the entrances are open again");
+                    let detail =
+                        format!("{held} packets are still inside after {within} s; the entrances are open again");
                     (Verdict::Abort, held, Some(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)))
                 }
             };
@@ -335,6 +346,11 @@ fn stranger(ems: &Ems, request: &Request) -> Vec<String> {
     let id = &ems.identity.id;
     let other = request.vnf_instance_id != *id;
     other.then(|| format!("vnfInstanceId: this is {id}")).into_iter().collect()
+}
+
+/// Bytes of its JSON.
+fn length(of: &impl Serialize) -> usize {
+    serde_json::to_vec(of).map_or(usize::MAX, |text| text.len())
 }
 
 fn closable(all: Vec<Entrance>) -> Vec<Entrance> {

@@ -116,7 +116,10 @@ fn known(path: &[String], attributes: &[&str]) -> Result<(), Problem> {
     if attributes.iter().any(|a| fits(&a)) {
         return Ok(());
     }
-    Err(Problem::bad_request(format!("there is no attribute ‘{whole}’ to filter by; there are {}", attributes.join(", "))))
+    Err(Problem::bad_request(format!(
+        "there is no attribute ‘{whole}’ to filter by; there are {}",
+        attributes.join(", ")
+    )))
 }
 
 /// Values of an attribute: of all entries, where there is a list on the way.
@@ -147,7 +150,7 @@ fn older(key: &str, value: &str, attributes: &[&str]) -> Result<Expression, Prob
     let values = value.split(',').map(str::to_string).collect();
     if let Some((name, op)) = key.rsplit_once('.')
         && let Some(op) = Op::named(op)
-        && known(&path(key), attributes).is_err()
+        && known(&path(name), attributes).is_ok()
     {
         return Ok(Expression { op, path: path(name), values });
     }
@@ -156,7 +159,8 @@ fn older(key: &str, value: &str, attributes: &[&str]) -> Result<Expression, Prob
 
 /// `(op,attribute,value,value);(...)`.
 fn expressions(text: &str) -> Result<Vec<Expression>, Problem> {
-    let wrong = |what: &str| Problem::bad_request(format!("filter: {what} in ‘{text}’; write (op,attribute,value);..."));
+    let wrong =
+        |what: &str| Problem::bad_request(format!("filter: {what} in ‘{text}’; write (op,attribute,value);..."));
     let mut all = Vec::new();
     let mut rest = text;
     loop {

@@ -12,8 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// What indicators can be filtered by.
-const ATTRIBUTES: &[&str] =
-    &["id", "name", "value/*", "vnfInstanceId", "_links/self/href", "_links/vnfInstance/href"];
+const ATTRIBUTES: &[&str] = &["id", "name", "value/*", "vnfInstanceId", "_links/self/href", "_links/vnfInstance/href"];
 
 /// An indicator and its value now.
 #[derive(Clone, Debug, PartialEq)]

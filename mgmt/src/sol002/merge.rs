@@ -72,7 +72,9 @@ pub fn wanted(patch: &Value, ports: &[Port], functions: &[Function]) -> Result<O
     match changed.next() {
         Some((second, _)) => {
             let first = first.map(|(name, _)| name).unwrap_or_default();
-            let detail = format!("one request changes one function, so that all of it happens or nothing; these are {first} and {second}");
+            let detail = format!(
+                "one request changes one function, so that all of it happens or nothing; these are {first} and {second}"
+            );
             Err(Problem::unprocessable(detail))
         }
         None => Ok(first),
@@ -87,7 +89,8 @@ fn vnf(data: &Map<String, Value>, ports: &[Port], functions: &[Function], wishes
                 for entry in list(value, key)? {
                     let id = identifier(entry, "cpId", key)?;
                     let cp = all.iter().find(|cp| cp.id == id);
-                    let cp = cp.ok_or_else(|| Problem::unprocessable(format!("extCpConfig: there is no port ‘{id}’")))?;
+                    let cp =
+                        cp.ok_or_else(|| Problem::unprocessable(format!("extCpConfig: there is no port ‘{id}’")))?;
                     cp.wanted(entry)?.into_iter().try_for_each(|a| assign(wishes, a))?;
                 }
             }
@@ -106,7 +109,8 @@ fn vnfcs(entries: &[Value], functions: &[Function], wishes: &mut [Wish]) -> Resu
     for entry in entries {
         let id = identifier(entry, "vnfcInstanceId", "vnfcConfigurationData")?;
         let at = functions.iter().position(|f| f.name == id);
-        let none = || Problem::unprocessable(format!("vnfcConfigurationData: there is no VNFC ‘{id}’, and none can be added"));
+        let none =
+            || Problem::unprocessable(format!("vnfcConfigurationData: there is no VNFC ‘{id}’, and none can be added"));
         let at = at.ok_or_else(none)?;
         for (key, value) in object(entry, "vnfcConfigurationData")? {
             match key.as_str() {
@@ -123,7 +127,9 @@ fn vnfcs(entries: &[Value], functions: &[Function], wishes: &mut [Wish]) -> Resu
                     }
                     specific(&data, at, functions, wishes)?;
                 }
-                _ => return Err(Problem::unprocessable(format!("vnfcConfigurationData {id}: {key} cannot be changed"))),
+                _ => {
+                    return Err(Problem::unprocessable(format!("vnfcConfigurationData {id}: {key} cannot be changed")));
+                }
             }
         }
     }
@@ -167,7 +173,11 @@ fn specific(data: &Map<String, Value>, at: usize, functions: &[Function], wishes
             ("function" | "comment" | "parameters", _) => {
                 return Err(Problem::bad_request(format!("{key} is of a wrong type")));
             }
-            _ => return Err(Problem::unprocessable(format!("there is no ‘{key}’; there are function, parameters, comment"))),
+            _ => {
+                return Err(Problem::unprocessable(format!(
+                    "there is no ‘{key}’; there are function, parameters, comment"
+                )));
+            }
         }
     }
     Ok(())

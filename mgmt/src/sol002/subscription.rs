@@ -2,12 +2,14 @@
 use super::links::Base;
 use crate::problem::Problem;
 use crate::vnf::Identity;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Longest address of a callback, bytes.
 const LONGEST: usize = 2048;
+/// Longest request, bytes.
+const LONGEST_REQUEST: usize = 64 << 10;
 
 /// A text that no log and no answer shows.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,8 +177,12 @@ impl Wanted {
     /// Whether it can be done at all.
     ///
     /// # Errors
-    /// 422
+    /// 413 when it is too long; 422
     pub fn check(&self) -> Result<(), Problem> {
+        if serde_json::to_vec(self).map_or(true, |text| text.len() > LONGEST_REQUEST) {
+            let detail = format!("the request has more than {LONGEST_REQUEST} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
         address(&self.callback_uri, "callbackUri")?;
         if let Some(oauth2) = self.authentication.as_ref().and_then(|a| a.params_oauth2_client_credentials.as_ref()) {
             address(&oauth2.token_endpoint, "tokenEndpoint")?;
@@ -185,7 +191,8 @@ impl Wanted {
         let versions = instances.iter().flat_map(|i| &i.vnf_products_from_providers).flat_map(|p| &p.vnf_products);
         let of_vnfd = versions.flat_map(|p| &p.versions).any(|v| !v.vnfd_versions.is_empty());
         if of_vnfd || instances.is_some_and(|i| !i.vnfd_ids.is_empty()) {
-            let detail = "filter: this VNF does not know its descriptor, so it cannot be filtered by vnfdIds or vnfdVersions";
+            let detail =
+                "filter: this VNF does not know its descriptor, so it cannot be filtered by vnfdIds or vnfdVersions";
             return Err(Problem::unprocessable(detail));
         }
         Ok(())
@@ -198,7 +205,8 @@ fn address(text: &str, what: &str) -> Result<(), Problem> {
     let scheme = uri.as_ref().and_then(Uri::scheme_str).unwrap_or_default();
     let host = uri.as_ref().and_then(Uri::authority).filter(|a| !a.as_str().contains('@') && !a.host().is_empty());
     if !matches!(scheme, "http" | "https") || host.is_none() {
-        let detail = format!("{what}: this must be http://host/... or https://host/..., without a name or password in it");
+        let detail =
+            format!("{what}: this must be http://host/... or https://host/..., without a name or password in it");
         return Err(Problem::unprocessable(detail));
     }
     Ok(())
@@ -226,7 +234,8 @@ impl Provider {
         let product = |p: &Product| {
             p.vnf_product_name == identity.product && (p.versions.is_empty() || p.versions.iter().any(version))
         };
-        self.vnf_provider == identity.provider && (self.vnf_products.is_empty() || self.vnf_products.iter().any(product))
+        self.vnf_provider == identity.provider
+            && (self.vnf_products.is_empty() || self.vnf_products.iter().any(product))
     }
 }
 

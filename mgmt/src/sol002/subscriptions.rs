@@ -117,7 +117,9 @@ impl Subscriptions {
         self.testing.fetch_sub(1, Ordering::Relaxed);
         match tested {
             None => Err(Problem::unavailable("other callbacks are being tested", 1)),
-            Some(result) => result.map_err(|f| Problem::unprocessable(format!("the callback's test failed: {}", f.why))),
+            Some(result) => {
+                result.map_err(|f| Problem::unprocessable(format!("the callback's test failed: {}", f.why)))
+            }
         }
     }
 
@@ -171,9 +173,8 @@ impl Inner {
 
     fn keep(&self) -> Result<(), Problem> {
         let all: Vec<Subscription> = self.list.iter().map(|(s, _)| s.clone()).collect();
-        let full = |e: io::Error| {
-            Problem::new(StatusCode::INSUFFICIENT_STORAGE, format!("subscriptions cannot be kept: {e}"))
-        };
+        let full =
+            |e: io::Error| Problem::new(StatusCode::INSUFFICIENT_STORAGE, format!("subscriptions cannot be kept: {e}"));
         self.shelf.keep(&all).map_err(full)
     }
 }

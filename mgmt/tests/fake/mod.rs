@@ -29,6 +29,9 @@ pub struct Inner {
     pub written: Vec<(String, String)>,
     pub ended: Option<End>,
     pub snapshot: Snapshot,
+    /// Elements beside its queue `q`, and the graph that they are in.
+    pub elements: Vec<Element>,
+    pub graph: Option<Graph>,
     /// Held while a configuration is applied: a test that locks it has a change that takes its time.
     pub gate: Arc<Mutex<()>>,
 }
@@ -94,7 +97,9 @@ impl ManagedVnf for Fake {
         let handlers =
             vec![HandlerInfo { name: "length".into(), read: true, write: false, doc: "Packets inside.".into() }];
         let (name, class, config) = ("q".into(), "Queue".into(), "100".into());
-        Ok(vec![Element { name, class, config, live: true, handlers, counters: ElementCounters::default() }])
+        let mut all = vec![Element { name, class, config, live: true, handlers, counters: ElementCounters::default() }];
+        all.extend(self.0.lock().unwrap().elements.clone());
+        Ok(all)
     }
     fn read_handler(&self, function: &str, element: &str, handler: &str, _: &str) -> Result<String, Refusal> {
         self.known(function)?;
@@ -117,7 +122,8 @@ impl ManagedVnf for Fake {
     }
     fn graph(&self, function: &str) -> Result<Graph, Refusal> {
         self.known(function)?;
-        Ok(Graph { elements: Vec::new(), connections: Vec::new() })
+        let graph = self.0.lock().unwrap().graph.clone();
+        Ok(graph.unwrap_or(Graph { elements: Vec::new(), connections: Vec::new() }))
     }
     fn drawing(&self, function: &str, form: Drawing) -> Result<String, Refusal> {
         self.known(function)?;
