@@ -5,6 +5,8 @@ mod fake;
 mod schemas;
 use fake::{Rig, identity};
 use serde_json::json;
+use sluice_mgmt::auth::{Actor, Role};
+use sluice_mgmt::command::Command;
 
 /// Each resource: API, its version, path, and methods that it has.
 fn resources() -> Vec<(&'static str, String, &'static [&'static str])> {
@@ -122,4 +124,31 @@ async fn long_lists_come_in_pages_that_a_marker_without_state_connects() {
         let path = format!("/vnfind/v1/subscriptions?nextpage_opaque_marker={marker}");
         assert_eq!(rig.send("GET", &path, &headers, "").await.status, 400, "{marker}");
     }
+}
+
+#[tokio::test]
+async fn who_may_only_read_changes_nothing() {
+    let rig = Rig::new();
+    let subscriber = callback::Subscriber::new();
+    let reader = || Some(Actor { name: "reader".into(), role: Role::ReadOnly });
+    let wanted = serde_json::from_value(json!({"callbackUri": subscriber.uri("/ok")})).unwrap();
+    let link = json!({"href": "/"});
+    let coordinate = serde_json::from_value(json!({
+        "vnfInstanceId": "1", "vnfLcmOpOccId": "2", "lcmOperationType": "HEAL", "coordinationActionName": "quiesce",
+        "_links": {"vnfLcmOpOcc": link, "vnfInstance": link},
+    }));
+    for command in [
+        Command::Subscribe(Box::new(wanted), String::new()),
+        Command::Unsubscribe("1".into()),
+        Command::Coordinate(Box::new(coordinate.unwrap())),
+        Command::CancelCoordination("1".into()),
+    ] {
+        assert_eq!(rig.ems.execute(reader(), command.clone()).await.unwrap_err().status, 403);
+        assert!(command.audited().is_some());
+    }
+    for command in [Command::Indicators, Command::Subscriptions] {
+        assert!(rig.ems.execute(reader(), command).await.is_ok());
+    }
+    assert!(subscriber.so_far("GET").is_empty());
+    assert_eq!(rig.get("/v1/vnf").await.json()["state"], "running");
 }

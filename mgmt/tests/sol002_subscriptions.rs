@@ -3,6 +3,8 @@ mod callback;
 #[allow(missing_docs)]
 mod fake;
 mod schemas;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use callback::Subscriber;
 use fake::{Got, Rig};
 use serde_json::{Value, json};
@@ -303,8 +305,9 @@ async fn with_tls_cert_the_callback_sees_the_certificate_of_the_ems() {
             }
         }
     });
-    let key =
-        ureq::tls::PrivateKey::from_der(ureq::tls::KeyKind::Pkcs8, &client.signing_key.serialize_der()).to_owned();
+    let key = BASE64_STANDARD.encode(client.signing_key.serialize_der());
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
+    let key = ureq::tls::PrivateKey::from_pem(key.as_bytes()).unwrap();
     let certificate = |der: &[u8]| ureq::tls::Certificate::from_der(der).to_owned();
     let outgoing = Outgoing {
         certificate: Some(ureq::tls::ClientCert::new_with_certs(&[certificate(client.cert.der())], key)),
@@ -317,6 +320,6 @@ async fn with_tls_cert_the_callback_sees_the_certificate_of_the_ems() {
     let seen = certificates.recv_timeout(Duration::from_secs(10)).unwrap();
     assert_eq!(seen.as_deref(), Some(client.cert.der().as_ref()));
     // Without it the server does not talk to us.
-    let got = subscribe(&rig, &json!({"callbackUri": uri})).await;
+    let got = subscribe(&rig, &json!({"callbackUri": format!("{uri}other")})).await;
     assert_eq!(got.status, 422, "{}", got.text());
 }

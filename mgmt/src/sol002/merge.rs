@@ -225,3 +225,53 @@ fn identifier<'a>(entry: &'a Value, name: &str, of: &str) -> Result<&'a str, Pro
     let id = entry.get(name).and_then(Value::as_str);
     id.ok_or_else(|| Problem::bad_request(format!("{of}: each entry needs a {name}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vnf::Configuration;
+
+    fn functions() -> Vec<Function> {
+        let function = |name: &str, parameters: &[(&str, &str)]| Function {
+            name: name.into(),
+            framework: "click".into(),
+            revision: 1,
+            etag: format!("\"{name}\""),
+            confirm_by: None,
+            configuration: Configuration {
+                text: format!("text of {name}"),
+                parameters: parameters.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            },
+        };
+        vec![function(MAIN, &[("IN", "eth1")]), function("second", &[("OUT", "eth2"), ("OUT_ADDR", "fd00::1/64")])]
+    }
+
+    #[test]
+    fn every_function_is_shown_and_what_is_shown_changes_nothing() {
+        let shown = show(&[], &functions());
+        assert_eq!(shown["vnfcConfigurationData"][1]["vnfcSpecificData"]["function"], "text of second");
+        assert_eq!(shown["vnfConfigurationData"]["extCpConfig"][0]["addresses"][0]["address"]["ipAddress"], "fd00::1");
+        assert_eq!(wanted(&shown, &[], &functions()), Ok(None));
+    }
+
+    #[test]
+    fn a_vnfc_and_the_address_of_its_port_are_one_change_of_its_function() {
+        let patch = json!({
+            "vnfConfigurationData": {"extCpConfig": [{"cpId": "eth2", "addresses": [{"address": {"ipAddress": "fd00::2"}}]}]},
+            "vnfcConfigurationData": [{"vnfcInstanceId": "second", "vnfcSpecificData": {"function": "new"}}],
+        });
+        let (name, change) = wanted(&patch, &[], &functions()).unwrap().unwrap();
+        assert_eq!((name.as_str(), change.text.as_deref()), ("second", Some("new")));
+        let parameters = change.parameters.unwrap();
+        assert_eq!((parameters["OUT"].as_str(), parameters["OUT_ADDR"].as_str()), ("eth2", "fd00::2/64"));
+    }
+
+    #[test]
+    fn two_functions_in_one_request_are_refused() {
+        let patch = json!({
+            "vnfConfigurationData": {"vnfSpecificData": {"function": "a"}},
+            "vnfcConfigurationData": [{"vnfcInstanceId": "second", "vnfcSpecificData": {"function": "b"}}],
+        });
+        assert_eq!(wanted(&patch, &[], &functions()).unwrap_err().status, 422);
+    }
+}
