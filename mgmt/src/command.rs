@@ -5,7 +5,7 @@ use crate::events::Event;
 use crate::functions::{Change, Changed, Function, Terms};
 use crate::journal::Line;
 use crate::rates::Rates;
-use crate::sol002::{coordinations, indicators, subscription};
+use crate::sol002::{coordination, indicators, subscription};
 use crate::store::Revision;
 use crate::vnf::{
     Drawing, Element, FunctionInfo, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest,
@@ -80,7 +80,7 @@ pub enum Command {
     /// To tell that one no more.
     Unsubscribe(String),
     /// To do something for an operation of the VNF manager.
-    Coordinate(Box<coordinations::Request>),
+    Coordinate(Box<coordination::Request>),
     /// What became of it.
     Coordination(String),
     /// To end that before it is done.
@@ -168,7 +168,7 @@ pub enum Answer {
     /// To `Subscribe`: it, and whether it was there already.
     Subscribed(Box<subscription::Subscription>, bool),
     /// To what coordinates.
-    Coordination(Box<coordinations::Coordination>),
+    Coordination(Box<coordination::Coordination>),
 }
 
 impl Command {

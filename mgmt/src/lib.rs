@@ -7,6 +7,7 @@
 //! the one place where it is done), [`problem`] (what an error looks like), [`routes`] (paths to commands), [`server`]
 //! (sockets to paths).
 #![forbid(unsafe_code)]
+#![allow(clippy::result_large_err)] // an error is the end of a request: its size costs nothing
 pub mod alarms;
 pub mod auth;
 pub mod clock;

@@ -1,4 +1,5 @@
 //! The VNF's configuration over SOL 002: the function, its parameters, and the ports' addresses are one truth.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 mod schemas;

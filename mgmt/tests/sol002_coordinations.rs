@@ -1,4 +1,5 @@
 //! Coordination of the VNF manager's operations with the VNF.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 mod schemas;

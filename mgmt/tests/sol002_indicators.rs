@@ -1,4 +1,5 @@
 //! Indicators over SOL 002.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 mod schemas;

@@ -1,4 +1,5 @@
 //! What SOL 013 asks of every resource: versions, methods, errors, filters, pages.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 mod callback;
 #[allow(missing_docs)]
 mod fake;

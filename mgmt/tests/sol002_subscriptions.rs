@@ -1,4 +1,5 @@
 //! Subscriptions to indicators, and what subscribers are told; some of them hang, fail, or want to know who calls.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 mod callback;
 #[allow(missing_docs)]
 mod fake;

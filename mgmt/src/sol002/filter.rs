@@ -113,7 +113,7 @@ fn known(path: &[String], attributes: &[&str]) -> Result<(), Problem> {
         Some(start) => whole.len() > start.len() && whole.starts_with(start),
         None => *a == whole,
     };
-    if attributes.iter().any(|a| fits(&a)) {
+    if attributes.iter().any(fits) {
         return Ok(());
     }
     Err(Problem::bad_request(format!(

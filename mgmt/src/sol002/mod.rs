@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub mod body;
 pub mod callback;
 pub mod configuration;
+pub mod coordination;
 pub mod coordinations;
 pub mod cps;
 pub mod drain;

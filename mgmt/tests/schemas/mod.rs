@@ -1,5 +1,5 @@
 //! JSON schemas of SOL 002 v3.7.1 and SOL 013, written from their tables; stricter than ETSI's where an attribute is ours.
-#![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // each test file uses its part
 use serde_json::{Value, json};
 
 /// Panics with everything that does not fit.
