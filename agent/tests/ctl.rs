@@ -22,7 +22,7 @@ struct Real {
 impl Real {
     fn new() -> Real {
         let rig = Rig::new();
-        let server = Server::start(rig.ems.clone(), "127.0.0.1:0".parse().unwrap()).unwrap();
+        let server = fake::serve(&rig);
         Real { rig, server }
     }
     fn url(&self) -> String {

@@ -9,6 +9,7 @@ use crate::journal::Line;
 use crate::metrics::Format;
 use crate::ports::PortStats;
 use crate::rates::Rates;
+use crate::sol002::{coordination, indicators, subscription};
 use crate::store::history::{Shown, Summary};
 use crate::tap::TapStream;
 use crate::vnf::{Drawing, Element, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest};
@@ -91,6 +92,20 @@ pub enum Command {
     RestoreBackup(Bytes, bool),
     /// Who changed what: entries behind this number, and at most how many.
     Audit(u64, usize),
+    /// The indicators of SOL 002.
+    Indicators,
+    /// Who is told of them.
+    Subscriptions,
+    /// To tell somebody; links begin with this.
+    Subscribe(Box<subscription::Wanted>, String),
+    /// To tell that one no more.
+    Unsubscribe(String),
+    /// To do something for an operation of the VNF manager.
+    Coordinate(Box<coordination::Request>),
+    /// What became of it.
+    Coordination(String),
+    /// To end that before it is done.
+    CancelCoordination(String),
 }
 
 /// The state that somebody wants.
@@ -181,6 +196,14 @@ pub enum Answer {
     Restored(Restored),
     /// To `Audit`.
     Audit(Vec<Entry>),
+    /// To `Indicators`: the VNF instance, and them.
+    Indicators(String, Vec<indicators::Indicator>),
+    /// To `Subscriptions`.
+    Subscriptions(Vec<subscription::Subscription>),
+    /// To `Subscribe`: it, and whether it was there already.
+    Subscribed(Box<subscription::Subscription>, bool),
+    /// To what coordinates.
+    Coordination(Box<coordination::Coordination>),
 }
 
 impl Command {
@@ -197,6 +220,8 @@ impl Command {
                 Role::Operator
             }
             StartTrace(_) | Trace(_) | Tap(..) | SupportBundle | Backup => Role::Operator,
+            Indicators | Subscriptions | Coordination(_) => Role::ReadOnly,
+            Subscribe(..) | Unsubscribe(_) | Coordinate(_) | CancelCoordination(_) => Role::Operator,
             Shutdown | Reboot | RestoreBackup(..) => Role::Admin,
         }
     }
@@ -221,6 +246,10 @@ impl Command {
             RestoreBackup(_, true) => return None,
             RestoreBackup(..) => "restore a backup".into(),
             Tap(tap, _) => format!("tap {}", tap.edge),
+            Subscribe(wanted, _) => format!("subscribe {}", wanted.callback_uri),
+            Unsubscribe(id) => format!("unsubscribe {id}"),
+            Coordinate(r) => format!("coordinate {} for {}", r.coordination_action_name, r.vnf_lcm_op_occ_id),
+            CancelCoordination(id) => format!("cancel coordination {id}"),
             _ => return None,
         })
     }

@@ -13,6 +13,7 @@ use crate::ports;
 use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::requests::Requests;
+use crate::sol002::{Sol002, indicators};
 use crate::store::{Origin, Store};
 use crate::tap::{self, TAPS};
 use crate::thresholds::{Limits, Thresholds};
@@ -49,6 +50,8 @@ pub struct Ems {
     pub audit: Arc<Audit>,
     /// What was asked.
     pub requests: Arc<Requests>,
+    /// What SOL 002 keeps.
+    pub sol002: Sol002,
     started: (u64, Duration),
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
     /// As the last look found it.
@@ -79,6 +82,7 @@ impl Ems {
             events,
             journal,
             support: bundle::Sources::default(),
+            sol002: Sol002::default(),
             audit: Arc::default(),
             requests: Arc::default(),
             started,
@@ -127,7 +131,7 @@ impl Ems {
         done.unwrap_or_else(|e| Err(Problem::internal(format!("the command ended without an answer: {e}"))))
     }
 
-    fn perform(self: &Arc<Self>, actor: &Actor, command: Command) -> Result<Answer, Problem> {
+    pub(crate) fn perform(self: &Arc<Self>, actor: &Actor, command: Command) -> Result<Answer, Problem> {
         let vnf = &self.vnf;
         Ok(match command {
             Command::Vnf => Answer::Vnf(Box::new(self.describe())),
@@ -211,6 +215,19 @@ impl Ems {
                 }
                 Answer::Audit(self.audit.entries(after, most))
             }
+            Command::Indicators => Answer::Indicators(self.identity.id.clone(), self.indicators()),
+            Command::Subscriptions => Answer::Subscriptions(self.sol002.subscriptions.all()),
+            Command::Subscribe(wanted, base) => {
+                let (subscription, already) = self.sol002.subscriptions.subscribe(*wanted, base)?;
+                Answer::Subscribed(Box::new(subscription), already)
+            }
+            Command::Unsubscribe(id) => {
+                self.sol002.subscriptions.unsubscribe(&id)?;
+                Answer::Done
+            }
+            Command::Coordinate(r) => Answer::Coordination(Box::new(self.sol002.coordinations.begin(self, actor, *r)?)),
+            Command::Coordination(id) => Answer::Coordination(Box::new(self.sol002.coordinations.get(&id)?)),
+            Command::CancelCoordination(id) => Answer::Coordination(Box::new(self.sol002.coordinations.cancel(&id)?)),
         })
     }
 
@@ -243,6 +260,10 @@ impl Ems {
         scrape.render(format).map_err(|e| Problem::internal(format!("metrics: {e}")))
     }
 
+    fn indicators(&self) -> Vec<indicators::Indicator> {
+        indicators::all(&self.vnf.status(), &self.vnf.snapshot(), &self.rates())
+    }
+
     /// The rates of the last second.
     pub fn rates(&self) -> Arc<Rates> {
         self.sampled.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
@@ -258,11 +279,8 @@ impl Ems {
         for name in self.functions.tick(clock::monotonic()) {
             self.journal.say("ems", &format!("nobody confirmed the change of {name}: it was taken back"));
         }
-        let status = self.vnf.status();
-        let was = self.status.lock().unwrap_or_else(PoisonError::into_inner).replace(status.clone());
-        if was.as_ref() != Some(&status) {
-            self.news(News::Status(status));
-        }
+        self.look_at_status();
+        self.sol002.subscriptions.look(&self.identity, || self.indicators());
         let now = self.vnf.snapshot();
         self.look_at_links(&now);
         if let Some(rates) = self.sample(&now) {
@@ -280,6 +298,15 @@ impl Ems {
         let rates = Arc::new(rates);
         *sampled = (now.clone(), rates.clone());
         Some(rates)
+    }
+
+    fn look_at_status(&self) {
+        let status = self.vnf.status();
+        let was = self.status.lock().unwrap_or_else(PoisonError::into_inner).replace(status.clone());
+        // What it was when the first look came is no change, but it may be a failure.
+        if was.as_ref().map_or(status.state == State::Failed, |was| *was != status) {
+            self.news(News::Status(status));
+        }
     }
 
     fn look_at_links(&self, now: &Snapshot) {

@@ -35,6 +35,7 @@ pub mod requests;
 pub mod routes;
 pub mod server;
 pub mod settings;
+pub mod sol002;
 pub mod store;
 pub mod tap;
 pub mod thresholds;

@@ -5,8 +5,10 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use fake::Rig;
 use http_body_util::BodyExt as _;
+use sluice_mgmt::auth::security::Security;
 use sluice_mgmt::events::{KEPT, LISTENERS, What};
 use sluice_mgmt::server::Server;
+use sluice_mgmt::settings::Settings;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::ServiceExt as _;
 
@@ -104,9 +106,9 @@ async fn a_comment_comes_when_nothing_happens() {
 #[tokio::test]
 async fn over_a_socket_events_come_as_they_happen() {
     let rig = Rig::new();
-    let server = Server::start(rig.ems.clone(), "127.0.0.1:0".parse().unwrap()).unwrap();
+    let server = fake::serve(&rig);
     let mut client = tokio::net::TcpStream::connect(server.address()).await.unwrap();
-    client.write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    client.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut got = Vec::new();
     for wanted in ["retry: 1000", "event: link"] {
         while !String::from_utf8_lossy(&got).contains(wanted) {

@@ -5,7 +5,6 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use fake::{PCAPNG, Rig, packet_block};
 use http_body_util::BodyExt as _;
-use sluice_mgmt::server::Server;
 use sluice_mgmt::vnf::{Port, PortSide, Worker};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::ServiceExt as _;
@@ -161,9 +160,9 @@ async fn a_tap_that_is_refused_takes_no_seat() {
 #[tokio::test]
 async fn over_a_socket_the_first_bytes_come_at_once_and_a_client_that_leaves_is_noticed() {
     let rig = Rig::new();
-    let server = Server::start(rig.ems.clone(), "127.0.0.1:0".parse().unwrap()).unwrap();
+    let server = fake::serve(&rig);
     let mut client = tokio::net::TcpStream::connect(server.address()).await.unwrap();
-    client.write_all(b"GET /v1/tap?edge=drops HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    client.write_all(b"GET /v1/tap?edge=drops HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut got = Vec::new();
     while !got.windows(PCAPNG.len()).any(|w| w == PCAPNG) {
         assert_ne!(client.read_buf(&mut got).await.unwrap(), 0);

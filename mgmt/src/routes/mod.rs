@@ -67,6 +67,7 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(alarms::routes())
         .merge(events::routes())
         .merge(audit::routes())
+        .merge(crate::sol002::routes())
 }
 
 /// The service for whoever calls it in this process: an administrator, who needs no token.
@@ -84,10 +85,13 @@ pub fn router(ems: Shared) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has no such method; see /openapi.json")
         })
         .layer(axum::middleware::from_fn(problems::dress))
+        // Outermost: a refusal carries the version too.
+        .layer(axum::middleware::from_fn(crate::sol002::version::echo))
         .with_state(ems)
 }
 
 /// Who asks and the EMS, for routes.
+#[derive(Clone)]
 pub struct Ask {
     ems: Shared,
     actor: Option<Actor>,
@@ -154,6 +158,9 @@ impl IntoResponse for Answer {
             Answer::Audit(list) => Json(list).into_response(),
             Answer::Stream(_) | Answer::Events(_) => {
                 Problem::internal("a stream is shown by its own route").into_response()
+            }
+            Answer::Indicators(..) | Answer::Subscriptions(_) | Answer::Subscribed(..) | Answer::Coordination(_) => {
+                Problem::internal("SOL 002 shows its answers itself").into_response()
             }
         }
     }

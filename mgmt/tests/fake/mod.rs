@@ -8,6 +8,9 @@ use serde_json::Value;
 use sluice_mgmt::ems::Ems;
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::routes;
+use sluice_mgmt::auth::security::Security;
+use sluice_mgmt::server::Server;
+use sluice_mgmt::settings::Settings;
 use sluice_mgmt::store::{Draft, Origin, Store};
 use sluice_mgmt::vnf::*;
 use std::collections::BTreeMap;
@@ -29,6 +32,9 @@ pub struct Inner {
     pub written: Vec<(String, String)>,
     pub ended: Option<End>,
     pub snapshot: Snapshot,
+    /// Elements beside its queues, and the graph that they are in.
+    pub elements: Vec<Element>,
+    pub graph: Option<Graph>,
     /// Functions besides `main`. One whose text contains `late` compiles, and does not start.
     pub others: BTreeMap<String, Configuration>,
     /// Held while a configuration is applied: a test that locks it has a change that takes its time.
@@ -94,7 +100,8 @@ impl Fake {
     fn known_element(&self, function: &str, element: &str) -> Result<(), Refusal> {
         self.known(function)?;
         let none = || Refusal::NotFound(format!("no element named ‘{element}’"));
-        ELEMENTS.contains(&element).then_some(()).ok_or_else(none)
+        let more = self.0.lock().unwrap().elements.iter().any(|e| e.name == element);
+        (more || ELEMENTS.contains(&element)).then_some(()).ok_or_else(none)
     }
     fn known(&self, function: &str) -> Result<(), Refusal> {
         let inner = self.0.lock().unwrap();
@@ -167,7 +174,9 @@ impl ManagedVnf for Fake {
             handlers: handlers.clone(),
             counters: ElementCounters::default(),
         };
-        Ok(ELEMENTS.iter().map(element).collect())
+        let mut all: Vec<Element> = ELEMENTS.iter().map(element).collect();
+        all.extend(self.0.lock().unwrap().elements.clone());
+        Ok(all)
     }
     fn read_handler(&self, function: &str, element: &str, handler: &str, with: &str) -> Result<String, Refusal> {
         self.known_element(function, element)?;
@@ -183,7 +192,7 @@ impl ManagedVnf for Fake {
         match handler {
             "length" => Err(Refusal::NotAllowed("‘length’ is a read handler".into(), "read")),
             "capacity" if value.trim().parse::<u32>().is_err() => Err(Refusal::Invalid("capacity: no number".into())),
-            "capacity" | "reset" => {
+            "capacity" | "reset" | "active" => {
                 self.0.lock().unwrap().written.push((format!("{element}.{handler}"), value.into()));
                 Ok(String::new())
             }
@@ -192,7 +201,8 @@ impl ManagedVnf for Fake {
     }
     fn graph(&self, function: &str) -> Result<Graph, Refusal> {
         self.known(function)?;
-        Ok(Graph { elements: Vec::new(), connections: Vec::new() })
+        let graph = self.0.lock().unwrap().graph.clone();
+        Ok(graph.unwrap_or(Graph { elements: Vec::new(), connections: Vec::new() }))
     }
     fn drawing(&self, function: &str, form: Drawing) -> Result<String, Refusal> {
         self.known(function)?;
@@ -299,4 +309,11 @@ impl Rig {
     pub async fn post(&self, path: &str, body: &str) -> Got {
         self.send("POST", path, &["content-type: application/json"], body).await
     }
+}
+
+/// Serves it on a socket of this machine, without tokens.
+pub fn serve(rig: &Rig) -> Server {
+    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..Settings::default() };
+    let security = Security::set_up(&settings, &rig.ems).unwrap().security;
+    Server::start(rig.ems.clone(), &settings, security).unwrap()
 }

@@ -1,0 +1,79 @@
+//! ETSI GS NFV-SOL 002 (v3.7.1): what a VNF manager expects of an element manager.
+//!
+//! Reading order: [`version`], [`filter`], [`paging`] (the rules of SOL 013 that all resources share), then a file for each
+//! resource: [`configuration`] (vnfconfig), [`indicators`] and [`subscriptions`] (vnfind), [`coordinations`] (lcmcoord).
+use crate::problem::Problem;
+use crate::routes::Shared;
+use axum::routing::{get, post};
+use std::path::PathBuf;
+use utoipa_axum::router::OpenApiRouter;
+
+pub mod body;
+pub mod callback;
+pub mod configuration;
+pub mod coordination;
+pub mod coordinations;
+pub mod cps;
+pub mod drain;
+pub mod filter;
+pub mod indicators;
+pub mod links;
+pub mod merge;
+pub mod outbox;
+pub mod paging;
+pub mod shelf;
+pub mod subscription;
+pub mod subscriptions;
+pub mod version;
+pub mod watch;
+
+/// What is kept between requests.
+#[derive(Debug, Default)]
+pub struct Sol002 {
+    /// Who is told of indicators.
+    pub subscriptions: subscriptions::Subscriptions,
+    /// What was coordinated.
+    pub coordinations: coordinations::Coordinations,
+}
+
+/// What whoever starts the EMS decides.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The folder where subscriptions outlive the process; without it they do not.
+    pub folder: Option<PathBuf>,
+    /// What callbacks are called with.
+    pub outgoing: callback::Outgoing,
+}
+
+/// The paths. They are not part of the native API's document: ETSI publishes theirs.
+pub fn routes() -> OpenApiRouter<Shared> {
+    let mut all = OpenApiRouter::new()
+        .route("/vnfconfig/v1/configuration", get(configuration::show).patch(configuration::modify))
+        .route("/vnfind/v1/indicators", get(indicators::list))
+        .route("/vnfind/v1/indicators/{instance}", get(indicators::list_of))
+        .route("/vnfind/v1/indicators/{instance}/{indicator}", get(indicators::one))
+        .route("/vnfind/v1/subscriptions", get(subscriptions::list).post(subscriptions::create))
+        .route("/vnfind/v1/subscriptions/{id}", get(subscriptions::one).delete(subscriptions::remove))
+        .route("/lcmcoord/v1/coordinations", post(coordinations::create))
+        .route("/lcmcoord/v1/coordinations/{id}", get(coordinations::one))
+        .route("/lcmcoord/v1/coordinations/{id}/cancel", post(coordinations::cancel));
+    for api in &version::APIS {
+        for path in [format!("/{}/api_versions", api.name), format!("/{}/v1/api_versions", api.name)] {
+            all = all.route(&path, get(version::versions));
+        }
+    }
+    all
+}
+
+/// A new identifier: a UUID of version 4 (RFC 9562 section 5.4).
+///
+/// # Errors
+/// 500 when the system has no random bytes.
+pub(crate) fn identifier() -> Result<String, Problem> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(|e| Problem::internal(format!("no random bytes: {e}")))?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    Ok([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
+}
