@@ -5,10 +5,7 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use fake::Rig;
 use http_body_util::BodyExt as _;
-use sluice_mgmt::auth::security::Security;
 use sluice_mgmt::events::{KEPT, LISTENERS, What};
-use sluice_mgmt::server::Server;
-use sluice_mgmt::settings::Settings;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::ServiceExt as _;
 
