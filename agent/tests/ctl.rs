@@ -206,7 +206,7 @@ fn an_ems_that_is_not_there_ends_with_3_and_says_what_to_do() {
     // It comes while it is waited for.
     let rig = Rig::new();
     let mut waiting = program::start(&["ctl", "--url", &url, "--retry-for", "20s", "get"]);
-    let _server = Server::start(rig.ems.clone(), address).unwrap();
+    let _server = fake::serve_at(&rig, address);
     let done = waiting.0.take().unwrap().wait_with_output().unwrap();
     assert_eq!((done.status.code(), done.stdout.as_slice()), (Some(0), &b"first\n"[..]));
 }

@@ -19,11 +19,14 @@ use sluice_dataplane::time;
 use sluice_dataplane::worker::crew::{Workers, engines};
 use sluice_dataplane::worker::{Ended, Pace};
 use sluice_mgmt::alarms::{Cause, Severity};
+use sluice_mgmt::auth::security::{Security, SetUp};
+use sluice_mgmt::click_on_osv;
 use sluice_mgmt::ems::Ems;
 use sluice_mgmt::functions::{Change, Terms, at_boot};
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::server::Server;
 use sluice_mgmt::settings::Settings;
+use sluice_mgmt::sol002;
 use sluice_mgmt::store::{Origin, Store};
 use sluice_mgmt::vnf::{Configuration, End, Finding, Grade, Identity, MAIN};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -178,23 +181,34 @@ fn serve(ems: &Arc<Ems>, args: &Args, description: Option<&Description>) -> anyh
     if let Some(listen) = args.ems {
         settings.listen = listen;
     }
+    if let Some(d) = description {
+        ems.set_limits(d.thresholds.clone());
+    }
+    let SetUp { security, first_token } = Security::set_up(&settings, ems).context("EMS")?;
+    if let Some(token) = first_token {
+        eprintln!("the first token of the EMS, shown this once: {token}");
+    }
+    let subscriptions = sol002::Settings { folder: settings.folder.clone(), ..Default::default() };
+    ems.sol002.subscriptions.open(subscriptions, ems.journal.clone()).context("EMS: subscriptions")?;
+    let also = settings.click_on_osv.map(|at| (at, click_on_osv::app(ems.clone())));
     // Nobody said where: a second program on this machine takes the next port.
     let fixed = args.ems.is_some() || description.is_some();
     let last = if fixed { settings.listen.port() } else { settings.listen.port() + NEXT_PORTS };
     loop {
-        match Server::start(ems.clone(), settings.listen) {
+        match Server::start_also(ems.clone(), &settings, security.clone(), also.clone().into_iter().collect()) {
             Ok(server) => {
                 if !args.quiet {
-                    eprintln!("EMS: http://{}/", shown(server.address()));
+                    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+                    eprintln!("EMS: {scheme}://{}/", shown(server.address()));
                 }
                 return Ok(Some(server));
             }
             Err(e) if e.kind() == std::io::ErrorKind::AddrInUse && settings.listen.port() < last => {
                 settings.listen.set_port(settings.listen.port() + 1);
             }
-            Err(e) if fixed => return Err(e).with_context(|| format!("EMS: {}", settings.listen)),
+            Err(e) if fixed => return Err(e).context("EMS"),
             Err(e) => {
-                eprintln!("sluice: no EMS: 127.0.0.1:8000 and the ports after it: {e}; --ems gives it another");
+                eprintln!("sluice: no EMS: {e}; --ems gives it another address");
                 return Ok(None);
             }
         }

@@ -2,12 +2,13 @@
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use sluice_mgmt::settings::Settings;
+use sluice_mgmt::thresholds::Limits;
 use sluice_mgmt::vnf::{Configuration, Identity};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A VNF's description. Paths are relative to the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Description {
     /// Who it is.
@@ -21,6 +22,8 @@ pub(crate) struct Description {
     pub(crate) run: Run,
     /// How it is managed.
     pub(crate) ems: Settings,
+    /// What raises an alarm.
+    pub(crate) thresholds: Limits,
     /// Where revisions of the function are kept; `none` keeps them in memory only.
     pub(crate) revisions: Option<PathBuf>,
 }
@@ -99,6 +102,7 @@ impl Description {
         if d.vnf.id.is_empty() {
             bail!("{}: [vnf] has no id: give it a UUID, so that a manager knows it again", file.display());
         }
+        d.thresholds.check().map_err(|e| anyhow::anyhow!("{}: [thresholds]: {e}", file.display()))?;
         let known = |n: &str| d.ports.iter().filter(|p| p.name == n).count() > 1;
         if let Some(twice) = d.ports.iter().find(|p| known(&p.name)) {
             bail!("{}: two ports are called ‘{}’", file.display(), twice.name);

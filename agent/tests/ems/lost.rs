@@ -28,7 +28,7 @@ fn a_change_that_loses_the_management_path_reverts_by_itself() {
     let sluice = net.spawn(r, SLUICE, &["run", file.to_str().expect("path")]);
     wait(Duration::from_secs(5), "the first token", || sluice.told().contains("token"));
     let told = sluice.told();
-    let token = told.lines().find_map(|l| l.split_once("token: ")).map(|l| l.1.trim().to_string());
+    let token = told.lines().find_map(|l| l.split_once("shown this once: ")).map(|l| l.1.trim().to_string());
     let token = token.unwrap_or_else(|| panic!("no token in {told}"));
     let certificate = folder.file("ems/certificate.pem");
     wait(Duration::from_secs(5), "the certificate", || certificate.exists());

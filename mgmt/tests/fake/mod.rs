@@ -5,10 +5,10 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use sluice_mgmt::auth::security::Security;
 use sluice_mgmt::ems::Ems;
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::routes;
-use sluice_mgmt::auth::security::Security;
 use sluice_mgmt::server::Server;
 use sluice_mgmt::settings::Settings;
 use sluice_mgmt::store::{Draft, Origin, Store};
@@ -313,7 +313,12 @@ impl Rig {
 
 /// Serves it on a socket of this machine, without tokens.
 pub fn serve(rig: &Rig) -> Server {
-    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..Settings::default() };
+    serve_at(rig, ([127, 0, 0, 1], 0).into())
+}
+
+/// The same at this address.
+pub fn serve_at(rig: &Rig, listen: std::net::SocketAddr) -> Server {
+    let settings = Settings { listen, ..Settings::default() };
     let security = Security::set_up(&settings, &rig.ems).unwrap().security;
     Server::start(rig.ems.clone(), &settings, security).unwrap()
 }

@@ -91,7 +91,7 @@ pub(super) fn apply(s: &Session, args: &Apply) -> Done {
     let source = Source::read(&args.file).map_err(|e| Trouble::Usage(format!("{e:#}")))?;
     let parameters = defines(&args.parameters).map_err(|e| Trouble::Usage(format!("--param: {e:#}")))?;
     let parameters = (!parameters.is_empty()).then(|| parameters.into_iter().collect());
-    let change = Change { text: Some(source.text), parameters, comment: args.comment.clone() };
+    let change = Change { text: Some(source.text), parameters, comment: args.comment.clone(), ..Change::default() };
     let change = serde_json::to_value(change).map_err(|e| Trouble::Usage(e.to_string()))?;
     let call = Call::put(args.terms.query(&s.of_function(&[]))).json(&change);
     changed(s, &args.terms.on(call), &source.file, args.terms.dry_run)
