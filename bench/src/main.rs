@@ -4,6 +4,7 @@
 //! [`report`] (table and JSON); then one module a subject.
 #![forbid(unsafe_code)]
 mod dpdk;
+mod ems;
 mod engine;
 mod fib;
 mod filter;
@@ -28,6 +29,7 @@ const GROUPS: &[Group] = &[
     ("fib", fib::run),
     ("wire", wire::run),
     ("dpdk", dpdk::run),
+    ("ems", ems::run),
 ];
 
 /// Measures what the engine costs; prints a table and saves it as JSON.

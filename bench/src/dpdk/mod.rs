@@ -13,6 +13,7 @@ mod swap;
 use crate::harness::{Bench, Cost, Goal, Line, Table};
 use crate::wire::stop::Stop;
 use anyhow::ensure;
+pub(crate) use program::sluice;
 use program::{Program, Running};
 use scenario::{SCENARIOS, Scenario};
 use std::time::Duration;

@@ -52,7 +52,7 @@ impl Drop for Folder {
 }
 
 /// The program beside this one.
-pub(super) fn sluice() -> anyhow::Result<PathBuf> {
+pub(crate) fn sluice() -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("sluice");
     ensure!(path.is_file(), "there is no {}: make bench builds it", path.display());
     Ok(path)
