@@ -5,7 +5,7 @@
 use anyhow::{Context as _, bail};
 use sluice_dataplane::engine::Engine;
 use sluice_dataplane::graph::Topology;
-use sluice_dataplane::io::capture::{CaptureError, LINK_ETHERNET};
+use sluice_dataplane::io::capture::{CaptureError, LINK_ETHERNET, LINK_RAW};
 use sluice_dataplane::io::pcapng::{PacketInfo, Writer};
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::trace::{Tap, TapAt};
@@ -62,7 +62,22 @@ pub(crate) fn place(text: &str) -> Result<TapAt, String> {
     Ok(TapAt::Output(name.into(), port))
 }
 
+/// Describes the two kinds of packets that a tap may see, at most `snap` bytes of each: frames, and packets of which the link
+/// header was stripped.
+pub(crate) fn begin<W: std::io::Write>(file: W, place: &str, snap: u32) -> Result<Writer<W>, CaptureError> {
+    let mut writer = Writer::new(file)?;
+    writer.add_interface(place, LINK_ETHERNET, snap)?;
+    writer.add_interface(&format!("{place}, no link header"), LINK_RAW, snap)?;
+    Ok(writer)
+}
+
+/// Which of the two a packet is.
+pub(crate) fn interface(p: &Packet) -> u32 {
+    u32::from(p.mac_off_signed().is_some_and(|at| at < 0))
+}
+
 struct Seen {
+    interface: u32,
     time: u64,
     len: u32,
     data: Vec<u8>,
@@ -96,8 +111,7 @@ impl Wanted {
     pub(crate) fn set(&self, engines: &mut [Engine], simulated: bool) -> anyhow::Result<Writing> {
         let name = self.file.display().to_string();
         let file = File::create(&self.file).with_context(|| name.clone())?;
-        let mut writer = Writer::new(BufWriter::new(file)).with_context(|| name.clone())?;
-        writer.add_interface(&self.place(), LINK_ETHERNET, self.snap as u32).with_context(|| name.clone())?;
+        let writer = begin(BufWriter::new(file), &self.place(), self.snap as u32).with_context(|| name.clone())?;
         let (send, receive) = sync_channel(WAITING);
         let title = name.clone();
         let thread = std::thread::Builder::new().name("tap".into()).spawn(move || write(writer, &receive, &title))?;
@@ -113,7 +127,7 @@ impl Wanted {
                 }
                 let data = p.data()[..p.len().min(snap)].to_vec();
                 let time = if simulated && p.timestamp() != 0 { p.timestamp() } else { now };
-                let seen = Seen { time, len: p.len() as u32, data, note: note.to_string() };
+                let seen = Seen { interface: interface(p), time, len: p.len() as u32, data, note: note.to_string() };
                 if simulated {
                     return send.send(seen).is_ok();
                 }
@@ -155,8 +169,9 @@ fn write(mut writer: Writer<BufWriter<File>>, from: &Receiver<Seen>, name: &str)
     let mut all = || -> Result<(), CaptureError> {
         while let Ok(first) = from.recv() {
             for s in std::iter::once(first).chain(from.try_iter()) {
-                let (timestamp_ns, original_len) = (s.time, s.len);
-                let info = PacketInfo { timestamp_ns, original_len, comment: Some(&s.note), ..Default::default() };
+                let (interface, timestamp_ns, original_len) = (s.interface, s.time, s.len);
+                let comment = Some(s.note.as_str());
+                let info = PacketInfo { interface, timestamp_ns, original_len, comment, ..Default::default() };
                 writer.write(&info, &s.data)?;
             }
             writer.flush()?; // nothing waits: who looks at the file now sees all of it

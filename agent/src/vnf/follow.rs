@@ -2,7 +2,6 @@
 use super::lock;
 use sluice_dataplane::args::NameDb;
 use sluice_dataplane::engine::Engine;
-use sluice_dataplane::io::capture::LINK_ETHERNET;
 use sluice_dataplane::io::pcapng::{PacketInfo, Writer};
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::trace::{self, Filter, Tap, TapAt, Traced};
@@ -197,8 +196,7 @@ pub(super) fn tap(crew: &Crew, request: &TapRequest, sink: TapSink) -> Result<()
         }
     }
     let broken = |e| Refusal::Unavailable(format!("the stream cannot begin: {e}"));
-    let mut writer = Writer::new(Vec::new()).map_err(broken)?;
-    writer.add_interface(edge, LINK_ETHERNET, *snap).map_err(broken)?;
+    let writer = crate::tap::begin(Vec::new(), edge, *snap).map_err(broken)?;
     let mut stream = Stream { writer, sink, left: *count };
     if !stream.flush() {
         return Ok(()); // gone already
@@ -211,8 +209,9 @@ pub(super) fn tap(crew: &Crew, request: &TapRequest, sink: TapSink) -> Result<()
                 let mut s = lock(&stream); // of one tap: two workers meet here, nobody else
                 let Some(left) = s.left.checked_sub(1) else { return false };
                 s.left = left;
-                let original_len = p.len() as u32;
-                let info = PacketInfo { timestamp_ns: now, original_len, comment: Some(note), ..Default::default() };
+                let (interface, original_len) = (crate::tap::interface(p), p.len() as u32);
+                let comment = Some(note);
+                let info = PacketInfo { interface, timestamp_ns: now, original_len, comment, ..Default::default() };
                 s.writer.write(&info, p.data()).is_ok() && s.flush() && left > 0
             };
             let wanted = move || {

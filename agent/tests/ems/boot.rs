@@ -4,8 +4,7 @@ use crate::common::{Folder, Layout, Net, Running, SLUICE, can_make_namespaces, m
 use std::fs;
 use std::time::Duration;
 
-const WIRE: &str =
-    "FromDevice($A) -> q :: Queue($SIZE) -> ToDevice($B);\nFromDevice($B) -> q2 :: Queue -> ToDevice($A);\n";
+const WIRE: &str = "FromDevice($A, PROMISC true) -> q :: Queue($SIZE) -> ToDevice($B);\nFromDevice($B, PROMISC true) -> q2 :: Queue -> ToDevice($A);\n";
 
 struct Rig {
     net: Net,
@@ -84,7 +83,7 @@ fn a_change_through_the_api_survives_a_restart_and_one_that_waits_does_not() {
 #[test]
 fn a_function_that_does_not_start_leaves_the_ems_and_a_good_one_is_the_way_out() {
     let Some(rig) = Rig::new("failed") else { return };
-    fs::write(rig.folder.file("wire.click"), "FromDevice($A) -> Quee -> ToDevice($B);").expect("write");
+    fs::write(rig.folder.file("wire.click"), "FromDevice($A, PROMISC true) -> Quee -> ToDevice($B);").expect("write");
     let sluice = rig.start();
     let not_ready = || rig.ems.get("/readyz");
     wait(Duration::from_secs(5), "the failure", || not_ready().body.contains("failed"));

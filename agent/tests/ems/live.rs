@@ -138,6 +138,6 @@ fn handlers_are_read_and_written_live() {
         assert!(!got.json()["detail"].as_str().expect("detail").is_empty());
     }
     assert_eq!(ems.get(&handler("q")).is(200).json()["class"], "Queue");
-    assert_eq!(ems.get("/v1/graph").is(200).json()["elements"].as_array().map(Vec::len), Some(7));
+    assert_eq!(ems.get("/v1/graph").is(200).json()["elements"].as_array().map(Vec::len), Some(8));
     assert!(ems.get("/v1/graph?format=svg").is(200).body.starts_with("<svg"));
 }

@@ -13,14 +13,13 @@ fn a_change_that_loses_the_management_path_reverts_by_itself() {
     }
     let net = Net::new(Layout::OneNetwork, false);
     let Net { a, b, r } = &net;
-    must(&format!("ip -n {b} link add m type veth peer name mgmt netns {r}"));
-    must(&format!("ip -n {b} addr add 10.9.0.2/24 dev m && ip -n {b} link set m up"));
+    must(&format!("ip -n {b} link add mgr type veth peer name mgmt netns {r}"));
+    must(&format!("ip -n {b} addr add 10.9.0.2/24 dev mgr && ip -n {b} link set mgr up"));
     must(&format!("ip -n {r} addr add 10.9.0.1/24 dev mgmt && ip -n {r} link set mgmt up && ip -n {r} link set lo up"));
     must(&format!("ip netns exec {b} sysctl -qw net.ipv4.ip_forward=1"));
     must(&format!("ip -n {a} route add 10.9.0.0/24 via 10.0.1.3 && ip -n {r} route add 10.0.1.0/24 via 10.9.0.2"));
     let folder = Folder::new("lost");
-    let wire =
-        "FromDevice(left) -> q :: Queue -> ToDevice(right);\nFromDevice(right) -> q2 :: Queue -> ToDevice(left);\n";
+    let wire = "FromDevice(left, PROMISC true) -> q :: Queue -> ToDevice(right);\nFromDevice(right, PROMISC true) -> q2 :: Queue -> ToDevice(left);\n";
     fs::write(folder.file("wire.click"), wire).expect("write");
     let description = "[vnf]\nid = 'f2'\n[function]\nfile = 'wire.click'\n[ems]\nlisten = '10.9.0.1:8443'\n[ems.tls]\n";
     fs::write(folder.file("vnf.toml"), description).expect("write");
@@ -46,7 +45,7 @@ fn a_change_that_loses_the_management_path_reverts_by_itself() {
     let reachable = || ems.send("--connect-timeout 1 --max-time 1", "/v1/vnf").status == 200;
     assert!(reachable());
     // It compiles, and drops everything: also the answer.
-    let cut = wire.replace("FromDevice(left) ->", "FromDevice(left) -> Discard; Idle ->");
+    let cut = wire.replace("FromDevice(left, PROMISC true) ->", "FromDevice(left, PROMISC true) -> Discard; Idle ->");
     let lost = ems.send(
         &format!("--max-time 2 -X PUT -H 'content-type: text/plain' --data-binary '{cut}'"),
         "/v1/functions/main?confirm-within=4",

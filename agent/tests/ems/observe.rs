@@ -4,8 +4,13 @@ use crate::common::{Layout, Net, Running, SLUICE, can_make_namespaces, must, run
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-const FIREWALL: &str = "FromDevice(left) -> fw :: IPFilter(deny icmp && ttl 7, allow all) -> q :: Queue -> ToDevice(right);\n\
-                        FromDevice(right) -> q2 :: Queue -> ToDevice(left);\n";
+/// A wire that denies pings whose time to live is 7 on the way from left to right.
+const FIREWALL: &str = "q :: Queue -> ToDevice(right);
+FromDevice(left, PROMISC true) -> c :: Classifier(12/0800, -);
+c[0] -> Strip(14) -> CheckIPHeader -> fw :: IPFilter(deny icmp && ip ttl 7, allow all) -> Unstrip(14) -> q;
+c[1] -> q;
+FromDevice(right, PROMISC true) -> q2 :: Queue -> ToDevice(left);
+";
 
 fn start(name: &str) -> Option<(Net, Running, Client)> {
     if !can_make_namespaces(name) {
@@ -13,15 +18,10 @@ fn start(name: &str) -> Option<(Net, Running, Client)> {
     }
     let net = Net::new(Layout::OneNetwork, true);
     must(&format!("ip -n {} link set lo up", net.r));
-    let text = FIREWALL
-        .replace("fw :: IPFilter", "Strip(14) -> CheckIPHeader -> fw :: IPFilter")
-        .replace("-> q ::", "-> Unstrip(14) -> q ::");
-    let text =
-        text.replace("FromDevice(left) ->", "FromDevice(left) -> c :: Classifier(12/0800, -);\nc[1] -> q;\nc[0] ->");
     let mut command = Command::new("ip");
     command.args(["netns", "exec", &net.r, SLUICE, "run", "-"]);
     let file = std::env::temp_dir().join(format!("sluice-test-{}-{name}.click", std::process::id()));
-    std::fs::write(&file, text).expect("write");
+    std::fs::write(&file, FIREWALL).expect("write");
     let sluice = Running::start(command, Stdio::from(std::fs::File::open(&file).expect("open")));
     std::fs::remove_file(file).expect("remove");
     wait(Duration::from_secs(5), "the EMS", || sluice.told().contains("EMS: "));
