@@ -30,6 +30,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(cmd::run::Args),
+    Token(cmd::token::Args),
     Check(cmd::check::Args),
     Click(cmd::click::Args),
     Ctl(Box<cmd::ctl::Args>),
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     };
     let result = match command {
         Command::Run(args) => cmd::run::main(args),
+        Command::Token(args) => cmd::token::main(args),
         Command::Check(args) => cmd::check::main(args),
         Command::Click(args) => cmd::click::main(args),
         Command::Ctl(args) => cmd::ctl::main(*args),

@@ -6,4 +6,5 @@ pub(crate) mod elements;
 pub(crate) mod graph;
 mod live;
 pub(crate) mod run;
+pub(crate) mod token;
 pub(crate) mod trace;
