@@ -49,6 +49,11 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let identity = wanted.description.as_ref().map_or_else(|| anonymous(&source), |d| d.vnf.clone());
     let ems = Ems::new(identity, managed.clone(), store.clone(), journal.clone());
     let server = serve(&ems, args, wanted.description.as_ref())?;
+    let say_where = || server.iter().filter(|_| !args.quiet).for_each(|(_, url)| eprintln!("EMS: {url}"));
+    // A file that does not run ends the program: then nobody need know.
+    if wanted.description.is_some() {
+        say_where();
+    }
 
     let dpdk = Dpdk::start(wanted.dpdk.as_deref(), wanted.buffers, &wanted.cores)?;
     let cores = cores::choose(&wanted.cores, dpdk.cores());
@@ -115,6 +120,9 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let works = failed.is_none();
     let building = Building { driver, services: services.clone(), file: source.file.clone(), folder };
     managed.started(workers.crew(), building, &cores, failed);
+    if wanted.description.is_none() {
+        say_where();
+    }
     if works
         && boot.is_new
         && let Err(why) = ems.functions.adopt(MAIN, managed.text(), "file")
@@ -172,8 +180,8 @@ fn anonymous(source: &Source) -> Identity {
     Identity { id, name: source.file.clone(), product: "Sluice".into(), ..Identity::default() }
 }
 
-/// Starts the EMS, and says where.
-fn serve(ems: &Arc<Ems>, args: &Args, description: Option<&Description>) -> anyhow::Result<Option<Server>> {
+/// Starts the EMS; and where a person finds it.
+fn serve(ems: &Arc<Ems>, args: &Args, description: Option<&Description>) -> anyhow::Result<Option<(Server, String)>> {
     if args.no_ems {
         return Ok(None);
     }
@@ -197,11 +205,9 @@ fn serve(ems: &Arc<Ems>, args: &Args, description: Option<&Description>) -> anyh
     loop {
         match Server::start_also(ems.clone(), &settings, security.clone(), also.clone().into_iter().collect()) {
             Ok(server) => {
-                if !args.quiet {
-                    let scheme = if settings.tls.is_some() { "https" } else { "http" };
-                    eprintln!("EMS: {scheme}://{}/", shown(server.address()));
-                }
-                return Ok(Some(server));
+                let scheme = if settings.tls.is_some() { "https" } else { "http" };
+                let url = format!("{scheme}://{}/", shown(server.address()));
+                return Ok(Some((server, url)));
             }
             Err(e) if e.kind() == std::io::ErrorKind::AddrInUse && settings.listen.port() < last => {
                 settings.listen.set_port(settings.listen.port() + 1);
