@@ -6,3 +6,4 @@ mod common;
 mod live;
 mod lost;
 mod observe;
+mod rows;
