@@ -200,6 +200,12 @@ impl Audit {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.entries.iter().filter(|e| e.number > after).take(most).cloned().collect()
     }
+
+    /// The last [`KEPT`] entries as they are in the file, the oldest first.
+    pub fn tail(&self) -> String {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.entries.iter().map(|e| e.line() + "\n").collect()
+    }
 }
 
 impl Log {

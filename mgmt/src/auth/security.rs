@@ -59,6 +59,8 @@ impl Security {
     pub fn set_up(settings: &Settings, ems: &Ems) -> io::Result<SetUp> {
         let wrong = |e: String| io::Error::new(io::ErrorKind::InvalidInput, e);
         settings.check().map_err(wrong)?;
+        let shown = toml::to_string(settings).map_err(|e| wrong(e.to_string()))?;
+        ems.support.add("settings.toml", move || shown.clone());
         if let Some(folder) = &settings.folder {
             files::make_folder(folder)?;
             ems.audit.open(&folder.join("audit.jsonl"), &ems.alarms)?;

@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 
-/// `https` for requests that came through TLS. The server puts it into the request's extensions; without it: `http`.
+/// How a request came: `https` through TLS, else `http`. The server puts it into the request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct Scheme(pub &'static str);
 
