@@ -4,11 +4,10 @@
 //! to write all that follow anew, and then the last hash is another one. A manager that remembers the last hash that it
 //! saw finds out. A value that somebody wrote is never in it: it may be a secret.
 use crate::alarms::{Alarms, Cause, Severity};
-use crate::auth::tokens::to_hex;
 use crate::auth::{Actor, Call};
 use crate::clock;
+use crate::encoding::sha256;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -63,7 +62,7 @@ impl Entry {
     }
     fn sealed(mut self) -> Entry {
         self.hash = String::new();
-        self.hash = to_hex(&Sha256::digest(self.line()));
+        self.hash = sha256(self.line());
         self
     }
 }

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use http_body_util::BodyExt as _;
-use sluice_mgmt::archive::sha256;
+use sluice_mgmt::encoding::sha256;
 use std::io::{Read as _, Write as _};
 use tower::ServiceExt as _;
 

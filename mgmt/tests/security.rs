@@ -322,7 +322,6 @@ fn many_wrong_tokens_are_recorded_and_raise_an_alarm() {
     tokens::add(&file, "one", Role::Admin).unwrap();
     let served = Served::start(&format!("tokens = '{}'", file.display()));
     (0..25).for_each(|n| drop(served.with(&format!("guess{n}"), "GET", "/v1/vnf", "")));
-    assert_eq!(served.security.refusals(), 25);
     assert_eq!(alarms(&served), [("authentication".into(), Cause::UnauthorizedAccessAttempt)]);
     let first = &served.rig.ems.audit.entries(0, 100)[0];
     assert_eq!((first.what.as_str(), first.client.as_deref()), ("wrong credentials", Some("127.0.0.1")));

@@ -159,11 +159,6 @@ impl Security {
         self.failures.record(clock::monotonic(), call, audit, alarms);
     }
 
-    /// Requests with wrong credentials so far.
-    pub fn refusals(&self) -> u64 {
-        self.failures.count()
-    }
-
     /// Reads files again that changed. One that is wrong raises an alarm, and what was read before stays.
     pub fn tick(&self, ems: &Ems) {
         let looked = [
