@@ -1,4 +1,5 @@
 //! Alarms over HTTP: what raises them, what clears them.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 use fake::Rig;

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, role: &str, token: &str, more: &str) -> String {
-        let hash = sha256(&token);
+        let hash = sha256(token);
         format!("[[token]]\nname = '{name}'\nrole = '{role}'\nsha256 = '{hash}'\n{more}\n")
     }
 
