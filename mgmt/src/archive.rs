@@ -3,11 +3,11 @@
 //! Formats: RFC 1952 (gzip), POSIX.1-1988 ustar. Reading trusts nothing: sizes are bounded before anything is kept, the
 //! names are only compared, and whatever is not a plain file is an error.
 use crate::clock;
+use crate::encoding::sha256;
 use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::ops::Range;
@@ -188,11 +188,6 @@ fn index(tar: &[u8]) -> Result<BTreeMap<String, Range<usize>>, Damage> {
         }
     }
     Ok(files)
-}
-
-/// SHA-256, hexadecimal.
-pub fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// JSON for people.

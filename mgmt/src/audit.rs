@@ -4,11 +4,10 @@
 //! to write all that follow anew, and then the last hash is another one. A manager that remembers the last hash that it
 //! saw finds out. A value that somebody wrote is never in it: it may be a secret.
 use crate::alarms::{Alarms, Cause, Severity};
-use crate::auth::tokens::to_hex;
 use crate::auth::{Actor, Call};
 use crate::clock;
+use crate::encoding::sha256;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -63,7 +62,7 @@ impl Entry {
     }
     fn sealed(mut self) -> Entry {
         self.hash = String::new();
-        self.hash = to_hex(&Sha256::digest(self.line()));
+        self.hash = sha256(self.line());
         self
     }
 }
@@ -199,6 +198,12 @@ impl Audit {
     pub fn entries(&self, after: u64, most: usize) -> Vec<Entry> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.entries.iter().filter(|e| e.number > after).take(most).cloned().collect()
+    }
+
+    /// The last [`KEPT`] entries as they are in the file, the oldest first.
+    pub fn tail(&self) -> String {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.entries.iter().map(|e| e.line() + "\n").collect()
     }
 }
 

@@ -81,7 +81,7 @@ pub fn make(ems: &Ems) -> Result<Vec<u8>, Problem> {
     out.add(IDENTITY, &pretty(&ems.identity).map_err(full)?).map_err(full)?;
     let functions: Vec<String> = ems.vnf.functions().into_iter().map(|f| f.name).collect();
     for name in &functions {
-        let Configuration { text, parameters, .. } = last_good(ems, name)?;
+        let Configuration { text, parameters, .. } = ems.functions.last_good(name)?;
         let [text_name, parameters_name, _] = names(name);
         out.add(&text_name, text.as_bytes()).map_err(full)?;
         out.add(&parameters_name, &pretty(&parameters).map_err(full)?).map_err(full)?;
@@ -94,14 +94,6 @@ pub fn make(ems: &Ems) -> Result<Vec<u8>, Problem> {
     let manifest =
         Manifest { kind: KIND.into(), format: FORMAT, time: clock::now(), functions, files: out.files.clone() };
     out.finish(&manifest).map_err(full)
-}
-
-/// What a function is when nothing waits for its confirmation.
-fn last_good(ems: &Ems, name: &str) -> Result<Configuration, Problem> {
-    match ems.store.last(name) {
-        Some(revision) => Ok(revision.configuration),
-        None => Ok(ems.functions.get(name)?.configuration),
-    }
 }
 
 /// The newest revisions that take no more than so many bytes, the oldest first.

@@ -72,6 +72,12 @@ impl Ems {
             alarms.raise("store", Cause::CorruptData, Severity::Major, &text);
         }
         let functions = Functions::new(vnf.clone(), store.clone(), events.clone(), alarms.clone());
+        let audit = Arc::new(Audit::default());
+        let support = bundle::Sources::default();
+        support.add("audit.jsonl", {
+            let audit = audit.clone();
+            move || audit.tail()
+        });
         let started = (clock::wall(), clock::monotonic());
         Arc::new(Ems {
             identity,
@@ -81,9 +87,9 @@ impl Ems {
             alarms,
             events,
             journal,
-            support: bundle::Sources::default(),
+            support,
             sol002: Sol002::default(),
-            audit: Arc::default(),
+            audit,
             requests: Arc::default(),
             started,
             sampled: Mutex::default(),

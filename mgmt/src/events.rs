@@ -144,11 +144,6 @@ impl Events {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).last
     }
 
-    /// Listens from now on. For parts of the EMS: no seat is taken.
-    pub fn listen(&self) -> broadcast::Receiver<Event> {
-        self.out.subscribe()
-    }
-
     /// Listens from number `after` on, or from now on. None when all seats are taken.
     pub fn follow(&self, after: Option<u64>) -> Option<Follower> {
         let seat = self.seats.clone().try_acquire_owned().ok()?;

@@ -118,6 +118,8 @@ pub struct Changed {
 #[derive(Debug)]
 struct Pending {
     draft: Draft,
+    /// What ran before. The store may have no revision of it.
+    was: Configuration,
     number: u64,
     /// On the monotonic clock.
     deadline: Duration,
@@ -287,7 +289,7 @@ impl Functions {
                 let until = clock::rfc3339(clock::wall() + time.as_nanos() as u64);
                 confirm_by = Some(until.clone());
                 let etag = etag(number, &draft.configuration);
-                let pending = Pending { draft, number, deadline: clock::monotonic() + time, until };
+                let pending = Pending { draft, was, number, deadline: clock::monotonic() + time, until };
                 self.pending().insert(name.into(), pending);
                 (number, etag)
             }
@@ -335,15 +337,17 @@ impl Functions {
     /// Confirms a change: it becomes the last good revision.
     ///
     /// # Errors
-    /// 404; 409 when there is nothing to confirm.
+    /// 404; 409 when there is nothing to confirm; 507 when it cannot be saved: then it runs on, and still waits.
     pub fn confirm(&self, name: &str) -> Result<Changed, Problem> {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         self.get(name)?;
-        let Some(pending) = self.pending().remove(name) else {
-            return Err(Problem::conflict(format!("no change of ‘{name}’ waits for its confirmation")));
-        };
-        let was = self.before(name)?;
-        let revision = self.save(name, pending.draft, &was)?;
+        let waits = self.pending().get(name).map(|p| (p.draft.clone(), p.until.clone()));
+        let (draft, until) = waits.ok_or_else(|| nothing_waits(name))?;
+        let revision = self.append(name, draft).map_err(|why| {
+            let detail = format!("{why}; the change runs, and waits for its confirmation until {until}");
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail)
+        })?;
+        self.pending().remove(name);
         Ok(Changed {
             function: name.into(),
             revision: revision.number,
@@ -355,16 +359,19 @@ impl Functions {
         })
     }
 
-    /// What ran before the change that waits.
-    fn before(&self, name: &str) -> Result<Configuration, Problem> {
-        let last = self.store.last(name).map(|r| r.configuration);
-        last.ok_or_else(|| Problem::internal(format!("there is no revision of ‘{name}’ to go back to")))
+    /// What a function is when nothing waits for its confirmation.
+    ///
+    /// # Errors
+    /// 404
+    pub fn last_good(&self, name: &str) -> Result<Configuration, Problem> {
+        let was = self.pending().get(name).map(|p| p.was.clone());
+        was.map_or_else(|| Ok(self.get(name)?.configuration), Ok)
     }
 
     /// Takes a change back that waits for its confirmation.
     ///
     /// # Errors
-    /// 404; 409 when there is none.
+    /// 404; 409 when there is none; 422 when what ran before does not start: then the change still waits.
     pub fn revert(&self, name: &str) -> Result<Changed, Problem> {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         self.get(name)?;
@@ -372,21 +379,14 @@ impl Functions {
     }
 
     fn take_back(&self, name: &str) -> Result<Changed, Problem> {
-        let Some(pending) = self.pending().remove(name) else {
-            return Err(Problem::conflict(format!("no change of ‘{name}’ waits for its confirmation")));
-        };
-        let was = self.before(name)?;
+        let was = self.pending().get(name).map(|p| p.was.clone()).ok_or_else(|| nothing_waits(name))?;
         let object = format!("function/{name}");
-        let applied = match self.vnf.apply(name, &was) {
-            Ok(applied) => applied,
-            Err(why) => {
-                // What was to be taken back goes on: the next tick tries again.
-                let text = format!("the last good revision of ‘{name}’ does not start: {why}");
-                self.alarms.raise(&object, Cause::ConfigurationOrCustomizationError, Severity::Critical, &text);
-                self.pending().insert(name.into(), pending);
-                return Err(why.into());
-            }
-        };
+        // Until that is done, the change waits: if it fails, the next tick tries again.
+        let applied = self.vnf.apply(name, &was).inspect_err(|why| {
+            let text = format!("the last good revision of ‘{name}’ does not start: {why}");
+            self.alarms.raise(&object, Cause::ConfigurationOrCustomizationError, Severity::Critical, &text);
+        })?;
+        self.pending().remove(name);
         self.alarms.clear(&object, Cause::ConfigurationOrCustomizationError);
         let now = self.get(name)?;
         self.events.tell(What::Reverted { function: name.into(), revision: now.revision });
@@ -438,6 +438,10 @@ pub fn at_boot(store: &Store, name: &str, from_file: Option<Configuration>) -> O
         (Some(last), _) => Some(Boot { configuration: last.configuration, is_new: false }),
         (None, file) => file.map(|configuration| Boot { configuration, is_new: true }),
     }
+}
+
+fn nothing_waits(name: &str) -> Problem {
+    Problem::conflict(format!("no change of ‘{name}’ waits for its confirmation"))
 }
 
 /// Whether an `If-Match` field (RFC 9110 section 13.1.1) fits an entity tag.

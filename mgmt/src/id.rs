@@ -1,13 +1,25 @@
 //! Identifiers that nobody can guess.
+use crate::encoding::hex;
 
-/// A random UUID (RFC 9562 section 5.4).
+/// A random UUID of version 4 (RFC 9562 section 5.4).
+///
+/// # Errors
+/// The system has no random bytes: a kernel that boots.
+pub fn unguessable() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(uuid(bytes))
+}
+
+/// The same for where an identifier is no secret: without random bytes it is one all the same.
 pub fn random() -> String {
-    let mut b = [0u8; 16];
-    // Without a source of random numbers (a kernel that boots) the identifier is of no use as a secret, and none is.
-    let _ = getrandom::fill(&mut b);
-    b[6] = b[6] & 0x0f | 0x40;
-    b[8] = b[8] & 0x3f | 0x80;
-    let hex: String = b.iter().map(|b| format!("{b:02x}")).collect();
+    unguessable().unwrap_or_else(|_| uuid([0; 16]))
+}
+
+fn uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = hex(&bytes);
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 

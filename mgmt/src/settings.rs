@@ -1,10 +1,10 @@
 //! What a `vnf.toml` says of the EMS: its table `[ems]`.
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// The table `[ems]`. Every key may be left out; one that is not known is an error.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where it listens. An address that is not loopback needs TLS and a source of credentials.
@@ -25,7 +25,7 @@ pub struct Settings {
 }
 
 /// The table `[ems.tls]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
     /// Chain of certificates, PEM. If not said, `certificate.pem` in the folder, made at first boot.
@@ -39,7 +39,7 @@ pub struct Tls {
 }
 
 /// The table `[ems.jwt]`: JSON web tokens (RFC 7519).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Jwt {
     /// What the claim `iss` must be.
@@ -58,10 +58,10 @@ fn role() -> String {
 }
 
 /// The table `[ems.limits]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Longest body of a request, bytes.
+    /// Longest body of a request, bytes. A backup may have 32 MiB all the same.
     pub body_bytes: usize,
     /// Longest time for a request, seconds: for its header fields, for its body, and for the answer to begin.
     pub request_seconds: u64,

@@ -67,11 +67,11 @@ async fn what_somebody_may_not_is_recorded_too_and_what_was_written_is_not() {
         let [function, element, handler, value] = ["main", "q", handler, value].map(String::from);
         rig.ems.execute(Some(ann()), Command::WriteHandler(function, element, handler, value))
     };
-    write("key", "hunter2").await.unwrap();
+    write("active", "hunter2").await.unwrap();
     assert_eq!(write("capacity", "hunter2").await.unwrap_err().status, 422);
     let all = rig.ems.audit.entries(0, 10);
     assert_eq!((all[0].actor.as_str(), all[0].outcome.as_str()), ("bob", "403 Forbidden"));
-    assert_eq!((all[1].what.as_str(), all.len()), ("write handler q.key of main", 3));
+    assert_eq!((all[1].what.as_str(), all.len()), ("write handler q.active of main", 3));
     assert!(!format!("{all:?}{:?}", rig.ems.journal.lines(0, 99)).contains("hunter2"));
 }
 

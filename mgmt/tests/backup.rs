@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use http_body_util::BodyExt as _;
-use sluice_mgmt::archive::sha256;
+use sluice_mgmt::encoding::sha256;
 use std::io::{Read as _, Write as _};
 use tower::ServiceExt as _;
 
@@ -33,6 +33,12 @@ async fn backup() -> Vec<u8> {
 }
 
 type Files = Vec<(String, Vec<u8>)>;
+
+/// What is inside of gzip, if its checksum fits (RFC 1952 section 2.3.1).
+fn unpacked(archive: &[u8]) -> Option<Vec<u8>> {
+    let mut tar = Vec::new();
+    GzDecoder::new(archive).read_to_end(&mut tar).ok().map(|_| tar)
+}
 
 fn unpack(archive: &[u8]) -> Files {
     let mut tar = tar::Archive::new(GzDecoder::new(archive));
@@ -133,12 +139,14 @@ async fn an_archive_that_is_cut_off_anywhere_changes_nothing() {
 #[tokio::test]
 async fn a_byte_that_is_not_right_is_noticed_or_makes_no_difference() {
     let (rig, archive) = (Rig::new(), backup().await);
+    let whole = unpacked(&archive).unwrap();
     for at in 0..archive.len() {
         let mut damaged = archive.clone();
         damaged[at] ^= 0x41;
-        let got = restore(&rig, "?dry-run=true", damaged).await;
-        // Time, level and system in the head of a gzip file (RFC 1952 section 2.3) say nothing of what is in it.
-        let harmless = (4..10).contains(&at);
+        let got = restore(&rig, "?dry-run=true", damaged.clone()).await;
+        // Time, level and system in the head of a gzip file (RFC 1952 section 2.3) say nothing of what is in it; and zeros
+        // can be copied from other zeros.
+        let harmless = (4..10).contains(&at) || unpacked(&damaged).is_some_and(|tar| tar == whole);
         assert_eq!(got.status.as_u16(), if harmless { 200 } else { 400 }, "{at}: {}", got.text());
     }
     unchanged(&rig).await;

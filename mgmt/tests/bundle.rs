@@ -5,8 +5,12 @@ mod fake;
 use fake::Rig;
 use flate2::read::GzDecoder;
 use sluice_mgmt::alarms::{Cause, Severity};
-use sluice_mgmt::archive::{LARGEST, sha256};
+use sluice_mgmt::archive::LARGEST;
+use sluice_mgmt::audit::verify;
+use sluice_mgmt::auth::security::Security;
+use sluice_mgmt::encoding::sha256;
 use sluice_mgmt::functions::{Change, Terms};
+use sluice_mgmt::settings::Settings;
 use sluice_mgmt::store::Origin;
 use sluice_mgmt::vnf::{ElementCounters, GraphElement};
 use std::collections::BTreeMap;
@@ -38,7 +42,8 @@ async fn a_bundle_has_what_an_engineer_asks_for_and_a_manifest() {
     let rig = Rig::new();
     rig.put("/v1/functions/main", "second").await;
     rig.ems.alarms.raise("port/a", Cause::LossOfSignal, Severity::Major, "a is down");
-    rig.ems.support.add("audit.log", || "0001 somebody did something\n".into());
+    let settings = Settings { listen: ([127, 0, 0, 1], 8123).into(), ..Settings::default() };
+    Security::set_up(&settings, &rig.ems).unwrap();
     let (names, files) = bundle(&rig).await;
     let all = [
         "vnf.json",
@@ -50,7 +55,8 @@ async fn a_bundle_has_what_an_engineer_asks_for_and_a_manifest() {
         "alarms-history.json",
         "events.json",
         "log.txt",
-        "audit.log",
+        "audit.jsonl",
+        "settings.toml",
         "vnf/versions.txt",
         "functions/main/revisions/000002.json",
         "functions/main/revisions/000001.json",
@@ -59,6 +65,9 @@ async fn a_bundle_has_what_an_engineer_asks_for_and_a_manifest() {
     assert_eq!(names, all);
     assert_eq!(files["functions/main/function.click"], "second");
     assert!(files["alarms.json"].contains("a is down") && files["events.json"].contains("\"swap\""));
+    assert!(files["settings.toml"].contains("127.0.0.1:8123") && files["settings.toml"].contains("body_bytes"));
+    let audit = verify(files["audit.jsonl"].lines()).unwrap();
+    assert_eq!((audit[0].what.as_str(), audit[0].actor.as_str()), ("change function main", "local"));
     assert!(files["log.txt"].contains("change function main: done"));
     let manifest: serde_json::Value = serde_json::from_str(&files["manifest.json"]).unwrap();
     assert_eq!(manifest["missing"].as_array().unwrap().len(), 0);

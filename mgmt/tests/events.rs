@@ -1,4 +1,5 @@
 //! Server-sent events: what a listener hears, and what it hears when it comes back.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 use axum::body::Body;

@@ -3,6 +3,8 @@
 mod fake;
 use fake::Rig;
 use sluice_mgmt::clock;
+use sluice_mgmt::functions::LONGEST_TEXT;
+use sluice_mgmt::vnf::Configuration;
 use std::time::Duration;
 
 const MAIN: &str = "/v1/functions/main";
@@ -90,4 +92,36 @@ async fn a_change_that_is_confirmed_stays() {
     rig.put("/v1/functions/main?confirm-within=60", "third").await;
     assert_eq!(rig.post("/v1/functions/main/revert", "").await.status, 200);
     assert_eq!(rig.get(MAIN).await.text(), "second");
+}
+
+#[tokio::test]
+async fn the_longest_text_is_taken_and_one_byte_more_is_413() {
+    let rig = Rig::new();
+    assert_eq!(rig.put(MAIN, &"x".repeat(LONGEST_TEXT)).await.status, 200);
+    assert_eq!(rig.put(MAIN, &"x".repeat(LONGEST_TEXT + 1)).await.status, 413);
+    let patch = format!(r#"{{"vnfConfigurationData": {{"text": "{}"}}}}"#, "x".repeat(3 << 20));
+    let headers = ["version: 1.3.0", "content-type: application/merge-patch+json"];
+    assert_ne!(rig.send("PATCH", "/vnfconfig/v1/configuration", &headers, &patch).await.status, 413);
+}
+
+#[tokio::test]
+async fn a_function_without_a_revision_goes_back_to_what_ran_or_gets_its_first_one() {
+    let rig = Rig::new();
+    rig.vnf.0.lock().unwrap().others.insert("side".into(), Configuration { text: "was".into(), ..Default::default() });
+    let (side, waits) = ("/v1/functions/side", "/v1/functions/side?confirm-within=60");
+    for back in [false, true] {
+        assert_eq!(rig.put(waits, "tried").await.json()["revision"], 1);
+        assert_eq!(rig.get(side).await.text(), "tried");
+        let done = if back {
+            rig.ems.functions.tick(clock::monotonic() + Duration::from_secs(61)) == ["side"]
+        } else {
+            rig.post("/v1/functions/side/revert", "").await.status == 200
+        };
+        assert!(done);
+        assert_eq!((rig.get(side).await.text().as_str(), rig.ems.functions.current("side")), ("was", 0));
+    }
+    rig.put(waits, "kept").await;
+    let kept = rig.post("/v1/functions/side/confirm", "").await;
+    assert_eq!((kept.status.as_u16(), kept.json()["revision"].as_u64()), (200, Some(1)));
+    assert_eq!(rig.ems.store.last("side").unwrap().configuration.text, "kept");
 }

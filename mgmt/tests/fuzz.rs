@@ -2,6 +2,7 @@
 //!
 //! Whatever comes: no panic, no error of ours, every refusal is a problem with a detail and changes nothing, statuses and
 //! bodies are the documented ones.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 use axum::body::Body;

@@ -7,7 +7,9 @@ mod wire;
 use axum::Router;
 use axum::routing::get;
 use fake::Rig;
+use sluice_mgmt::archive::LARGEST;
 use sluice_mgmt::auth::security::Security;
+use sluice_mgmt::functions::LONGEST_TEXT;
 use sluice_mgmt::server::Server;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -25,6 +27,42 @@ fn a_body_that_is_too_long_is_413_whether_it_says_so_or_not() {
     write!(stream, "{head}3e9\r\n{}\r\n", "z".repeat(1001)).unwrap(); // and no end
     assert_eq!(hear(stream).unwrap().status, 413);
     assert_eq!(served.rig.vnf.0.lock().unwrap().applied, ["x".repeat(1000)]);
+}
+
+#[test]
+fn the_longest_text_of_a_function_and_a_long_backup_are_not_too_long() {
+    let served = Served::start("");
+    // Who says that it is too long is not heard to the end.
+    let begin = |path: &str, length: usize| {
+        let mut stream = served.connect();
+        write!(stream, "PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n").unwrap();
+        hear(stream).unwrap()
+    };
+    assert_eq!(served.ask("PUT", "/v1/functions/main", &[], &"x".repeat(LONGEST_TEXT)).status, 200);
+    assert_eq!(begin("/v1/functions/main", LONGEST_TEXT + 1).status, 413);
+    assert!(served.ask("PUT", "/v1/backup", &[], &"x".repeat(2 * LONGEST_TEXT)).detail().contains("damaged"));
+    assert_eq!(begin("/v1/backup", LARGEST + 1).detail(), format!("body: longer than {LARGEST} bytes"));
+}
+
+#[test]
+fn so_many_backups_are_restored_at_a_time_and_no_more() {
+    let served = Served::start("");
+    let begin = || {
+        let mut stream = served.connect();
+        let head = "PUT /v1/backup HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nConnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let mut held = [begin(), begin()];
+    let busy = || served.ask("PUT", "/v1/backup", &[], "no archive").status;
+    while busy() != 503 {
+        std::thread::yield_now(); // until both have begun
+    }
+    for stream in &mut held {
+        stream.write_all(b"no backup").unwrap();
+        assert_eq!(hear(stream).unwrap().status, 400);
+    }
+    assert_eq!(busy(), 400);
 }
 
 #[test]

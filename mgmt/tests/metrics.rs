@@ -1,4 +1,5 @@
 //! What Prometheus gets: read back by a strict parser, with the lints that Prometheus' own tools have.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 use fake::{Got, Rig};

@@ -1,4 +1,5 @@
 //! Ports, workers, log, traces and taps over HTTP.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 #[allow(missing_docs)]
 mod fake;
 use axum::body::Body;

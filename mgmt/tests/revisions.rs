@@ -118,7 +118,7 @@ async fn a_revision_that_is_restored_becomes_a_new_one() {
     assert_eq!((done.status.as_u16(), done.json()["revision"].as_u64()), (200, Some(3)), "{}", done.text());
     let now = rig.send("GET", &one(3), &["accept: application/json"], "").await.json();
     assert_eq!((&now["current"], &now["comment"]), (&true.into(), &"restored from revision 1".into()));
-    assert_eq!(now["configuration"], serde_json::json!({"text": "first", "parameters": {}}));
+    assert_eq!(now["configuration"], serde_json::json!({"text": "first", "parameters": {}, "confined": false}));
     let again = rig.post(&path, "").await;
     assert_eq!((again.json()["changed"].as_bool(), again.json()["revision"].as_u64()), (Some(false), Some(3)));
     assert_eq!(rig.post(&format!("{}/restore", one(9)), "").await.status, 404);
@@ -151,6 +151,31 @@ async fn a_change_that_cannot_be_saved_is_507_and_what_ran_runs_again() {
     std::fs::rename(&away, &main).unwrap();
     assert_eq!(rig.put(MAIN, "second").await.json()["revision"], 2);
     assert!(rig.ems.alarms.active().is_empty());
+}
+
+#[tokio::test]
+async fn a_confirmation_that_cannot_be_saved_is_507_and_the_change_still_waits() {
+    let scratch = Scratch::new();
+    let folder = scratch.path().join("revisions");
+    let rig = Rig::with(Arc::new(Store::open(&folder).unwrap().0));
+    let confirm = "/v1/functions/main/confirm";
+    let (main, away) = (folder.join("main"), scratch.path().join("away"));
+    rig.put("/v1/functions/main?confirm-within=60", "second").await;
+    std::fs::rename(&main, &away).unwrap();
+    std::fs::write(&main, "in the way").unwrap();
+    let failed = rig.post(confirm, "").await;
+    assert_eq!(failed.status, 507);
+    assert!(failed.json()["detail"].as_str().unwrap().contains("waits for its confirmation until"));
+    let now = rig.send("GET", MAIN, &["accept: application/json"], "").await.json();
+    assert!(now["confirm_by"].is_string() && now["configuration"]["text"] == "second", "{now}");
+    assert_eq!(rig.ems.alarms.active()[0].cause, Cause::StorageCapacityProblem);
+
+    std::fs::remove_file(&main).unwrap();
+    std::fs::rename(&away, &main).unwrap();
+    assert_eq!(rig.post(confirm, "").await.json()["revision"], 2);
+    assert!(rig.ems.alarms.active().is_empty());
+    assert!(rig.ems.functions.tick(clock::monotonic() + Duration::from_secs(61)).is_empty());
+    assert_eq!((rig.get(MAIN).await.text().as_str(), rig.vnf.0.lock().unwrap().applied.len()), ("second", 1));
 }
 
 #[tokio::test]

@@ -292,19 +292,9 @@ async fn with_tls_cert_the_callback_sees_the_certificate_of_the_ems() {
         .with_client_cert_verifier(verifier.build().unwrap())
         .with_single_cert(vec![server.cert.der().clone()], key)
         .unwrap();
-    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
-    let uri = format!("https://{}/", listener.local_addr().unwrap());
     let (to, certificates) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for socket in listener.incoming().flatten() {
-            let session = rustls::ServerConnection::new(config.clone()).unwrap();
-            let mut stream = BufReader::new(rustls::StreamOwned::new(session, socket));
-            while callback::read(&mut stream).is_some() {
-                let seen = stream.get_ref().conn.peer_certificates().map(|c| c[0].as_ref().to_vec());
-                let _ = to.send(seen);
-                let _ = stream.get_mut().write_all(b"HTTP/1.1 204 X\r\n\r\n");
-            }
-        }
+    let uri = listen(config, move |session| {
+        let _ = to.send(session.peer_certificates().map(|c| c[0].as_ref().to_vec()));
     });
     let key = BASE64_STANDARD.encode(client.signing_key.serialize_der());
     let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
@@ -323,4 +313,59 @@ async fn with_tls_cert_the_callback_sees_the_certificate_of_the_ems() {
     // Without it the server does not talk to us.
     let got = subscribe(&rig, &json!({"callbackUri": format!("{uri}other")})).await;
     assert_eq!(got.status, 422, "{}", got.text());
+}
+
+#[tokio::test]
+async fn an_https_callback_takes_authorities_and_the_systems_do_if_none_are_named() {
+    let server = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_string()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(server.signing_key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![server.cert.der().clone()], key)
+        .unwrap();
+    let uri = listen(config, |_| {});
+    let file = std::env::temp_dir().join(format!("sluice-authorities-{}.pem", std::process::id()));
+    let trusting = |pem: Option<String>| {
+        match pem {
+            Some(pem) => std::fs::write(&file, pem).unwrap(),
+            None => drop(std::fs::remove_file(&file)),
+        }
+        let rig = Rig::new();
+        let outgoing = Outgoing { bundle: file.clone(), ..Outgoing::default() };
+        rig.ems.sol002.subscriptions.open(Settings { folder: None, outgoing }, rig.ems.journal.clone()).unwrap();
+        rig
+    };
+    let body = json!({"callbackUri": uri});
+    let other = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_string()]).unwrap();
+    for (pem, says) in [
+        (None, "knows no authorities"),
+        (Some("nothing".to_string()), "no certificate in it"),
+        (Some(other.cert.pem()), "the callback's test failed"),
+    ] {
+        let got = subscribe(&trusting(pem), &body).await;
+        assert_eq!(got.status, 422);
+        assert!(got.json()["detail"].as_str().unwrap().contains(says), "{}", got.text());
+    }
+    subscribed(&trusting(Some(server.cert.pem())), &body).await;
+    // Without TLS nobody has to vouch.
+    subscribed(&trusting(None), &json!({"callbackUri": Subscriber::new().uri("/ok")})).await;
+}
+
+/// A callback behind TLS that answers 204 to all. Where it is.
+fn listen(config: rustls::ServerConfig, seen: impl Fn(&rustls::ServerConnection) + Send + 'static) -> String {
+    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
+    let uri = format!("https://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let session = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = BufReader::new(rustls::StreamOwned::new(session, socket));
+            while callback::read(&mut stream).is_some() {
+                seen(&stream.get_ref().conn);
+                let _ = stream.get_mut().write_all(b"HTTP/1.1 204 X\r\n\r\n");
+            }
+        }
+    });
+    uri
 }

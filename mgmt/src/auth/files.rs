@@ -1,7 +1,7 @@
 //! Files with secrets: nobody else reads them, and a change of them is noticed.
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -36,22 +36,6 @@ pub fn read(path: &Path, private: bool) -> Result<String, String> {
         return Err(format!("{}: longer than {LONGEST} bytes", path.display()));
     }
     Ok(text)
-}
-
-/// Writes a file that only its owner may read (mode 0600). Whoever reads it sees the old content or the new one.
-///
-/// # Errors
-/// It cannot be written; then it is as before.
-pub fn write(path: &Path, content: &str) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| io::Error::other(format!("{}: no name of a file", path.display())))?;
-    let aside = folder.join(format!(".{}.new", name.to_string_lossy()));
-    let _ = fs::remove_file(&aside); // left over from a power cut
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&aside, path)?;
-    File::open(folder)?.sync_all()
 }
 
 /// What shows that a file is another one: its number, its length, and when it or its mode changed last.

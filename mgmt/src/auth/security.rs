@@ -59,6 +59,8 @@ impl Security {
     pub fn set_up(settings: &Settings, ems: &Ems) -> io::Result<SetUp> {
         let wrong = |e: String| io::Error::new(io::ErrorKind::InvalidInput, e);
         settings.check().map_err(wrong)?;
+        let shown = toml::to_string(settings).map_err(|e| wrong(e.to_string()))?;
+        ems.support.add("settings.toml", move || shown.clone());
         if let Some(folder) = &settings.folder {
             files::make_folder(folder)?;
             ems.audit.open(&folder.join("audit.jsonl"), &ems.alarms)?;
@@ -155,11 +157,6 @@ impl Security {
     /// Records an attempt with wrong credentials. May wait for the disk.
     pub(crate) fn refused(&self, call: &Call, audit: &Audit, alarms: &Alarms) {
         self.failures.record(clock::monotonic(), call, audit, alarms);
-    }
-
-    /// Requests with wrong credentials so far.
-    pub fn refusals(&self) -> u64 {
-        self.failures.count()
     }
 
     /// Reads files again that changed. One that is wrong raises an alarm, and what was read before stays.

@@ -4,6 +4,8 @@
 //! slow hash (Argon2, bcrypt) is for passwords that people choose.
 use super::{Actor, Role, files};
 use crate::clock;
+use crate::encoding::sha256;
+use crate::store::write_atomically;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -137,10 +139,10 @@ pub fn add(path: &Path, name: &str, role: Role) -> io::Result<String> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|e| io::Error::other(format!("no random numbers: {e}")))?;
     let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
-    let hash = to_hex(&Sha256::digest(token.as_bytes()));
+    let hash = sha256(&token);
     text += &format!("\n[[token]]\nname = \"{name}\"\nrole = \"{}\"\nsha256 = \"{hash}\"\n", role.name());
     Tokens::parse(&text).map_err(io::Error::other)?;
-    files::write(path, &text)?;
+    write_atomically(path, text.as_bytes(), 0o600)?;
     Ok(token)
 }
 
@@ -151,10 +153,6 @@ fn good_name(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("a name is 1 to 64 letters, digits and ‘-_.@: ’".into())
-}
-
-pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
@@ -173,7 +171,7 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, role: &str, token: &str, more: &str) -> String {
-        let hash = to_hex(&Sha256::digest(token));
+        let hash = sha256(token);
         format!("[[token]]\nname = '{name}'\nrole = '{role}'\nsha256 = '{hash}'\n{more}\n")
     }
 

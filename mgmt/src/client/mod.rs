@@ -13,7 +13,7 @@ use ureq::http::{HeaderName, Method, Request, header};
 mod failure;
 pub mod path;
 pub mod sse;
-mod tls;
+pub(crate) mod tls;
 
 pub use failure::Failure;
 pub use tls::Tls;

@@ -1,28 +1,15 @@
 //! Paths and queries: names from people become parts of an address.
-use std::fmt::Write as _;
-
-/// All but the unreserved characters (RFC 3986 section 2.3) as `%XX`: a slash in a name is `%2F`.
-pub fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for b in text.bytes() {
-        if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
-            out.push(char::from(b));
-        } else {
-            let _ = write!(out, "%{b:02X}"); // a String never fails
-        }
-    }
-    out
-}
+use crate::encoding::percent;
 
 /// `/v1/` and these names, each one segment.
 pub fn v1(segments: &[&str]) -> String {
-    segments.iter().fold("/v1".to_string(), |path, s| path + "/" + &encode(s))
+    segments.iter().fold("/v1".to_string(), |path, s| path + "/" + &percent(s))
 }
 
 /// The path with these parameters; those without a value are left out.
 pub fn query(path: &str, parameters: &[(&str, Option<String>)]) -> String {
     let given = parameters.iter().filter_map(|(n, v)| Some((n, v.as_ref()?)));
-    let pairs: Vec<String> = given.map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let pairs: Vec<String> = given.map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
     if pairs.is_empty() { path.to_string() } else { format!("{path}?{}", pairs.join("&")) }
 }
 

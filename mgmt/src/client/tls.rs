@@ -2,7 +2,9 @@
 use super::Failure;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::tls::{
+    Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, TlsConfigBuilder, TlsProvider, parse_pem,
+};
 
 /// Files in PEM (RFC 7468).
 #[derive(Clone, Debug, Default)]
@@ -24,33 +26,36 @@ impl Tls {
                     .into(),
             )
         })?;
-        let (roots, _) = read(ca)?;
+        let (roots, _) = read(ca).map_err(Failure::Options)?;
         if roots.is_empty() {
             return Err(Failure::Options(format!("{}: there is no certificate in it", ca.display())));
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(provider)
-            .root_certs(RootCerts::new_with_certs(&roots));
-        Ok(config.client_cert(self.client()?).build())
+        Ok(trusting(&roots).client_cert(self.client()?).build())
     }
 
     fn client(&self) -> Result<Option<ClientCert>, Failure> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
-        let (chain, _) = read(cert)?;
+        let (chain, _) = read(cert).map_err(Failure::Options)?;
         if chain.is_empty() {
             return Err(Failure::Options(format!("{}: there is no certificate in it", cert.display())));
         }
         let none = || Failure::Options(format!("{}: there is no private key in it", key.display()));
-        let (_, key) = read(key)?;
+        let (_, key) = read(key).map_err(Failure::Options)?;
         Ok(Some(ClientCert::new_with_certs(&chain, key.ok_or_else(none)?)))
     }
 }
 
-/// Certificates and the last key of a file.
-fn read(file: &Path) -> Result<(Vec<Certificate<'static>>, Option<PrivateKey<'static>>), Failure> {
-    let wrong = |e: &dyn std::fmt::Display| Failure::Options(format!("{}: {e}", file.display()));
+/// TLS 1.2 and 1.3, by ring, with whom these certificates vouch for; with none of them, nobody is trusted.
+pub(crate) fn trusting(roots: &[Certificate<'static>]) -> TlsConfigBuilder {
+    TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .root_certs(RootCerts::new_with_certs(roots))
+}
+
+/// Certificates and the last key of a file, or what is wrong with it.
+pub(crate) fn read(file: &Path) -> Result<(Vec<Certificate<'static>>, Option<PrivateKey<'static>>), String> {
+    let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", file.display());
     let pem = std::fs::read(file).map_err(|e| wrong(&e))?;
     let (mut certificates, mut key) = (Vec::new(), None);
     for item in parse_pem(&pem) {

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(active)).routes(routes!(history))
+    OpenApiRouter::new().routes(routes!(list_alarms)).routes(routes!(list_past_alarms))
 }
 
 /// Which alarms.
@@ -39,7 +39,7 @@ impl Which {
     (status = 200, description = "The alarms", body = [Alarm]),
     (status = 400, description = "There is no such severity", body = Problem),
 ))]
-async fn active(ask: Ask, Query(which): Query<Which>) -> Result<Answer, Problem> {
+async fn list_alarms(ask: Ask, Query(which): Query<Which>) -> Result<Answer, Problem> {
     Ok(which.of(ask.for_(Command::Alarms).await?))
 }
 
@@ -48,6 +48,6 @@ async fn active(ask: Ask, Query(which): Query<Which>) -> Result<Answer, Problem>
     (status = 200, description = "The alarms", body = [Alarm]),
     (status = 400, description = "There is no such severity", body = Problem),
 ))]
-async fn history(ask: Ask, Query(which): Query<Which>) -> Result<Answer, Problem> {
+async fn list_past_alarms(ask: Ask, Query(which): Query<Which>) -> Result<Answer, Problem> {
     Ok(which.of(ask.for_(Command::AlarmHistory).await?))
 }

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(audit))
+    OpenApiRouter::new().routes(routes!(get_audit))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -34,6 +34,6 @@ impl Default for Page {
     (status = 200, description = "Entries", body = Vec<Entry>),
     (status = 422, description = "`limit` is out of range", body = Problem),
 ))]
-async fn audit(ask: Ask, Query(page): Query<Page>) -> Result<Answer, Problem> {
+async fn get_audit(ask: Ask, Query(page): Query<Page>) -> Result<Answer, Problem> {
     ask.for_(Command::Audit(page.after, page.limit)).await
 }

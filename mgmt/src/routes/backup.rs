@@ -48,6 +48,7 @@ async fn get_backup(ask: Ask) -> Result<Answer, Problem> {
         (status = 403, description = "It takes an administrator", body = Problem),
         (status = 409, description = "Another change is being made, or waits for its confirmation", body = Problem),
         (status = 413, description = "There is more in it than in any backup", body = Problem),
+        (status = 503, description = "Others are being restored; try again after `Retry-After` seconds", body = Problem),
         (status = 422, description = "It is of another version, or a function cannot run: all reasons are in `findings`; everything is as before", body = Problem),
     ))]
 async fn put_backup(

@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(support_bundle))
+    OpenApiRouter::new().routes(routes!(get_support_bundle))
 }
 
 /// Everything that an engineer asks for, in one archive of at most 32 MiB unpacked: identity, state, functions and their
@@ -15,6 +15,6 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     (status = 200, description = "A gzip tar", body = Vec<u8>, content_type = "application/gzip"),
     (status = 403, description = "It takes an operator", body = Problem),
 ))]
-async fn support_bundle(ask: Ask) -> Result<Answer, Problem> {
+async fn get_support_bundle(ask: Ask) -> Result<Answer, Problem> {
     ask.for_(Command::SupportBundle).await
 }

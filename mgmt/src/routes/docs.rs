@@ -16,7 +16,7 @@ const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(openapi_json)).routes(routes!(docs)).routes(routes!(docs_style))
+    OpenApiRouter::new().routes(routes!(get_openapi)).routes(routes!(get_docs)).routes(routes!(get_docs_style))
 }
 
 /// The document, made once.
@@ -28,7 +28,7 @@ pub fn document() -> &'static serde_json::Value {
 /// This API as an OpenAPI 3.1 document.
 #[utoipa::path(get, path = "/openapi.json", tag = "documentation", security(()), responses(
     (status = 200, description = "The document", body = Object)))]
-async fn openapi_json() -> impl IntoResponse {
+async fn get_openapi() -> impl IntoResponse {
     static TEXT: LazyLock<Bytes> = LazyLock::new(|| document().to_string().into());
     ([(header::CONTENT_TYPE, "application/json")], TEXT.clone())
 }
@@ -36,7 +36,7 @@ async fn openapi_json() -> impl IntoResponse {
 /// This API for people.
 #[utoipa::path(get, path = "/docs", tag = "documentation", security(()), responses(
     (status = 200, description = "A page that needs no script and nothing from elsewhere", body = String, content_type = "text/html")))]
-async fn docs() -> impl IntoResponse {
+async fn get_docs() -> impl IntoResponse {
     static PAGE: LazyLock<Bytes> = LazyLock::new(|| page::render(document()).into());
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -50,6 +50,6 @@ async fn docs() -> impl IntoResponse {
 /// The style sheet of the page.
 #[utoipa::path(get, path = "/docs/style.css", tag = "documentation", security(()), responses(
     (status = 200, description = "It", body = String, content_type = "text/css")))]
-async fn docs_style() -> impl IntoResponse {
+async fn get_docs_style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], page::STYLE)
 }

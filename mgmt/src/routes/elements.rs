@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(element))
+    OpenApiRouter::new().routes(routes!(list_elements)).routes(routes!(get_element))
 }
 
 /// Whose elements.
@@ -36,7 +36,7 @@ pub(super) fn main() -> String {
     (status = 409, description = "It does not run", body = Problem),
     (status = 503, description = "The VNF cannot answer now", body = Problem),
 ))]
-async fn list(ask: Ask, Query(of): Query<OfFunction>) -> Result<Answer, Problem> {
+async fn list_elements(ask: Ask, Query(of): Query<OfFunction>) -> Result<Answer, Problem> {
     ask.for_(Command::Elements(of.function)).await
 }
 
@@ -50,6 +50,6 @@ async fn list(ask: Ask, Query(of): Query<OfFunction>) -> Result<Answer, Problem>
         (status = 409, description = "The function does not run", body = Problem),
         (status = 503, description = "The VNF cannot answer now", body = Problem),
     ))]
-async fn element(ask: Ask, Path(name): Path<String>, Query(of): Query<OfFunction>) -> Result<Answer, Problem> {
+async fn get_element(ask: Ask, Path(name): Path<String>, Query(of): Query<OfFunction>) -> Result<Answer, Problem> {
     ask.for_(Command::Element(of.function, name)).await
 }

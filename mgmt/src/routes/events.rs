@@ -18,7 +18,7 @@ const QUIET: Duration = Duration::from_secs(15);
 const BACK_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(events))
+    OpenApiRouter::new().routes(routes!(watch_events))
 }
 
 /// Server-sent events: `id` is the event's number, `event` its type (`state`, `swap`, `reverted`, `link`, `alarm-raised`,
@@ -32,7 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         (status = 400, description = "`Last-Event-ID` is no number", body = Problem),
         (status = 503, description = "32 listen already; try again after `Retry-After` seconds", body = Problem),
     ))]
-async fn events(ask: Ask, headers: HeaderMap) -> Result<Response, Problem> {
+async fn watch_events(ask: Ask, headers: HeaderMap) -> Result<Response, Problem> {
     let after = match headers.get("last-event-id").map(|v| v.to_str().unwrap_or("?").trim()) {
         None | Some("") => None,
         Some(text) => {

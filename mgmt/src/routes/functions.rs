@@ -13,7 +13,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_function, put_function)).routes(routes!(confirm)).routes(routes!(revert))
+    OpenApiRouter::new()
+        .routes(routes!(get_function, put_function))
+        .routes(routes!(confirm_function))
+        .routes(routes!(revert_function))
 }
 
 /// How a change is made.
@@ -63,7 +66,9 @@ async fn get_function(ask: Ask, Path(name): Path<String>, headers: HeaderMap) ->
         (status = 404, description = "There is none of this name", body = Problem),
         (status = 409, description = "Another change is being made, or waits for its confirmation", body = Problem),
         (status = 412, description = "The function is not what `If-Match` says", body = Problem),
+        (status = 413, description = "The text has more than 4 MiB", body = Problem),
         (status = 422, description = "It cannot run: all reasons are in `findings`; what ran goes on", body = Problem),
+        (status = 507, description = "It cannot be saved; what ran before runs again", body = Problem),
     ))]
 async fn put_function(
     ask: Ask,
@@ -89,17 +94,21 @@ async fn change(request: Request) -> Result<Change, Problem> {
 /// Keeps a change that waits for its confirmation.
 #[utoipa::path(post, path = "/v1/functions/{name}/confirm", tag = "functions", params(("name", description = "Its name")), responses(
     (status = 200, description = "It stays", body = Changed),
+    (status = 404, description = "There is none of this name", body = Problem),
     (status = 409, description = "No change waits", body = Problem),
+    (status = 507, description = "It cannot be saved; it runs, and still waits", body = Problem),
 ))]
-async fn confirm(ask: Ask, Path(name): Path<String>) -> Result<Answer, Problem> {
+async fn confirm_function(ask: Ask, Path(name): Path<String>) -> Result<Answer, Problem> {
     ask.for_(Command::Confirm(name)).await
 }
 
 /// Takes a change back that waits for its confirmation.
 #[utoipa::path(post, path = "/v1/functions/{name}/revert", tag = "functions", params(("name", description = "Its name")), responses(
     (status = 200, description = "What ran before runs again", body = Changed),
+    (status = 404, description = "There is none of this name", body = Problem),
     (status = 409, description = "No change waits", body = Problem),
+    (status = 422, description = "What ran before does not start; the change still waits", body = Problem),
 ))]
-async fn revert(ask: Ask, Path(name): Path<String>) -> Result<Answer, Problem> {
+async fn revert_function(ask: Ask, Path(name): Path<String>) -> Result<Answer, Problem> {
     ask.for_(Command::Revert(name)).await
 }

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(graph))
+    OpenApiRouter::new().routes(routes!(get_graph))
 }
 
 /// A form of the graph.
@@ -52,7 +52,7 @@ struct GraphQuery {
     (status = 409, description = "It does not run", body = Problem),
     (status = 503, description = "The VNF cannot answer now", body = Problem),
 ))]
-async fn graph(ask: Ask, Query(query): Query<GraphQuery>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn get_graph(ask: Ask, Query(query): Query<GraphQuery>, headers: HeaderMap) -> Result<Response, Problem> {
     let accepted = || match preferred(&headers, &["application/json", "image/svg+xml", "text/vnd.graphviz"]) {
         "image/svg+xml" => Form::Svg,
         "text/vnd.graphviz" => Form::Dot,

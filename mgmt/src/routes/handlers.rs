@@ -19,7 +19,7 @@ const PLAIN: &str = "text/plain";
 const JSON: &str = "application/json";
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(read, write)).layer(DefaultBodyLimit::max(LONGEST))
+    OpenApiRouter::new().routes(routes!(read_handler, write_handler)).layer(DefaultBodyLimit::max(LONGEST))
 }
 
 /// What is read.
@@ -72,7 +72,7 @@ pub(super) struct Value {
         (status = 422, description = "It does not take this parameter", body = Problem),
         (status = 503, description = "The VNF cannot answer now", body = Problem),
     ))]
-async fn read(
+async fn read_handler(
     ask: Ask,
     Path((element, handler)): Path<(String, String)>,
     Query(query): Query<ReadQuery>,
@@ -101,7 +101,7 @@ async fn read(
         (status = 422, description = "It does not take this value; nothing is changed", body = Problem),
         (status = 503, description = "The VNF cannot answer now", body = Problem),
     ))]
-async fn write(
+async fn write_handler(
     ask: Ask,
     Path((element, handler)): Path<(String, String)>,
     Query(query): Query<WriteQuery>,

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 const PLAIN: &str = "text/plain";
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(log))
+    OpenApiRouter::new().routes(routes!(get_log))
 }
 
 /// A form of the log.
@@ -57,7 +57,7 @@ fn some() -> usize {
         (Vec<Line> = "application/json"), (String = "text/plain"))),
     (status = 400, description = "A parameter is wrong", body = Problem),
 ))]
-async fn log(ask: Ask, Query(query): Query<LogQuery>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn get_log(ask: Ask, Query(query): Query<LogQuery>, headers: HeaderMap) -> Result<Response, Problem> {
     let accepted = || match preferred(&headers, &["application/json", PLAIN]) {
         PLAIN => Form::Text,
         _ => Form::Json,

@@ -5,7 +5,7 @@ use crate::command::{Answer, Command};
 use crate::ems::Ems;
 use crate::problem::Problem;
 use crate::vnf::Drawing;
-use axum::extract::FromRequestParts;
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -84,6 +84,8 @@ pub fn router(ems: Shared) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has no such method; see /openapi.json")
         })
+        // axum's own limit is shorter than a function's text. Whoever serves this bounds all bodies; some routes do, too.
+        .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn(problems::dress))
         // Outermost: a refusal carries the version too.
         .layer(axum::middleware::from_fn(crate::sol002::version::echo))

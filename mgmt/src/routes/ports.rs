@@ -8,12 +8,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(port))
+    OpenApiRouter::new().routes(routes!(list_ports)).routes(routes!(get_port))
 }
 
 /// All ports with counters and rates.
 #[utoipa::path(get, path = "/v1/ports", tag = "statistics", responses((status = 200, description = "The ports", body = [PortStats])))]
-async fn list(ask: Ask) -> Result<Answer, Problem> {
+async fn list_ports(ask: Ask) -> Result<Answer, Problem> {
     ask.for_(Command::Ports).await
 }
 
@@ -24,6 +24,6 @@ async fn list(ask: Ask) -> Result<Answer, Problem> {
         (status = 400, description = "The name is no UTF-8", body = Problem),
         (status = 404, description = "There is no such port", body = Problem),
     ))]
-async fn port(ask: Ask, Path(name): Path<String>) -> Result<Answer, Problem> {
+async fn get_port(ask: Ask, Path(name): Path<String>) -> Result<Answer, Problem> {
     ask.for_(Command::Port(name)).await
 }

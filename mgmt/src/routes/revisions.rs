@@ -15,17 +15,17 @@ use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
-        .routes(routes!(get_functions))
-        .routes(routes!(get_revisions))
+        .routes(routes!(list_functions))
+        .routes(routes!(list_revisions))
         .routes(routes!(get_revision))
-        .routes(routes!(restore))
+        .routes(routes!(restore_revision))
 }
 
 /// All functions; a plain VNF has one, `main`.
 #[utoipa::path(get, path = "/v1/functions", tag = "functions", responses(
     (status = 200, description = "Name, framework, revision and state of each", body = Vec<FunctionSummary>),
 ))]
-async fn get_functions(ask: Ask) -> Result<Answer, Problem> {
+async fn list_functions(ask: Ask) -> Result<Answer, Problem> {
     ask.for_(Command::Functions).await
 }
 
@@ -35,7 +35,7 @@ async fn get_functions(ask: Ask) -> Result<Answer, Problem> {
     (status = 200, description = "The revisions that are kept, without their texts", body = Vec<Summary>),
     (status = 404, description = "There is no function of this name", body = Problem),
 ))]
-async fn get_revisions(ask: Ask, Path(name): Path<String>) -> Result<Answer, Problem> {
+async fn list_revisions(ask: Ask, Path(name): Path<String>) -> Result<Answer, Problem> {
     ask.for_(Command::Revisions(name)).await
 }
 
@@ -89,7 +89,7 @@ async fn get_revision(
         (status = 422, description = "It cannot run any more: all reasons are in `findings`; what ran goes on", body = Problem),
         (status = 507, description = "It cannot be saved; what ran before runs again", body = Problem),
     ))]
-async fn restore(
+async fn restore_revision(
     ask: Ask,
     Path((name, number)): Path<(String, String)>,
     Query(query): Query<TermsQuery>,

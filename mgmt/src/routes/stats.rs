@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(stats))
+    OpenApiRouter::new().routes(routes!(get_stats))
 }
 
 /// Counters and rates.
@@ -28,6 +28,6 @@ pub struct Stats {
 
 /// Everything that is counted, and rates.
 #[utoipa::path(get, path = "/v1/stats", tag = "statistics", responses((status = 200, description = "Counters and rates", body = Stats)))]
-async fn stats(ask: Ask) -> Result<Answer, Problem> {
+async fn get_stats(ask: Ask) -> Result<Answer, Problem> {
     ask.for_(Command::Stats).await
 }

@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 const PCAPNG: &str = "application/x-pcapng";
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(tap))
+    OpenApiRouter::new().routes(routes!(tap_packets))
 }
 
 /// What is tapped.
@@ -65,7 +65,7 @@ fn seconds() -> u64 {
     (status = 422, description = "The edge cannot be read", body = Problem),
     (status = 503, description = "There are 4 taps already, or the VNF cannot answer now; try again after `Retry-After` seconds", body = Problem),
 ))]
-async fn tap(ask: Ask, Query(query): Query<TapQuery>) -> Result<Response, Problem> {
+async fn tap_packets(ask: Ask, Query(query): Query<TapQuery>) -> Result<Response, Problem> {
     let TapQuery { edge, count, snap, seconds } = query;
     let command = Command::Tap(TapRequest { edge, count, snap }, Duration::from_secs(seconds));
     Ok(match ask.for_(command).await? {

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(start)).routes(routes!(get))
+    OpenApiRouter::new().routes(routes!(start_trace)).routes(routes!(get_trace))
 }
 
 /// Starts to follow packets. There is one trace at a time: another one that is not complete ends.
@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     (status = 422, description = "The number or the filter is wrong", body = Problem),
     (status = 503, description = "The VNF cannot answer now", body = Problem),
 ))]
-async fn start(ask: Ask, Json(request): Json<TraceRequest>) -> Result<Response, Problem> {
+async fn start_trace(ask: Ask, Json(request): Json<TraceRequest>) -> Result<Response, Problem> {
     Ok(match ask.for_(Command::StartTrace(request)).await? {
         Answer::Trace(trace) => {
             let place = format!("/v1/trace/{}", trace.id);
@@ -42,6 +42,6 @@ async fn start(ask: Ask, Json(request): Json<TraceRequest>) -> Result<Response, 
     (status = 404, description = "There is no such trace, or it is not kept any more", body = Problem),
     (status = 503, description = "The VNF cannot answer now", body = Problem),
 ))]
-async fn get(ask: Ask, Path(id): Path<u64>) -> Result<Answer, Problem> {
+async fn get_trace(ask: Ask, Path(id): Path<u64>) -> Result<Answer, Problem> {
     ask.for_(Command::Trace(id)).await
 }

@@ -7,11 +7,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list_workers))
 }
 
 /// All workers: how busy they are, and the size of their bursts.
 #[utoipa::path(get, path = "/v1/workers", tag = "statistics", responses((status = 200, description = "The workers", body = [WorkerStats])))]
-async fn list(ask: Ask) -> Result<Answer, Problem> {
+async fn list_workers(ask: Ask) -> Result<Answer, Problem> {
     ask.for_(Command::Workers).await
 }

@@ -1,19 +1,33 @@
 //! How long a request may be, and how long it may take.
 use super::Layers;
+use crate::archive;
 use crate::problem::Problem;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// The path whose body may be longer than others: an archive of all functions.
+const BACKUP: &str = "/v1/backup";
+/// Bodies of that length that are taken in at a time.
+pub(super) const LONG_BODIES: usize = 2;
+
 /// Takes in the body, and has the request answered, each in the time for it. What streams afterwards has all the time.
 pub(super) async fn limit(State(layers): State<Layers>, request: Request, next: Next) -> Response {
-    let (most, seconds) = (layers.limits.body_bytes, layers.limits.request_seconds);
+    let seconds = layers.limits.request_seconds;
     let time = Duration::from_secs(seconds);
+    let (most, _seat) = if request.method() == Method::PUT && request.uri().path() == BACKUP {
+        let Ok(seat) = layers.long_bodies.clone().try_acquire_owned() else {
+            return closing(Problem::unavailable(format!("{LONG_BODIES} backups are being restored already"), 1));
+        };
+        (layers.limits.body_bytes.max(archive::LARGEST), Some(seat))
+    } else {
+        (layers.limits.body_bytes, None)
+    };
     let (parts, body) = request.into_parts();
     let too_long = || closing(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("body: longer than {most} bytes")));
     if body.size_hint().lower() > most as u64 {

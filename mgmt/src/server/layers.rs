@@ -6,12 +6,12 @@ use crate::problem::Problem;
 use crate::routes::{self, problems};
 use crate::settings::Limits;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use std::any::Any;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// What layers need.
@@ -21,11 +21,14 @@ pub(super) struct Layers {
     pub(super) security: Arc<Security>,
     pub(super) limits: Limits,
     pub(super) rates: Arc<rate::Rates>,
+    /// Seats for bodies that may be longer than others.
+    pub(super) long_bodies: Arc<Semaphore>,
 }
 
 impl Layers {
     pub(super) fn new(ems: Arc<Ems>, security: Arc<Security>, limits: Limits) -> Layers {
-        Layers { ems, security, limits, rates: Arc::new(rate::Rates::new(limits.requests_per_second)) }
+        let rates = Arc::new(rate::Rates::new(limits.requests_per_second));
+        Layers { ems, security, limits, rates, long_bodies: Arc::new(Semaphore::new(body::LONG_BODIES)) }
     }
 }
 
@@ -42,10 +45,7 @@ pub(super) fn unasked(router: Router, layers: &Layers) -> Router {
 
 // From the inside out: the last layer is passed first.
 fn bounded(router: Router, layers: &Layers) -> Router {
-    router
-        .layer(DefaultBodyLimit::disable()) // ours comes before
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(layers.clone(), body::limit))
+    router.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(layers.clone(), body::limit))
 }
 
 fn named(router: Router, layers: &Layers) -> Router {

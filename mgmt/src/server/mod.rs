@@ -3,6 +3,7 @@ use crate::auth::certificate;
 use crate::auth::security::{Peer, Security};
 use crate::ems::{Ems, TICK};
 use crate::settings::Settings;
+use crate::sol002::links::Scheme;
 use axum::Router;
 use axum::extract::Request;
 use connections::Connections;
@@ -203,18 +204,19 @@ async fn greet(
     ended: watch::Receiver<bool>,
 ) {
     let Some(tls) = tls else {
-        return talk(socket, Peer { address, names: Arc::new([]) }, app, time, ended).await;
+        return talk(socket, Peer { address, names: Arc::new([]) }, Scheme("http"), app, time, ended).await;
     };
     let Ok(Ok(stream)) = tokio::time::timeout(time, TlsAcceptor::from(tls).accept(socket)).await else { return };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let names = certificate.map(certificate::names).unwrap_or_default().into();
-    talk(stream, Peer { address, names }, app, time, ended).await;
+    talk(stream, Peer { address, names }, Scheme("https"), app, time, ended).await;
 }
 
 /// HTTP/1.1 (RFC 9112) until the client or the EMS ends it.
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     peer: Peer,
+    scheme: Scheme,
     app: Router,
     time: Duration,
     mut ended: watch::Receiver<bool>,
@@ -222,6 +224,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(peer.clone());
+        request.extensions_mut().insert(scheme);
         app.clone().oneshot(request)
     });
     let mut http = hyper::server::conn::http1::Builder::new();

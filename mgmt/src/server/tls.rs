@@ -1,14 +1,14 @@
 //! TLS 1.2 and 1.3 (RFC 5246, RFC 8446): the certificate, which is made at first boot if there is none, and clients'.
 use crate::auth::files::{self, Watched};
-use crate::auth::tokens::to_hex;
+use crate::encoding::sha256;
 use crate::settings::{Settings, Tls};
+use crate::store::write_atomically;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ fn make(name: &str, names: Vec<String>, certificate: &Path, key: &Path) -> Resul
     let made = params.self_signed(&pair).map_err(wrong)?;
     // The certificate last: when it is there, so is its key.
     for (path, pem) in [(key, pair.serialize_pem()), (certificate, made.pem())] {
-        files::write(path, &pem).map_err(|e| format!("{}: {e}", path.display()))?;
+        write_atomically(path, pem.as_bytes(), 0o600).map_err(|e| format!("{}: {e}", path.display()))?;
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ fn make(name: &str, names: Vec<String>, certificate: &Path, key: &Path) -> Resul
 fn load(certificate: &Path, key: &Path, authority: Option<&Path>) -> Result<Config, String> {
     let chain = certificates(certificate)?;
     let first = chain.first().ok_or_else(|| format!("{}: no certificate in it", certificate.display()))?;
-    let fingerprint = to_hex(&Sha256::digest(first));
+    let fingerprint = sha256(first);
     let secret = PrivateKeyDer::from_pem_slice(files::read(key, true)?.as_bytes());
     let secret = secret.map_err(|_| format!("{}: no private key in it", key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,18 +1,23 @@
 //! Calls of a subscriber's callback (SOL 013 clause 8.3): a test when it subscribes, then notifications.
 use super::subscription::{Authentication, Basic, Oauth2, Wanted, Way};
 use super::version::Api;
+use crate::client::tls;
 use crate::clock;
 use crate::problem::Problem;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
+use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert};
 use ureq::{Agent, Body};
 
 /// Longest answer that is read, bytes.
 const LONGEST: u64 = 64 << 10;
+/// Where most systems keep their bundle of authorities.
+const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// A token is not used in its last seconds.
 const SPARE: Duration = Duration::from_secs(10);
 
@@ -23,13 +28,34 @@ pub struct Outgoing {
     pub within: Duration,
     /// The client certificate of the EMS, for `TLS_CERT`.
     pub certificate: Option<ClientCert>,
-    /// Whom `https` callbacks are believed by; the authorities of browsers if there are none.
+    /// Who vouches for `https` callbacks. If there is none, whoever the system's bundle names.
     pub authorities: Vec<Certificate<'static>>,
+    /// The system's bundle of authorities, PEM (RFC 7468).
+    pub bundle: PathBuf,
 }
 
 impl Default for Outgoing {
     fn default() -> Outgoing {
-        Outgoing { within: Duration::from_secs(5), certificate: None, authorities: Vec::new() }
+        let within = Duration::from_secs(5);
+        Outgoing { within, certificate: None, authorities: Vec::new(), bundle: BUNDLE.into() }
+    }
+}
+
+impl Outgoing {
+    fn trusted(&self) -> Result<Cow<'_, [Certificate<'static>]>, Problem> {
+        if !self.authorities.is_empty() {
+            return Ok(Cow::Borrowed(&self.authorities));
+        }
+        let none = |why| {
+            Problem::unprocessable(format!(
+                "https: nobody can vouch for the callback, for the EMS knows no authorities ({why})"
+            ))
+        };
+        match tls::read(&self.bundle) {
+            Ok((roots, _)) if roots.is_empty() => Err(none(format!("{}: no certificate in it", self.bundle.display()))),
+            Ok((roots, _)) => Ok(Cow::Owned(roots)),
+            Err(why) => Err(none(why)),
+        }
     }
 }
 
@@ -69,16 +95,15 @@ impl Callback {
     /// A callback as it was wanted.
     ///
     /// # Errors
-    /// 422 when the EMS can go none of the ways that it takes.
+    /// 422 when the EMS can go none of the ways that it takes, or `https` is wanted and there are no authorities.
     pub fn new(wanted: &Wanted, outgoing: &Outgoing) -> Result<Callback, Problem> {
         let proof = match &wanted.authentication {
             None => Proof::Nothing,
             Some(a) => proof(a, outgoing)?,
         };
-        let mut tls = TlsConfig::builder();
-        if !outgoing.authorities.is_empty() {
-            tls = tls.root_certs(RootCerts::new_with_certs(&outgoing.authorities));
-        }
+        let token_endpoint = if let Proof::Token(oauth2, _) = &proof { oauth2.token_endpoint.as_str() } else { "" };
+        let secure = [&wanted.callback_uri, token_endpoint].into_iter().any(is_https);
+        let mut tls = if secure { tls::trusting(&outgoing.trusted()?) } else { tls::trusting(&[]) };
         if matches!(proof, Proof::Certificate) {
             tls = tls.client_cert(outgoing.certificate.clone());
         }
@@ -183,6 +208,11 @@ impl Callback {
         let holds = Duration::from_secs(token.expires_in.unwrap_or(60)).saturating_sub(SPARE);
         Ok((token.access_token, clock::monotonic().saturating_add(holds)))
     }
+}
+
+/// Whether TLS is spoken there (RFC 3986 section 3.1: the scheme's case does not matter).
+fn is_https(uri: &str) -> bool {
+    uri.split(':').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
 }
 
 fn proof(wanted: &Authentication, outgoing: &Outgoing) -> Result<Proof, Problem> {

@@ -2,6 +2,7 @@
 use super::version::Caller;
 use super::{body, merge};
 use crate::command::{Answer, Command};
+use crate::encoding::hex;
 use crate::functions::{Function, Terms};
 use crate::problem::Problem;
 use crate::routes::Ask;
@@ -48,8 +49,7 @@ impl Now {
         }
         let mut hash = Sha256::new();
         self.functions.iter().for_each(|f| hash.update(format!("{} {}\n", f.name, f.etag)));
-        let hex: String = hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
-        format!("\"{hex}\"")
+        format!("\"{}\"", hex(&hash.finalize()[..8]))
     }
 
     fn headers(&self) -> HeaderMap {

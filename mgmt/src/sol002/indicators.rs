@@ -1,8 +1,9 @@
 //! Indicators: how the VNF does, for managers that scale or heal by it (SOL 002 clause 8.4.2 to 8.4.4).
-use super::links::{Base, escaped};
+use super::links::Base;
 use super::paging::page;
 use super::version::Caller;
 use crate::command::{Answer, Command};
+use crate::encoding::percent;
 use crate::problem::Problem;
 use crate::rates::{Rate, Rates};
 use crate::vnf::{Snapshot, Status};
@@ -64,7 +65,7 @@ pub fn all(status: &Status, snapshot: &Snapshot, rates: &Rates) -> Vec<Indicator
 impl Indicator {
     /// As `VnfIndicator` (clause 8.5.2.2).
     fn show(&self, base: &Base, instance: &str) -> Value {
-        let here = format!("/vnfind/v1/indicators/{}/{}", escaped(instance), escaped(&self.id));
+        let here = format!("/vnfind/v1/indicators/{}/{}", percent(instance), percent(&self.id));
         json!({
             "id": self.id,
             "name": self.name,

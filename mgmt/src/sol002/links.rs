@@ -3,9 +3,8 @@ use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use std::convert::Infallible;
-use std::fmt::Write as _;
 
-/// `https` for requests that came through TLS. The server puts it into the request's extensions; without it: `http`.
+/// How a request came: `https` through TLS, else `http`. The server puts it into the request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct Scheme(pub &'static str);
 
@@ -48,17 +47,4 @@ impl<S: Sync> FromRequestParts<S> for Base {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Base, Infallible> {
         Ok(Base::of(parts))
     }
-}
-
-/// A text as one segment of a path, or one value of a query (RFC 3986 section 2.1).
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for b in text.bytes() {
-        if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
-            out.push(char::from(b));
-        } else {
-            let _ = write!(out, "%{b:02X}"); // into a String
-        }
-    }
-    out
 }

@@ -65,15 +65,10 @@ pub fn routes() -> OpenApiRouter<Shared> {
     all
 }
 
-/// A new identifier: a UUID of version 4 (RFC 9562 section 5.4).
+/// A new identifier.
 ///
 /// # Errors
 /// 500 when the system has no random bytes.
-pub(crate) fn identifier() -> Result<String, Problem> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).map_err(|e| Problem::internal(format!("no random bytes: {e}")))?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    Ok([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
+fn identifier() -> Result<String, Problem> {
+    crate::id::unguessable().map_err(|e| Problem::internal(format!("no random bytes: {e}")))
 }

@@ -2,6 +2,7 @@
 //! so it stays right when entries come and go.
 use super::filter::{Filter, MARKER};
 use super::version::Caller;
+use crate::encoding::hex;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::Query;
@@ -47,7 +48,7 @@ fn marker(caller: &Caller) -> Result<Option<String>, Problem> {
 
 /// The rest of the query stays: a filter holds for all pages.
 fn next(caller: &Caller, last: &str) -> String {
-    let hex: String = last.bytes().map(|b| format!("{b:02x}")).collect();
+    let hex = hex(last.as_bytes());
     let mut query: Vec<String> = caller.uri.query().unwrap_or_default().split('&').map(str::to_string).collect();
     query.retain(|part| !part.is_empty() && part.split('=').next() != Some(MARKER));
     query.push(format!("{MARKER}=p{hex}"));

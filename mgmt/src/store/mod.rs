@@ -6,6 +6,7 @@
 //! Reading order: `file` (whole files), `record` (what is in one), `folder` (where they lie), [`history`] (how they
 //! are shown).
 use crate::clock;
+use crate::encoding::hex;
 use crate::vnf::Configuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -94,10 +95,6 @@ pub(crate) fn digest(of: &Configuration) -> String {
         }
     }
     hex(&hash.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// A configuration that is to become a revision.

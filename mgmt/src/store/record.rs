@@ -6,8 +6,8 @@
 //!   "number": 7,
 //!   ...
 //! ```
-use super::{Revision, hex};
-use sha2::{Digest, Sha256};
+use super::Revision;
+use crate::encoding::sha256;
 
 /// Longest file of a revision, bytes.
 pub(super) const LONGEST: usize = 64 << 20;
@@ -18,7 +18,7 @@ const HEAD: &str = "sluice-revision 1 sha256:";
 pub(super) fn encode(revision: &Revision) -> Result<Vec<u8>, String> {
     let mut body = serde_json::to_vec_pretty(revision).map_err(|e| e.to_string())?;
     body.push(b'\n');
-    let mut bytes = format!("{HEAD}{}\n", hex(&Sha256::digest(&body))).into_bytes();
+    let mut bytes = format!("{HEAD}{}\n", sha256(&body)).into_bytes();
     bytes.append(&mut body);
     if bytes.len() > LONGEST { Err(format!("it takes more than {LONGEST} bytes")) } else { Ok(bytes) }
 }
@@ -28,7 +28,7 @@ pub(super) fn decode(number: u64, bytes: &[u8]) -> Result<Revision, String> {
     let end = bytes.iter().position(|b| *b == b'\n').ok_or("it has no first line")?;
     let (head, body) = (&bytes[..end], &bytes[end + 1..]);
     let sum = head.strip_prefix(HEAD.as_bytes()).ok_or_else(|| format!("it does not begin with ‘{HEAD}’"))?;
-    if sum != hex(&Sha256::digest(body)).as_bytes() {
+    if sum != sha256(body).as_bytes() {
         return Err("its checksum does not fit".into());
     }
     let revision: Revision = serde_json::from_slice(body).map_err(|e| e.to_string())?;
