@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 use super::*;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
