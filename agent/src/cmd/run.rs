@@ -1,6 +1,6 @@
 //! `sluice run`: a configuration on real packets, until somebody ends it.
 //!
-//! Reading order: this file (what is asked), [`live`](super::live) (real time, managed by the EMS).
+//! Reading order: this file (what is asked), [`live`] (real time, managed by the EMS).
 use super::live;
 use crate::cores::{self, Cores};
 use crate::driver::{BUFFERS, Driver, Source, complain, console, defines, stand};

@@ -7,7 +7,7 @@ use std::io::{IsTerminal as _, Read as _};
 /// sluice ctl tap drops | tshark -i -
 #[derive(clap::Args)]
 pub(crate) struct Tap {
-    /// As q[0]; `drops` for all packets that are dropped.
+    /// As `q[0]`; `drops` for all packets that are dropped.
     edge: String,
     /// Ends after so many packets.
     #[arg(long, value_name = "N")]
