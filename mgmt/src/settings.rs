@@ -18,6 +18,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// Tokens that an issuer signs; taken when the table is there.
     pub jwt: Option<Jwt>,
+    /// How the callbacks of SOL 002's subscribers are called.
+    pub callbacks: Callbacks,
     /// How much clients may ask.
     pub limits: Limits,
     /// Where Click-on-OSv's paths are served too, to clients that know no tokens. Not at all if not said.
@@ -36,6 +38,18 @@ pub struct Tls {
     pub names: Vec<String>,
     /// Certificates that sign those of clients, PEM. A client without a certificate still may give a token.
     pub client_ca: Option<PathBuf>,
+}
+
+/// The table `[ems.callbacks]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Callbacks {
+    /// Certificates of whoever vouches for `https` callbacks, PEM; the system's if not said.
+    pub authorities: Option<PathBuf>,
+    /// The client certificate of the EMS, for subscribers that ask for `TLS_CERT`, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub key: Option<PathBuf>,
 }
 
 /// The table `[ems.jwt]`: JSON web tokens (RFC 7519).
@@ -79,6 +93,7 @@ impl Default for Settings {
             tokens: None,
             tls: None,
             jwt: None,
+            callbacks: Callbacks::default(),
             limits: Limits::default(),
             click_on_osv: None,
         }
@@ -94,10 +109,11 @@ impl Default for Limits {
 impl Settings {
     /// All its paths, so that they can be made whole.
     pub fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let Settings { folder, tokens, tls, jwt, .. } = self;
+        let Settings { folder, tokens, tls, jwt, callbacks, .. } = self;
+        let Callbacks { authorities, certificate, key } = callbacks;
         let tls = tls.iter_mut().flat_map(|t| [&mut t.certificate, &mut t.key, &mut t.client_ca]);
         let keys = jwt.iter_mut().map(|j| &mut j.keys);
-        [folder, tokens].into_iter().chain(tls).flatten().chain(keys)
+        [folder, tokens, authorities, certificate, key].into_iter().chain(tls).flatten().chain(keys)
     }
 
     /// What cannot be meant.

@@ -26,7 +26,7 @@ use sluice_mgmt::functions::{Change, Terms, at_boot};
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::server::Server;
 use sluice_mgmt::settings::Settings;
-use sluice_mgmt::sol002;
+use sluice_mgmt::sol002::{self, callback::Outgoing};
 use sluice_mgmt::store::{Origin, Store};
 use sluice_mgmt::vnf::{Configuration, End, Finding, Grade, Identity, MAIN};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -196,7 +196,8 @@ fn serve(ems: &Arc<Ems>, args: &Args, description: Option<&Description>) -> anyh
     if let Some(token) = first_token {
         eprintln!("the first token of the EMS, shown this once: {token}");
     }
-    let subscriptions = sol002::Settings { folder: settings.folder.clone(), ..Default::default() };
+    let outgoing = Outgoing::of(&settings.callbacks).map_err(anyhow::Error::msg).context("EMS")?;
+    let subscriptions = sol002::Settings { folder: settings.folder.clone(), outgoing };
     ems.sol002.subscriptions.open(subscriptions, ems.journal.clone()).context("EMS: subscriptions")?;
     let also = settings.click_on_osv.map(|at| (at, click_on_osv::app(ems.clone())));
     // Nobody said where: a second program on this machine takes the next port.

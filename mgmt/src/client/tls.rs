@@ -30,19 +30,25 @@ impl Tls {
         if roots.is_empty() {
             return Err(Failure::Options(format!("{}: there is no certificate in it", ca.display())));
         }
-        Ok(trusting(&roots).client_cert(self.client()?).build())
+        Ok(trusting(&roots)
+            .client_cert(client(self.cert.as_deref(), self.key.as_deref()).map_err(Failure::Options)?)
+            .build())
     }
+}
 
-    fn client(&self) -> Result<Option<ClientCert>, Failure> {
-        let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
-        let (chain, _) = read(cert).map_err(Failure::Options)?;
-        if chain.is_empty() {
-            return Err(Failure::Options(format!("{}: there is no certificate in it", cert.display())));
-        }
-        let none = || Failure::Options(format!("{}: there is no private key in it", key.display()));
-        let (_, key) = read(key).map_err(Failure::Options)?;
-        Ok(Some(ClientCert::new_with_certs(&chain, key.ok_or_else(none)?)))
+/// A client certificate, if a file with one is named; both files or none.
+pub(crate) fn client(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<ClientCert>, String> {
+    let (certificate, key) = match (certificate, key) {
+        (Some(certificate), Some(key)) => (certificate, key),
+        (None, None) => return Ok(None),
+        _ => return Err("a certificate and its private key belong together".into()),
+    };
+    let (chain, _) = read(certificate)?;
+    if chain.is_empty() {
+        return Err(format!("{}: there is no certificate in it", certificate.display()));
     }
+    let none = || format!("{}: there is no private key in it", key.display());
+    Ok(Some(ClientCert::new_with_certs(&chain, read(key)?.1.ok_or_else(none)?)))
 }
 
 /// TLS 1.2 and 1.3, by ring, with whom these certificates vouch for; with none of them, nobody is trusted.

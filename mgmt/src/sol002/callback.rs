@@ -4,6 +4,7 @@ use super::version::Api;
 use crate::client::tls;
 use crate::clock;
 use crate::problem::Problem;
+use crate::settings::Callbacks;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
@@ -42,6 +43,19 @@ impl Default for Outgoing {
 }
 
 impl Outgoing {
+    /// As settings say it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or has no certificate in it.
+    pub fn of(settings: &Callbacks) -> Result<Outgoing, String> {
+        let authorities = settings.authorities.as_ref().map(|file| tls::read(file).map(|read| read.0)).transpose()?;
+        if authorities.as_ref().is_some_and(Vec::is_empty) {
+            return Err("[ems.callbacks]: there is no certificate in ‘authorities’".into());
+        }
+        let certificate = tls::client(settings.certificate.as_deref(), settings.key.as_deref())?;
+        Ok(Outgoing { certificate, authorities: authorities.unwrap_or_default(), ..Outgoing::default() })
+    }
+
     fn trusted(&self) -> Result<Cow<'_, [Certificate<'static>]>, Problem> {
         if !self.authorities.is_empty() {
             return Ok(Cow::Borrowed(&self.authorities));
@@ -237,4 +251,23 @@ fn basic(name: &str, password: &str) -> String {
 
 fn later(why: String) -> Failure {
     Failure { again: true, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_be_followed_are_told_with_the_file() {
+        let nothing = Outgoing::of(&Callbacks::default()).unwrap();
+        assert!(nothing.certificate.is_none() && nothing.authorities.is_empty());
+        let missing = Some(PathBuf::from("/no/such.pem"));
+        let why = |callbacks: Callbacks| Outgoing::of(&callbacks).unwrap_err();
+        let authorities = why(Callbacks { authorities: missing.clone(), ..Callbacks::default() });
+        assert!(authorities.starts_with("/no/such.pem: "), "{authorities}");
+        let alone = why(Callbacks { certificate: missing.clone(), ..Callbacks::default() });
+        assert_eq!(alone, "a certificate and its private key belong together");
+        let pair = why(Callbacks { certificate: missing.clone(), key: missing, ..Callbacks::default() });
+        assert!(pair.starts_with("/no/such.pem: "), "{pair}");
+    }
 }
