@@ -45,6 +45,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let store = Arc::new(open_store(wanted.description.as_ref())?);
     let from_file = from_file(&source, &mut wanted);
     let boot = at_boot(&store, MAIN, Some(from_file)).context("there is no function")?;
+    let edited = boot.is_new.then(|| boot.configuration.clone());
     let managed = Managed::new(boot.configuration, journal.clone());
     let identity = wanted.description.as_ref().map_or_else(|| anonymous(&source), |d| d.vnf.clone());
     let ems = Ems::new(identity, managed.clone(), store.clone(), journal.clone());
@@ -83,18 +84,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     }
     managed.starting("workers");
     let pool = Pool::new(wanted.buffers as usize);
-    let mut engines = engines(workers, |worker| {
-        let seed = time::now() + worker as u64;
-        let journal = journal.clone();
-        let said = move |stream: Stream, text: &str| {
-            console(stream, text);
-            text.lines().filter(|l| !l.is_empty()).for_each(|l| journal.say("element", l));
-        };
-        Engine::new(
-            &pool,
-            Options { burst: wanted.burst, clock: Clock::real(time::now), seed, console: Box::new(said) },
-        )
-    });
+    let mut engines = engines(workers, |worker| Engine::new(&pool, options(worker, wanted.burst, &journal)));
     let services = Services::default();
     let failed = match prepared {
         Ok((mut plans, _)) => {
@@ -117,17 +107,18 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     };
     let workers = Workers::start(engines, &paces, report.clone(), services.watch()).context("worker")?;
     services.start(workers.crew(), true, report)?;
-    let works = failed.is_none();
+    // Before anybody can change it: so the file's is the older one.
+    if let Some(text) = edited
+        && failed.is_none()
+        && text == managed.text()
+        && let Err(why) = ems.functions.adopt(MAIN, text, "file")
+    {
+        eprintln!("sluice: the first revision cannot be saved: {why}");
+    }
     let building = Building { driver, services: services.clone(), file: source.file.clone(), folder };
     managed.started(workers.crew(), building, &cores, failed);
     if wanted.description.is_none() {
         say_where();
-    }
-    if works
-        && boot.is_new
-        && let Err(why) = ems.functions.adopt(MAIN, managed.text(), "file")
-    {
-        eprintln!("sluice: the first revision cannot be saved: {why}");
     }
     let ended = until_the_end(args, &wanted, workers, &services, &managed, &ems, &mut live);
     managed.ended();
@@ -142,6 +133,17 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
         return Err(anyhow!("the program cannot begin again: {why}"));
     }
     Ok(if clean && written && returned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How the engine of a worker is set up. What elements say is in the log, too.
+fn options(worker: usize, burst: usize, journal: &Arc<Journal>) -> Options {
+    let journal = journal.clone();
+    let said = move |stream: Stream, text: &str| {
+        console(stream, text);
+        text.lines().filter(|l| !l.is_empty()).for_each(|l| journal.say("element", l));
+    };
+    let seed = time::now() + worker as u64;
+    Options { burst, clock: Clock::real(time::now), seed, console: Box::new(said) }
 }
 
 /// Where revisions are kept.

@@ -138,6 +138,9 @@ fn a_file_that_is_broken_by_hand_and_a_revision_that_is_damaged_leave_the_last_g
     assert_eq!(rig.function(), second);
     let alarms = rig.ems.get("/v1/alarms").is(200).json();
     assert!(alarms.as_array().is_some_and(|a| a.iter().any(|a| a["object"] == "function/main")), "{alarms}");
+    // What ran before is no new revision.
+    let revisions = rig.ems.get("/v1/functions/main/revisions").is(200).json();
+    assert_eq!(revisions.as_array().map(Vec::len), Some(2), "{revisions}");
     stop(sluice);
 }
 
