@@ -255,7 +255,8 @@ impl Peer {
         command.args([&format!("--lcores=0@({all}),1@({all})"), &format!("--file-prefix={prefix}")]);
         command.args(["-n1", "--no-pci", "--in-memory", "--no-telemetry", "--single-file-segments", "-m", "64"]);
         command.args(dpdk.split_whitespace());
-        command.args(["--", "-i", "--nb-cores=1", "--total-num-mbufs=6144", "--disable-link-check"]);
+        // It says that it forwards before it throws away what has come until then: it shall not.
+        command.args(["--", "-i", "--nb-cores=1", "--total-num-mbufs=6144", "--disable-link-check", "--no-flush-rx"]);
         command.args(options.split_whitespace());
         let mut running = Running::start(command, Stdio::piped());
         // What there is no room for is sent later: it loses nothing.
