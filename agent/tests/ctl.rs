@@ -103,6 +103,7 @@ fn an_entity_tag_that_is_over_is_refused_with_what_to_do() {
     let other = ems.ctl(&["get", "--function", "other"]);
     assert_eq!(other.status, 1);
     assert!(other.err.starts_with("sluice: 404 Not Found: there is no function ‘other’ (request "), "{}", other.err);
+    assert!(other.err.ends_with(")\n") && other.err.lines().count() == 1, "{}", other.err);
 }
 
 #[test]

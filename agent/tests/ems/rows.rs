@@ -97,6 +97,7 @@ fn native(ems: &Client, folder: &Folder) {
     ems.put("/v1/elements/q/handlers/capacity", "777").is(200);
     // Wrong requests: each is told what was wrong, and nothing changes.
     for (arguments, path, status) in [
+        ("-X PUT -H 'content-type: application/json' -d '{\"state\": 7}'", "/v1/vnf/state", 400),
         ("-X PUT -H 'content-type: application/json' -d '{\"state\": \"paused\"}'", "/v1/vnf/state", 422),
         ("-X PUT -H 'content-type: application/json' -d '{\"state\":'", "/v1/vnf/state", 400),
         ("-X PUT -H 'content-type: application/json' -d '{\"txt\": \"a\"}'", "/v1/functions/main", 422),
