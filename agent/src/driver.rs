@@ -11,6 +11,7 @@ use sluice_dataplane::graph::plan::{Builder, Checked};
 use sluice_dataplane::io::open::{Opener, Stand};
 use sluice_dataplane::lang::{Diagnostic, Flat, Library, Loader, Parsed, Reader, render_native};
 use sluice_dataplane::port::{Direction, Seat};
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -93,7 +94,7 @@ impl Driver {
         let reader = self.defines.iter().fold(reader, |r, (name, value)| r.define(name, value));
         let mut parsed = reader.read(&source.text, &source.file);
         services::add_sockets(&mut parsed.flat, &self.listeners);
-        self.builder.names = interface_names(&parsed.flat);
+        self.builder.names = interface_names(&parsed.flat, &self.opener.given_up);
         parsed
     }
 
@@ -142,7 +143,7 @@ impl Driver {
 /// The names of this machine's interfaces. Devices of the configuration that are not there get an
 /// Ethernet address of their own (locally administered, IEEE 802 clause 8), so that it can be checked
 /// elsewhere and run on capture files; opening such a device is what fails.
-fn interface_names(flat: &Flat) -> NameDb {
+fn interface_names(flat: &Flat, given_up: &HashMap<String, String>) -> NameDb {
     let mut names = sluice_dataplane::io::names::of_interfaces();
     let of_device = |class: &str| {
         matches!(class, "FromDevice" | "ToDevice" | "FromDPDKDevice" | "ToDPDKDevice" | "FromXDP" | "ToXDP")
@@ -150,9 +151,11 @@ fn interface_names(flat: &Flat) -> NameDb {
     let devices = flat.elements.iter().filter(|e| of_device(&e.class));
     let mut last = 0u8;
     for e in devices {
+        #[cfg(not(feature = "dpdk"))]
+        let _ = given_up;
         let Some(name) = split_args(&e.config).first().map(|a| unquote_text(a)) else { continue };
         #[cfg(feature = "dpdk")]
-        if let Some(ether) = sluice_dataplane::io::dpdk::ether(&name) {
+        if let Some(ether) = sluice_dataplane::io::dpdk::ether(given_up.get(&name).unwrap_or(&name)) {
             names.insert("", &name, Named::Ether(ether));
         }
         if names.ether(&name).is_none() {

@@ -11,6 +11,7 @@ use crate::ports::PortStats;
 use crate::rates::Rates;
 use crate::sol002::{coordination, indicators, subscription};
 use crate::store::history::{Shown, Summary};
+use crate::system::System;
 use crate::tap::TapStream;
 use crate::vnf::{Drawing, Element, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest};
 use crate::workers::WorkerStats;
@@ -26,6 +27,8 @@ use utoipa::ToSchema;
 pub enum Command {
     /// Who the VNF is, and how it does.
     Vnf,
+    /// The machine around it.
+    System,
     /// To run, or to stop.
     SetState(Wanted),
     /// To end for good.
@@ -150,6 +153,8 @@ pub enum Answer {
     Done,
     /// To `Vnf` and `SetState`.
     Vnf(Box<Vnf>),
+    /// To `System`.
+    System(Box<System>),
     /// To `Functions`.
     Functions(Vec<FunctionSummary>),
     /// To `Function`.
@@ -211,7 +216,9 @@ impl Command {
     pub fn role(&self) -> Role {
         use Command::*;
         match self {
-            Vnf | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_) | Element(..) => Role::ReadOnly,
+            Vnf | System | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_) | Element(..) => {
+                Role::ReadOnly
+            }
             ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Metrics(_) | Ports | Port(_) | Workers | Log(..)
             | Alarms | AlarmHistory | Events(_) => Role::ReadOnly,
             // So that whoever checks on others needs no right to change anything.

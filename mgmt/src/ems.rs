@@ -141,6 +141,7 @@ impl Ems {
         let vnf = &self.vnf;
         Ok(match command {
             Command::Vnf => Answer::Vnf(Box::new(self.describe())),
+            Command::System => Answer::System(Box::new(vnf.system())),
             Command::SetState(wanted) => {
                 vnf.set_running(wanted == Wanted::Running)?;
                 Answer::Vnf(Box::new(self.describe()))

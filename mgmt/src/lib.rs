@@ -45,6 +45,7 @@ pub mod server;
 pub mod settings;
 pub mod sol002;
 pub mod store;
+pub mod system;
 pub mod tap;
 pub mod thresholds;
 pub mod vnf;

@@ -1,6 +1,7 @@
 //! What is managed: the trait that a VNF implements, and what it tells of itself.
 //!
 //! Invariant: no method here waits for packets; the longest waits for a worker to come to the end of its round.
+use crate::system::System;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -457,6 +458,9 @@ pub trait ManagedVnf: Send + Sync + 'static {
 
     /// Ends the process, or the system if it is all there is in it, after the answer is on its way.
     fn end(&self, how: End) -> Result<(), Refusal>;
+
+    /// The machine around it.
+    fn system(&self) -> System;
 
     /// Its functions.
     fn functions(&self) -> Vec<FunctionInfo>;

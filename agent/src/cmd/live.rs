@@ -18,11 +18,12 @@ use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
 use sluice_dataplane::worker::crew::{Workers, engines};
 use sluice_dataplane::worker::{Ended, Pace};
+use sluice_init::boot;
 use sluice_mgmt::alarms::{Cause, Severity};
 use sluice_mgmt::auth::security::{Security, SetUp};
 use sluice_mgmt::click_on_osv;
 use sluice_mgmt::ems::Ems;
-use sluice_mgmt::functions::{Change, Terms, at_boot};
+use sluice_mgmt::functions::{Boot, Change, Terms, at_boot};
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::server::Server;
 use sluice_mgmt::settings::Settings;
@@ -40,15 +41,22 @@ use std::time::Duration;
 const NEXT_PORTS: u16 = 16;
 
 pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> {
-    let source = Source::read(&wanted.file)?;
+    let (source, missing) = read(&wanted)?;
     let journal = Arc::new(Journal::default());
-    let store = Arc::new(open_store(wanted.description.as_ref())?);
+    let (store, lost) = open_store(wanted.description.as_ref())?;
+    let store = Arc::new(store);
     let from_file = from_file(&source, &mut wanted);
-    let boot = at_boot(&store, MAIN, Some(from_file)).context("there is no function")?;
-    let edited = boot.is_new.then(|| boot.configuration.clone());
-    let managed = Managed::new(boot.configuration, journal.clone());
+    let begin = at_boot(&store, MAIN, missing.is_none().then(|| from_file.clone()));
+    let begin = begin.unwrap_or(Boot { configuration: from_file, is_new: false });
+    let edited = begin.is_new.then(|| begin.configuration.clone());
+    let machine = wanted.description.as_ref().and_then(|d| d.boot.clone());
+    let managed = Managed::new(begin.configuration, machine, journal.clone());
     let identity = wanted.description.as_ref().map_or_else(|| anonymous(&source), |d| d.vnf.clone());
     let ems = Ems::new(identity, managed.clone(), store.clone(), journal.clone());
+    troubles(&ems);
+    if let Some(why) = lost {
+        ems.alarms.raise("store", Cause::StorageCapacityProblem, Severity::Major, &why);
+    }
     let server = serve(&ems, args, wanted.description.as_ref())?;
     let say_where = || server.iter().filter(|_| !args.quiet).for_each(|(_, url)| eprintln!("EMS: {url}"));
     // A file that does not run ends the program: then nobody need know.
@@ -62,7 +70,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let folder = folder(&wanted)?;
     let mut driver = wanted.driver(args, workers);
     driver.builder.signals = true;
-    let prepared = match prepare(&mut driver, &managed, &source, &folder, args, boot.is_new, &ems) {
+    let prepared = match prepare(&mut driver, &managed, &source, &folder, args, begin.is_new, &ems) {
         Prepared::Graph(plans, warnings) => {
             eprint!("{}", render_native(&warnings));
             Ok((plans, warnings))
@@ -90,7 +98,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
         Ok((mut plans, _)) => {
             services.adopt(std::mem::take(&mut plans[0].services))?;
             engines.iter_mut().zip(plans).for_each(|(e, plan)| drop(e.swap(plan)));
-            None
+            missing.filter(|_| managed.text().text.is_empty()).map(|why| ("function", why))
         }
         Err((phase, errors)) => Some((phase, first(&errors))),
     };
@@ -128,11 +136,44 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let written = taps.into_iter().map(tap::Writing::finish).fold(true, |all, one| all & one);
     drop(pool);
     let returned = dpdk.end(args.quiet);
+    let supervised = std::env::var_os(boot::SUPERVISED).is_some();
+    if how == Some(End::Reboot) && supervised {
+        return Ok(ExitCode::from(boot::EXIT_REBOOT));
+    }
     if how == Some(End::Reboot) {
         let why = std::process::Command::new("/proc/self/exe").args(std::env::args_os().skip(1)).exec();
         return Err(anyhow!("the program cannot begin again: {why}"));
     }
     Ok(if clean && written && returned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads the function's file. A VNF with a description goes without: its EMS is the way to give it one.
+fn read(wanted: &Wanted) -> anyhow::Result<(Source, Option<String>)> {
+    match Source::read(&wanted.file) {
+        Err(why) if wanted.description.is_some() => {
+            let file = wanted.file.display().to_string();
+            Ok((Source { text: String::new(), file }, Some(format!("there is no function: {why:#}"))))
+        }
+        read => Ok((read?, None)),
+    }
+}
+
+/// Raises an alarm for each thing that was wrong when the machine booted.
+fn troubles(ems: &Ems) {
+    let system = ems.vnf.system();
+    for p in &system.problems {
+        let cause = match p.object.as_str() {
+            "data-disk" => Cause::StorageCapacityProblem,
+            "vnf" => Cause::SoftwareProgramAbnormallyTerminated,
+            _ => Cause::ConfigurationOrCustomizationError,
+        };
+        ems.alarms.raise(&format!("system/{}", p.object), cause, p.severity, &p.detail);
+    }
+    if system.restarts > 0 {
+        let text =
+            format!("the VNF's process was started again ({}); its last words: {}", system.restarts, system.last_words);
+        ems.alarms.raise("system/vnf", Cause::SoftwareProgramAbnormallyTerminated, Severity::Major, &text);
+    }
 }
 
 /// How the engine of a worker is set up. What elements say is in the log, too.
@@ -146,12 +187,22 @@ fn options(worker: usize, burst: usize, journal: &Arc<Journal>) -> Options {
     Options { burst, clock: Clock::real(time::now), seed, console: Box::new(said) }
 }
 
-/// Where revisions are kept.
-fn open_store(description: Option<&Description>) -> anyhow::Result<Store> {
-    let Some(folder) = description.and_then(|d| d.revisions.as_ref()) else { return Ok(Store::in_memory()) };
-    let (store, damaged) = Store::open(folder).with_context(|| folder.display().to_string())?;
-    damaged.iter().for_each(|d| eprintln!("sluice: {d}"));
-    Ok(store)
+/// Where revisions are kept. On a machine of its own the VNF does without a folder that cannot be had, and says why.
+fn open_store(description: Option<&Description>) -> anyhow::Result<(Store, Option<String>)> {
+    let kept = description.and_then(|d| Some((d, d.revisions.as_ref()?)));
+    let Some((description, folder)) = kept else { return Ok((Store::in_memory(), None)) };
+    match Store::open(folder).with_context(|| folder.display().to_string()) {
+        Ok((store, damaged)) => {
+            damaged.iter().for_each(|d| eprintln!("sluice: {d}"));
+            Ok((store, None))
+        }
+        Err(why) if description.boot.is_some() => {
+            let text = format!("revisions are kept in memory only: {why:#}");
+            eprintln!("sluice: {text}");
+            Ok((Store::in_memory(), Some(text)))
+        }
+        Err(why) => Err(why),
+    }
 }
 
 /// The folder that functions which come through the EMS may use: that of the description, else the one that the file lies in.

@@ -139,6 +139,7 @@ impl Wanted {
     pub(super) fn driver(&self, args: &Args, workers: usize) -> Driver {
         let mut driver = Driver::new(self.parameters.clone());
         driver.builder.workers = workers;
+        driver.opener.given_up = self.description.as_ref().map(Description::given_up).unwrap_or_default();
         driver.listeners.extend(args.port.iter().map(|p| format!("TCP, {p}")));
         driver.listeners.extend(args.unix_socket.iter().map(|f| format!("UNIX, {}", quote(f.as_bytes()))));
         driver

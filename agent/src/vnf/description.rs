@@ -1,10 +1,11 @@
 //! `vnf.toml`: who a VNF is, what it runs, on which ports, and how it is managed.
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
+use sluice_init::boot::Boot;
 use sluice_mgmt::settings::Settings;
 use sluice_mgmt::thresholds::Limits;
 use sluice_mgmt::vnf::{Configuration, Identity};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// A VNF's description. Paths are relative to the file.
@@ -26,6 +27,8 @@ pub(crate) struct Description {
     pub(crate) thresholds: Limits,
     /// Where revisions of the function are kept; `none` keeps them in memory only.
     pub(crate) revisions: Option<PathBuf>,
+    /// What the first process of a virtual machine says, if it wrote this.
+    pub(crate) boot: Option<Boot>,
 }
 
 /// The table `[function]`.
@@ -50,6 +53,9 @@ pub(crate) struct Port {
     pub(crate) name: String,
     /// What it is called outside: `eth0`, or the name of a port of DPDK.
     pub(crate) device: String,
+    /// What DPDK calls the device, if the kernel gave it up: elements that name the device get this port.
+    #[serde(default)]
+    pub(crate) dpdk: Option<String>,
     /// The function's address there, with the length of its network's prefix: `10.0.1.1/24`.
     #[serde(default)]
     pub(crate) address: Option<String>,
@@ -108,6 +114,11 @@ impl Description {
             bail!("{}: two ports are called ‘{}’", file.display(), twice.name);
         }
         Ok(d)
+    }
+
+    /// The devices that the kernel gave up, and what DPDK calls them.
+    pub(crate) fn given_up(&self) -> HashMap<String, String> {
+        self.ports.iter().filter_map(|p| Some((p.device.clone(), p.dpdk.clone()?))).collect()
     }
 
     /// What its file says that it is to run.

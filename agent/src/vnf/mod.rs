@@ -14,7 +14,9 @@ use sluice_dataplane::engine::Engine;
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::lang::{Diagnostic, Severity};
 use sluice_dataplane::worker::crew::Crew;
+use sluice_init::boot::Boot;
 use sluice_mgmt::journal::Journal;
+use sluice_mgmt::system::System;
 use sluice_mgmt::vnf::{
     Applied, Configuration, Drawing, Element, End, Finding, FunctionInfo, Grade, Graph, MAIN, ManagedVnf, Refusal,
     Snapshot, State, Status, TapRequest, TapSink, Trace, TraceRequest,
@@ -35,6 +37,8 @@ pub(crate) struct Managed {
     counters: counters::Cache,
     traces: Mutex<follow::Traces>,
     end: Mutex<Option<End>>,
+    /// What the first process of the machine said, if this is all there is on it.
+    boot: Option<Boot>,
 }
 
 /// What builds graphs.
@@ -54,7 +58,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Managed {
     /// A VNF that boots.
-    pub(crate) fn new(configuration: Configuration, journal: Arc<Journal>) -> Arc<Managed> {
+    pub(crate) fn new(configuration: Configuration, boot: Option<Boot>, journal: Arc<Journal>) -> Arc<Managed> {
         let status = Status { state: State::Starting, phase: "devices".into(), detail: None };
         Arc::new(Managed {
             journal,
@@ -65,6 +69,7 @@ impl Managed {
             counters: counters::Cache::default(),
             traces: Mutex::default(),
             end: Mutex::default(),
+            boot,
         })
     }
 
@@ -219,6 +224,10 @@ impl ManagedVnf for Managed {
     fn end(&self, how: End) -> Result<(), Refusal> {
         lock(&self.end).get_or_insert(how);
         Ok(())
+    }
+
+    fn system(&self) -> System {
+        system::around(self.boot.as_ref())
     }
 
     fn functions(&self) -> Vec<FunctionInfo> {

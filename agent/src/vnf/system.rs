@@ -1,5 +1,8 @@
 //! The process and the system around the VNF, as the kernel describes them.
 use rustix::time::{ClockId, clock_gettime};
+use sluice_init::boot::{self, Boot};
+use sluice_mgmt::alarms::Severity;
+use sluice_mgmt::system::{Interface, Setting, System, Trouble};
 use std::collections::BTreeMap;
 
 /// Processor time of a thread of this process, nanoseconds; 0 if it is gone.
@@ -38,6 +41,35 @@ pub(super) fn versions() -> BTreeMap<String, String> {
     #[cfg(feature = "dpdk")]
     all.insert("dpdk".into(), sluice_dataplane::io::dpdk::version());
     all
+}
+
+/// The machine, as its first process describes it.
+pub(super) fn around(boot: Option<&Boot>) -> System {
+    let Some(boot) = boot.cloned() else { return System::default() };
+    let setting = |s: boot::Setting| Setting { name: s.name, value: s.value, from: s.from };
+    let interface = |i: boot::Interface| {
+        let boot::Interface { name, mac, bus, role, driver, reason } = i;
+        Interface { name, mac, bus, role, driver, reason }
+    };
+    let trouble = |p: boot::Problem| Trouble { severity: severity(p.severity), object: p.object, detail: p.detail };
+    System {
+        appliance: true,
+        data: boot.data,
+        restarts: boot.restarts,
+        last_words: boot.last_words,
+        settings: boot.settings.into_iter().map(setting).collect(),
+        interfaces: boot.interfaces.into_iter().map(interface).collect(),
+        problems: boot.problems.into_iter().map(trouble).collect(),
+    }
+}
+
+fn severity(of: boot::Severity) -> Severity {
+    match of {
+        boot::Severity::Critical => Severity::Critical,
+        boot::Severity::Major => Severity::Major,
+        boot::Severity::Minor => Severity::Minor,
+        boot::Severity::Warning => Severity::Warning,
+    }
 }
 
 /// What an engineer asks for first.

@@ -170,6 +170,10 @@ impl Running {
     pub fn told(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.said[1]).expect("file")).into_owned()
     }
+    /// Waits for its end; the status that it ended with, if no signal ended it.
+    pub fn code(mut self) -> Option<i32> {
+        self.child.wait().expect("status").code()
+    }
     /// Waits for its end; status, standard output and standard error.
     pub fn wait(mut self) -> (bool, String, String) {
         let status = self.child.wait().expect("status");

@@ -5,5 +5,6 @@ mod client;
 mod common;
 mod live;
 mod lost;
+mod machine;
 mod observe;
 mod rows;

@@ -24,6 +24,8 @@ pub struct Stand {
 pub struct Opener {
     /// Interfaces that are not opened: capture files stand in for them.
     pub stands: HashMap<String, Stand>,
+    /// Interfaces that the kernel gave up to DPDK, and what DPDK calls them: elements that name one get that port.
+    pub given_up: HashMap<String, String>,
     /// Interfaces that have no stand-in are neither received from nor sent to.
     pub no_devices: bool,
     /// Time is simulated: devices would live in another time.
@@ -54,7 +56,8 @@ impl Opener {
         if self.simulated {
             return Err(format!("{}: a device cannot be used in simulated time", spec.device.name()));
         }
-        let result = match (&spec.device, spec.direction) {
+        let device = self.given_up(&spec.device);
+        let result = match (device.as_ref().unwrap_or(&spec.device), spec.direction) {
             (Device::Dpdk(device), direction) => return self.dpdk(device, direction, seat),
             (Device::Kernel(name), Direction::Receive) => {
                 // Also when only one worker has it now: another may join later.
@@ -78,9 +81,21 @@ impl Opener {
     /// Says what a graph on so many workers is going to ask for, so that devices are set up for all of it.
     pub fn expect<'a>(&mut self, specs: impl Iterator<Item = &'a PortSpec>, workers: usize) {
         #[cfg(feature = "dpdk")]
-        self.dpdk.expect(specs, workers);
+        {
+            let with_dpdk =
+                |s: &PortSpec| PortSpec { device: self.given_up(&s.device).unwrap_or(s.device.clone()), ..*s };
+            let specs: Vec<PortSpec> = specs.map(with_dpdk).collect();
+            self.dpdk.expect(specs.iter(), workers);
+        }
         #[cfg(not(feature = "dpdk"))]
         let _ = (specs.count(), workers);
+    }
+
+    /// The port of DPDK that is behind an interface of the kernel's.
+    fn given_up(&self, device: &Device) -> Option<Device> {
+        let Device::Kernel(name) = device else { return None };
+        let name = self.given_up.get(name)?.clone();
+        Some(Device::Dpdk(DpdkDevice { name, ..DpdkDevice::default() }))
     }
 
     #[cfg(feature = "dpdk")]

@@ -32,6 +32,7 @@ pub mod ports;
 pub(crate) mod problems;
 pub mod revisions;
 pub mod stats;
+pub mod system;
 pub mod tap;
 pub mod trace;
 pub mod vnf;
@@ -49,6 +50,7 @@ pub fn api() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Api::openapi())
         .merge(health::routes())
         .merge(vnf::routes())
+        .merge(system::routes())
         .merge(functions::routes())
         .merge(revisions::routes())
         .merge(stats::routes())
@@ -146,6 +148,7 @@ impl IntoResponse for Answer {
             }
             Answer::Ports(list) => Json(list).into_response(),
             Answer::Port(p) => Json(p).into_response(),
+            Answer::System(system) => Json(system).into_response(),
             Answer::Workers(list) => Json(list).into_response(),
             Answer::Log(lines) => Json(lines).into_response(),
             Answer::Trace(t) => Json(t).into_response(),

@@ -9,11 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
-        .routes(routes!(get_vnf))
-        .routes(routes!(put_state))
-        .routes(routes!(shutdown))
-        .routes(routes!(reboot))
+    OpenApiRouter::new().routes(routes!(get_vnf)).routes(routes!(put_state))
 }
 
 /// The state that is wanted.
@@ -38,16 +34,4 @@ async fn get_vnf(ask: Ask) -> Result<Answer, Problem> {
 ))]
 async fn put_state(ask: Ask, Json(wanted): Json<StateRequest>) -> Result<Answer, Problem> {
     ask.for_(Command::SetState(wanted.state)).await
-}
-
-/// Ends it for good.
-#[utoipa::path(post, path = "/v1/system/shutdown", tag = "system", responses((status = 202, description = "It will end")))]
-async fn shutdown(ask: Ask) -> Result<Answer, Problem> {
-    ask.for_(Command::Shutdown).await
-}
-
-/// Ends it, and lets it begin again.
-#[utoipa::path(post, path = "/v1/system/reboot", tag = "system", responses((status = 202, description = "It will end and begin again")))]
-async fn reboot(ask: Ask) -> Result<Answer, Problem> {
-    ask.for_(Command::Reboot).await
 }

@@ -12,6 +12,7 @@ use sluice_mgmt::routes;
 use sluice_mgmt::server::Server;
 use sluice_mgmt::settings::Settings;
 use sluice_mgmt::store::{Draft, Origin, Store};
+use sluice_mgmt::system::{Setting, System};
 use sluice_mgmt::vnf::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -228,6 +229,10 @@ impl ManagedVnf for Fake {
         sink(PCAPNG.to_vec());
         self.0.lock().unwrap().taps.push((request.count, sink));
         Ok(())
+    }
+    fn system(&self) -> System {
+        let setting = Setting { name: "function".into(), value: "wire".into(), from: "image".into() };
+        System { appliance: true, data: "memory".into(), settings: vec![setting], ..System::default() }
     }
     fn versions(&self) -> BTreeMap<String, String> {
         [("sluice".to_string(), "0.1.0".to_string())].into()
