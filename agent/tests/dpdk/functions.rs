@@ -1,5 +1,5 @@
 //! The sample functions over DPDK's drivers, with nothing changed but the names of the port elements.
-use crate::common::{Folder, Layout, Net, can_make_namespaces, iperf, must, number, wait};
+use crate::common::{Folder, Layout, Net, SLUICE, balance, can_make_namespaces, iperf, must, number, run, wait};
 use crate::drivers::{af_packet, af_xdp};
 use crate::rig::{LONG, NO_HUGE, Sluice, huge_pages, over_dpdk};
 
@@ -87,4 +87,25 @@ fn functions_over_tap() {
     if can_make_namespaces("functions over tap") {
         all("net_tap", &format!("{NO_HUGE} --vdev net_tap0,iface=slt0 --vdev net_tap1,iface=slt1"));
     }
+}
+
+#[test]
+fn an_interface_that_the_kernel_gave_up_is_the_port_that_dpdk_has_instead() {
+    let folder = Folder::new("given-up");
+    let function = "FromDevice($A, PROMISC true) -> Counter -> ToDevice($B);\nIdle -> ToDevice($A);";
+    std::fs::write(folder.file("function.click"), function).expect("write");
+    let description = format!(
+        "[vnf]\nid = '5f0a7d0e-9c40-4d5e-8a3e-0d8f3c1b2a10'\n[function]\nfile = 'function.click'\n\
+         [[port]]\nname = 'A'\ndevice = 'eth1'\ndpdk = 'net_null0'\n\
+         [[port]]\nname = 'B'\ndevice = 'eth2'\ndpdk = 'net_null1'\n\
+         [run]\ndpdk = '{NO_HUGE} --no-pci --vdev net_null0 --vdev net_null1'\nbuffers = 4096\n"
+    );
+    std::fs::write(folder.file("vnf.toml"), description).expect("write");
+    let file = folder.file("vnf.toml");
+    let o = run(&format!("{SLUICE} run {} --no-ems --for 500ms", file.display()));
+    let told = String::from_utf8_lossy(&o.stderr).into_owned();
+    assert!(o.status.success(), "{told}");
+    let [received, _, transmitted, ..] = balance(&told);
+    assert!(received > 10_000 && received == transmitted, "{told}");
+    assert!(told.contains("eth1") && told.contains("eth2"), "{told}");
 }
