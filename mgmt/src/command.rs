@@ -11,7 +11,7 @@ use crate::ports::PortStats;
 use crate::rates::Rates;
 use crate::sol002::{coordination, indicators, subscription};
 use crate::store::history::{Shown, Summary};
-use crate::system::System;
+use crate::system::{Installed, System};
 use crate::tap::TapStream;
 use crate::vnf::{Drawing, Element, Graph, Identity, Snapshot, State, Status, TapRequest, Trace, TraceRequest};
 use crate::workers::WorkerStats;
@@ -29,6 +29,8 @@ pub enum Command {
     Vnf,
     /// The machine around it.
     System,
+    /// To install another image of it.
+    Install(Bytes),
     /// To run, or to stop.
     SetState(Wanted),
     /// To end for good.
@@ -155,6 +157,8 @@ pub enum Answer {
     Vnf(Box<Vnf>),
     /// To `System`.
     System(Box<System>),
+    /// To `Install`.
+    Installed(Installed),
     /// To `Functions`.
     Functions(Vec<FunctionSummary>),
     /// To `Function`.
@@ -229,7 +233,7 @@ impl Command {
             StartTrace(_) | Trace(_) | Tap(..) | SupportBundle | Backup => Role::Operator,
             Indicators | Subscriptions | Coordination(_) => Role::ReadOnly,
             Subscribe(..) | Unsubscribe(_) | Coordinate(_) | CancelCoordination(_) => Role::Operator,
-            Shutdown | Reboot | RestoreBackup(..) => Role::Admin,
+            Shutdown | Reboot | Install(_) | RestoreBackup(..) => Role::Admin,
         }
     }
 
@@ -240,6 +244,7 @@ impl Command {
             SetState(w) => format!("set state {}", if *w == Wanted::Running { "running" } else { "stopped" }),
             Shutdown => "shut down".into(),
             Reboot => "reboot".into(),
+            Install(_) => "install an image".into(),
             ChangeFunction(_, _, terms) if terms.dry_run => return None,
             ChangeFunction(name, ..) => format!("change function {name}"),
             Confirm(name) => format!("confirm function {name}"),

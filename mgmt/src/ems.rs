@@ -142,6 +142,7 @@ impl Ems {
         Ok(match command {
             Command::Vnf => Answer::Vnf(Box::new(self.describe())),
             Command::System => Answer::System(Box::new(vnf.system())),
+            Command::Install(bundle) => Answer::Installed(vnf.install(&bundle)?),
             Command::SetState(wanted) => {
                 vnf.set_running(wanted == Wanted::Running)?;
                 Answer::Vnf(Box::new(self.describe()))

@@ -23,6 +23,17 @@ pub struct System {
     pub problems: Vec<Trouble>,
 }
 
+/// An image that the machine boots next, on trial: if it does not become ready, the one before is back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Installed {
+    /// The slot of the disk that it lies in: `a` or `b`.
+    pub slot: String,
+    /// Its name.
+    pub name: String,
+    /// The version of Sluice in it.
+    pub version: String,
+}
+
 /// A value, and where it came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Setting {

@@ -1,7 +1,7 @@
 //! What is managed: the trait that a VNF implements, and what it tells of itself.
 //!
 //! Invariant: no method here waits for packets; the longest waits for a worker to come to the end of its round.
-use crate::system::System;
+use crate::system::{Installed, System};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -461,6 +461,14 @@ pub trait ManagedVnf: Send + Sync + 'static {
 
     /// The machine around it.
     fn system(&self) -> System;
+
+    /// Installs another image of the machine beside the one that runs, to be booted on trial next. The bundle is a tar of
+    /// `manifest.json`, `vmlinuz` and `initrd`.
+    ///
+    /// # Errors
+    /// [`Refusal::Conflict`] if the machine has no place for one, [`Refusal::Invalid`] if the bundle is damaged: what runs
+    /// stays what boots.
+    fn install(&self, bundle: &[u8]) -> Result<Installed, Refusal>;
 
     /// Its functions.
     fn functions(&self) -> Vec<FunctionInfo>;

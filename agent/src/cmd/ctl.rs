@@ -73,6 +73,7 @@ enum Command {
     Backup(archive::Backup),
     Restore(archive::Restore),
     SupportBundle(archive::SupportBundle),
+    Upgrade(archive::Upgrade),
 }
 
 pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
@@ -113,6 +114,7 @@ fn perform(s: &Session, command: Command) -> session::Done {
         Command::Top(args) => top::top(s, &args),
         Command::Backup(args) => archive::backup(s, &args),
         Command::Restore(args) => archive::restore(s, &args),
+        Command::Upgrade(args) => archive::upgrade(s, &args),
         Command::SupportBundle(args) => archive::support_bundle(s, &args),
     }
 }

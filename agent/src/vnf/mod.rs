@@ -16,7 +16,7 @@ use sluice_dataplane::lang::{Diagnostic, Severity};
 use sluice_dataplane::worker::crew::Crew;
 use sluice_init::boot::Boot;
 use sluice_mgmt::journal::Journal;
-use sluice_mgmt::system::System;
+use sluice_mgmt::system::{Installed, System};
 use sluice_mgmt::vnf::{
     Applied, Configuration, Drawing, Element, End, Finding, FunctionInfo, Grade, Graph, MAIN, ManagedVnf, Refusal,
     Snapshot, State, Status, TapRequest, TapSink, Trace, TraceRequest,
@@ -228,6 +228,10 @@ impl ManagedVnf for Managed {
 
     fn system(&self) -> System {
         system::around(self.boot.as_ref())
+    }
+
+    fn install(&self, bundle: &[u8]) -> Result<Installed, Refusal> {
+        system::install(self.boot.as_ref(), bundle)
     }
 
     fn functions(&self) -> Vec<FunctionInfo> {

@@ -2,7 +2,8 @@
 use rustix::time::{ClockId, clock_gettime};
 use sluice_init::boot::{self, Boot};
 use sluice_mgmt::alarms::Severity;
-use sluice_mgmt::system::{Interface, Setting, System, Trouble};
+use sluice_mgmt::system::{Installed, Interface, Setting, System, Trouble};
+use sluice_mgmt::vnf::Refusal;
 use std::collections::BTreeMap;
 
 /// Processor time of a thread of this process, nanoseconds; 0 if it is gone.
@@ -61,6 +62,13 @@ pub(super) fn around(boot: Option<&Boot>) -> System {
         interfaces: boot.interfaces.into_iter().map(interface).collect(),
         problems: boot.problems.into_iter().map(trouble).collect(),
     }
+}
+
+/// Installs another image of the machine.
+pub(super) fn install(boot: Option<&Boot>, _bundle: &[u8]) -> Result<Installed, Refusal> {
+    let none = "this machine does not boot from a disk with two slots";
+    let _ = boot;
+    Err(Refusal::Conflict(none.into()))
 }
 
 fn severity(of: boot::Severity) -> Severity {

@@ -149,6 +149,7 @@ impl IntoResponse for Answer {
             Answer::Ports(list) => Json(list).into_response(),
             Answer::Port(p) => Json(p).into_response(),
             Answer::System(system) => Json(system).into_response(),
+            Answer::Installed(image) => Json(image).into_response(),
             Answer::Workers(list) => Json(list).into_response(),
             Answer::Log(lines) => Json(lines).into_response(),
             Answer::Trace(t) => Json(t).into_response(),

@@ -11,8 +11,8 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The path whose body may be longer than others: an archive of all functions.
-const BACKUP: &str = "/v1/backup";
+/// The paths whose body may be longer than others: an archive of all functions, an image.
+const LONG: [&str; 2] = ["/v1/backup", "/v1/system/image"];
 /// Bodies of that length that are taken in at a time.
 pub(super) const LONG_BODIES: usize = 2;
 
@@ -20,9 +20,12 @@ pub(super) const LONG_BODIES: usize = 2;
 pub(super) async fn limit(State(layers): State<Layers>, request: Request, next: Next) -> Response {
     let seconds = layers.limits.request_seconds;
     let time = Duration::from_secs(seconds);
-    let (most, _seat) = if request.method() == Method::PUT && request.uri().path() == BACKUP {
+    let (most, _seat) = if request.method() == Method::PUT && LONG.contains(&request.uri().path()) {
         let Ok(seat) = layers.long_bodies.clone().try_acquire_owned() else {
-            return closing(Problem::unavailable(format!("{LONG_BODIES} backups are being restored already"), 1));
+            return closing(Problem::unavailable(
+                format!("{LONG_BODIES} backups or images are being taken in already"),
+                1,
+            ));
         };
         (layers.limits.body_bytes.max(archive::LARGEST), Some(seat))
     } else {

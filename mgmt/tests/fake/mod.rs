@@ -12,7 +12,7 @@ use sluice_mgmt::routes;
 use sluice_mgmt::server::Server;
 use sluice_mgmt::settings::Settings;
 use sluice_mgmt::store::{Draft, Origin, Store};
-use sluice_mgmt::system::{Setting, System};
+use sluice_mgmt::system::{Installed, Setting, System};
 use sluice_mgmt::vnf::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -233,6 +233,12 @@ impl ManagedVnf for Fake {
     fn system(&self) -> System {
         let setting = Setting { name: "function".into(), value: "wire".into(), from: "image".into() };
         System { appliance: true, data: "memory".into(), settings: vec![setting], ..System::default() }
+    }
+    fn install(&self, bundle: &[u8]) -> Result<Installed, Refusal> {
+        if bundle.is_empty() {
+            return Err(Refusal::Invalid("the bundle ended too early".into()));
+        }
+        Ok(Installed { slot: "b".into(), name: "full".into(), version: "0.2.0".into() })
     }
     fn versions(&self) -> BTreeMap<String, String> {
         [("sluice".to_string(), "0.1.0".to_string())].into()

@@ -27,6 +27,14 @@ pub(crate) struct SupportBundle {
     file: PathBuf,
 }
 
+/// Installs another image of the virtual machine beside the one that runs. `reboot` tries it: if it does not become ready,
+/// the boot after that is of the one before.
+#[derive(clap::Args)]
+pub(crate) struct Upgrade {
+    /// The bundle that `sluice-image build` made: `NAME.bundle.tar`.
+    file: PathBuf,
+}
+
 const GZIP: &str = "application/gzip";
 
 pub(super) fn backup(s: &Session, args: &Backup) -> Done {
@@ -45,6 +53,17 @@ pub(super) fn restore(s: &Session, args: &Restore) -> Done {
         return print(&format!("{}\n", answer.trim_end()));
     }
     print(&format!("{} is restored\n", args.file.display()))
+}
+
+pub(super) fn upgrade(s: &Session, args: &Upgrade) -> Done {
+    let wrong = |e: io::Error| Trouble::Usage(format!("{}: {e}", args.file.display()));
+    let bundle = std::fs::read(&args.file).map_err(wrong)?;
+    let answer = s.send(&Call::put("/v1/system/image").body("application/x-tar", bundle))?.json()?;
+    if s.json {
+        return print(&format!("{answer:#}\n"));
+    }
+    let [name, version, slot] = ["name", "version", "slot"].map(|key| answer[key].as_str().unwrap_or("?"));
+    print(&format!("{name} {version} is in slot {slot}; ‘sluice ctl reboot’ tries it\n"))
 }
 
 /// Saves what a path answers. The file is whole, or as it was before.
