@@ -1,10 +1,15 @@
 //! The process and the system around the VNF, as the kernel describes them.
 use rustix::time::{ClockId, clock_gettime};
 use sluice_init::boot::{self, Boot};
+use sluice_init::machine::slots::{self, Bundle, Error, Manifest, Partition, Slot};
 use sluice_mgmt::alarms::Severity;
 use sluice_mgmt::system::{Installed, Interface, Setting, System, Trouble};
 use sluice_mgmt::vnf::Refusal;
 use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Where the disk that the machine boots from is mounted while it is written.
+const BOOT_DISK: &str = "/run/sluice-boot";
 
 /// Processor time of a thread of this process, nanoseconds; 0 if it is gone.
 pub(super) fn thread_cpu_ns(thread: u32) -> u64 {
@@ -65,10 +70,36 @@ pub(super) fn around(boot: Option<&Boot>) -> System {
 }
 
 /// Installs another image of the machine.
-pub(super) fn install(boot: Option<&Boot>, _bundle: &[u8]) -> Result<Installed, Refusal> {
-    let none = "this machine does not boot from a disk with two slots";
-    let _ = boot;
-    Err(Refusal::Conflict(none.into()))
+pub(super) fn install(boot: Option<&Boot>, bundle: &[u8]) -> Result<Installed, Refusal> {
+    let command_line = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    let running = boot.and_then(|_| Slot::running(&command_line));
+    let none = || Refusal::Conflict("this machine does not boot from a disk with two slots".into());
+    let running = running.ok_or_else(none)?;
+    let wrong = |why: String| Refusal::Invalid(format!("the bundle cannot be installed: {why}"));
+    let mut bundle = Bundle::open(bundle).map_err(|e| wrong(e.to_string()))?;
+    let manifest: Manifest =
+        serde_json::from_slice(bundle.manifest()).map_err(|e| wrong(format!("manifest.json: {e}")))?;
+    let refuse = |e: Error| match e {
+        Error::NoDisk | Error::SeveralDisks(_) | Error::Busy | Error::OnTrial => Refusal::Conflict(e.to_string()),
+        Error::Bundle(_) | Error::NoRoom(..) => Refusal::Invalid(e.to_string()),
+        Error::Io(..) => Refusal::Unavailable(e.to_string()),
+    };
+    let partition = Partition::find(Path::new(BOOT_DISK)).map_err(refuse)?;
+    let slot = slots::install::<Hash>(&partition, running, &manifest, &mut bundle).map_err(refuse)?;
+    Ok(Installed { slot: slot.name().into(), name: manifest.name, version: manifest.version })
+}
+
+/// SHA-256 for whoever checks a bundle.
+#[derive(Default)]
+struct Hash(sha2::Sha256);
+
+impl slots::Sha256 for Hash {
+    fn update(&mut self, bytes: &[u8]) {
+        sha2::Digest::update(&mut self.0, bytes);
+    }
+    fn hex(self) -> String {
+        sha2::Digest::finalize(self.0).iter().map(|b| format!("{b:02x}")).collect()
+    }
 }
 
 fn severity(of: boot::Severity) -> Severity {
