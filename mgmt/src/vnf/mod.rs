@@ -1,6 +1,6 @@
 //! What is managed: the trait that a VNF implements, and what it tells of itself.
 //!
-//! Reading order: this file (who it is, its functions, the trait), [`graph`], [`counters`], [`follow`].
+//! Reading order: this file (who it is, its functions, the trait), `graph`, `counters`, `follow`.
 //!
 //! Invariant: no method here waits for packets; the longest waits for a worker to come to the end of its round.
 mod counters;
