@@ -9,6 +9,7 @@ mod dpdk;
 mod driver;
 mod graph;
 mod live;
+mod machine;
 mod manual;
 mod report;
 mod services;
@@ -40,6 +41,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = machine::by_name() {
+        return ended;
+    }
     let mut arguments = std::env::args_os().skip(1);
     let command = match arguments.next() {
         Some(name) if name == "click" => Command::Click(cmd::click::Args::raw(arguments)),

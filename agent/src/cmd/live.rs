@@ -4,6 +4,7 @@ use crate::cores;
 use crate::dpdk::Dpdk;
 use crate::driver::{Driver, Source, console};
 use crate::live::{Live, Watched};
+use crate::machine::{self, Ready, Troubles};
 use crate::services::Services;
 use crate::tap;
 use crate::vnf::description::Description;
@@ -18,7 +19,7 @@ use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
 use sluice_dataplane::worker::crew::{Workers, engines};
 use sluice_dataplane::worker::{Ended, Pace};
-use sluice_init::boot;
+use sluice_init::boot::EXIT_REBOOT;
 use sluice_mgmt::alarms::{Cause, Severity};
 use sluice_mgmt::auth::security::{Security, SetUp};
 use sluice_mgmt::click_on_osv;
@@ -53,7 +54,8 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let managed = Managed::new(begin.configuration, machine, journal.clone());
     let identity = wanted.description.as_ref().map_or_else(|| anonymous(&source), |d| d.vnf.clone());
     let ems = Ems::new(identity, managed.clone(), store.clone(), journal.clone());
-    troubles(&ems);
+    let mut troubles = Troubles::default();
+    troubles.look(&ems);
     if let Some(why) = lost {
         ems.alarms.raise("store", Cause::StorageCapacityProblem, Severity::Major, &why);
     }
@@ -128,7 +130,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     if wanted.description.is_none() {
         say_where();
     }
-    let ended = until_the_end(args, &wanted, workers, &services, &managed, &ems, &mut live);
+    let ended = until_the_end(args, &wanted, workers, &services, &managed, &ems, &mut live, &mut troubles);
     managed.ended();
     let how = managed.end_wanted();
     drop(server);
@@ -136,9 +138,8 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let written = taps.into_iter().map(tap::Writing::finish).fold(true, |all, one| all & one);
     drop(pool);
     let returned = dpdk.end(args.quiet);
-    let supervised = std::env::var_os(boot::SUPERVISED).is_some();
-    if how == Some(End::Reboot) && supervised {
-        return Ok(ExitCode::from(boot::EXIT_REBOOT));
+    if how == Some(End::Reboot) && machine::is_supervised() {
+        return Ok(ExitCode::from(EXIT_REBOOT));
     }
     if how == Some(End::Reboot) {
         let why = std::process::Command::new("/proc/self/exe").args(std::env::args_os().skip(1)).exec();
@@ -155,24 +156,6 @@ fn read(wanted: &Wanted) -> anyhow::Result<(Source, Option<String>)> {
             Ok((Source { text: String::new(), file }, Some(format!("there is no function: {why:#}"))))
         }
         read => Ok((read?, None)),
-    }
-}
-
-/// Raises an alarm for each thing that was wrong when the machine booted.
-fn troubles(ems: &Ems) {
-    let system = ems.vnf.system();
-    for p in &system.problems {
-        let cause = match p.object.as_str() {
-            "data-disk" => Cause::StorageCapacityProblem,
-            "vnf" => Cause::SoftwareProgramAbnormallyTerminated,
-            _ => Cause::ConfigurationOrCustomizationError,
-        };
-        ems.alarms.raise(&format!("system/{}", p.object), cause, p.severity, &p.detail);
-    }
-    if system.restarts > 0 {
-        let text =
-            format!("the VNF's process was started again ({}); its last words: {}", system.restarts, system.last_words);
-        ems.alarms.raise("system/vnf", Cause::SoftwareProgramAbnormallyTerminated, Severity::Major, &text);
     }
 }
 
@@ -365,9 +348,11 @@ fn until_the_end(
     managed: &Managed,
     ems: &Ems,
     live: &mut Live,
+    troubles: &mut Troubles,
 ) -> anyhow::Result<Vec<Ended>> {
     let started = time::now();
     let mut ticked = started;
+    let mut ready = Ready::default();
     while !workers.is_finished() {
         std::thread::sleep(Duration::from_millis(20));
         let now = time::now();
@@ -377,12 +362,14 @@ fn until_the_end(
             workers.crew().request_stop();
             break;
         }
+        ready.tell(&managed.status());
         if asked.reload {
             reload(wanted, ems);
         }
         if now - ticked >= 1_000_000_000 {
             live.tick(Duration::from_nanos(now - ticked));
             managed.tick();
+            troubles.look(ems);
             ticked = now;
         }
     }

@@ -1,7 +1,6 @@
 //! `vnf.toml`: who a VNF is, what it runs, on which ports, and how it is managed.
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-use sluice_init::boot::Boot;
 use sluice_mgmt::settings::Settings;
 use sluice_mgmt::thresholds::Limits;
 use sluice_mgmt::vnf::{Configuration, Identity};
@@ -27,8 +26,8 @@ pub(crate) struct Description {
     pub(crate) thresholds: Limits,
     /// Where revisions of the function are kept; `none` keeps them in memory only.
     pub(crate) revisions: Option<PathBuf>,
-    /// What the first process of a virtual machine says, if it wrote this.
-    pub(crate) boot: Option<Boot>,
+    /// The file in which the first process of a virtual machine tells how things are, if it wrote this.
+    pub(crate) boot: Option<PathBuf>,
 }
 
 /// The table `[function]`.
@@ -100,6 +99,9 @@ impl Description {
             d.revisions = None
         } else {
             whole(revisions)
+        }
+        if let Some(boot) = &mut d.boot {
+            whole(boot);
         }
         d.ems.folder.get_or_insert_with(|| "ems".into());
         for path in d.ems.paths() {

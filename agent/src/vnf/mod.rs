@@ -14,7 +14,6 @@ use sluice_dataplane::engine::Engine;
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::lang::{Diagnostic, Severity};
 use sluice_dataplane::worker::crew::Crew;
-use sluice_init::boot::Boot;
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::system::{Installed, System};
 use sluice_mgmt::vnf::{
@@ -37,8 +36,8 @@ pub(crate) struct Managed {
     counters: counters::Cache,
     traces: Mutex<follow::Traces>,
     end: Mutex<Option<End>>,
-    /// What the first process of the machine said, if this is all there is on it.
-    boot: Option<Boot>,
+    /// Where the first process of the machine tells how things are, if this is all there is on it.
+    boot: Option<PathBuf>,
 }
 
 /// What builds graphs.
@@ -58,7 +57,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Managed {
     /// A VNF that boots.
-    pub(crate) fn new(configuration: Configuration, boot: Option<Boot>, journal: Arc<Journal>) -> Arc<Managed> {
+    pub(crate) fn new(configuration: Configuration, boot: Option<PathBuf>, journal: Arc<Journal>) -> Arc<Managed> {
         let status = Status { state: State::Starting, phase: "devices".into(), detail: None };
         Arc::new(Managed {
             journal,
@@ -227,11 +226,11 @@ impl ManagedVnf for Managed {
     }
 
     fn system(&self) -> System {
-        system::around(self.boot.as_ref())
+        self.boot.as_deref().map_or_else(System::default, system::around)
     }
 
     fn install(&self, bundle: &[u8]) -> Result<Installed, Refusal> {
-        system::install(self.boot.as_ref(), bundle)
+        system::install(self.boot.is_some(), bundle)
     }
 
     fn functions(&self) -> Vec<FunctionInfo> {

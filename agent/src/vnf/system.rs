@@ -8,9 +8,6 @@ use sluice_mgmt::vnf::Refusal;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Where the disk that the machine boots from is mounted while it is written.
-const BOOT_DISK: &str = "/run/sluice-boot";
-
 /// Processor time of a thread of this process, nanoseconds; 0 if it is gone.
 pub(super) fn thread_cpu_ns(thread: u32) -> u64 {
     let folder = format!("/proc/self/task/{thread}");
@@ -50,8 +47,14 @@ pub(super) fn versions() -> BTreeMap<String, String> {
 }
 
 /// The machine, as its first process describes it.
-pub(super) fn around(boot: Option<&Boot>) -> System {
-    let Some(boot) = boot.cloned() else { return System::default() };
+pub(super) fn around(file: &Path) -> System {
+    let told = std::fs::read_to_string(file).map_err(|e| e.to_string());
+    let told = told.and_then(|text| toml::from_str(&text).map_err(|e| e.to_string()));
+    let boot: Boot = told.unwrap_or_else(|e| {
+        let detail = format!("{}: {e}", file.display());
+        let problem = boot::Problem { object: "init".into(), severity: boot::Severity::Minor, detail };
+        Boot { problems: vec![problem], ..Boot::default() }
+    });
     let setting = |s: boot::Setting| Setting { name: s.name, value: s.value, from: s.from };
     let interface = |i: boot::Interface| {
         let boot::Interface { name, mac, bus, role, driver, reason } = i;
@@ -70,9 +73,9 @@ pub(super) fn around(boot: Option<&Boot>) -> System {
 }
 
 /// Installs another image of the machine.
-pub(super) fn install(boot: Option<&Boot>, bundle: &[u8]) -> Result<Installed, Refusal> {
+pub(super) fn install(appliance: bool, bundle: &[u8]) -> Result<Installed, Refusal> {
     let command_line = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
-    let running = boot.and_then(|_| Slot::running(&command_line));
+    let running = Slot::running(&command_line).filter(|_| appliance);
     let none = || Refusal::Conflict("this machine does not boot from a disk with two slots".into());
     let running = running.ok_or_else(none)?;
     let wrong = |why: String| Refusal::Invalid(format!("the bundle cannot be installed: {why}"));
@@ -84,7 +87,7 @@ pub(super) fn install(boot: Option<&Boot>, bundle: &[u8]) -> Result<Installed, R
         Error::Bundle(_) | Error::NoRoom(..) => Refusal::Invalid(e.to_string()),
         Error::Io(..) => Refusal::Unavailable(e.to_string()),
     };
-    let partition = Partition::find(Path::new(BOOT_DISK)).map_err(refuse)?;
+    let partition = Partition::find(Path::new(slots::FOLDER)).map_err(refuse)?;
     let slot = slots::install::<Hash>(&partition, running, &manifest, &mut bundle).map_err(refuse)?;
     Ok(Installed { slot: slot.name().into(), name: manifest.name, version: manifest.version })
 }

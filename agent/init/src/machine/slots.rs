@@ -23,6 +23,8 @@ pub use bundle::{Bundle, Content, Manifest};
 pub use environment::Environment;
 pub use partition::{LABEL, Partition};
 
+/// Where the partition is mounted while it is looked at or written.
+pub const FOLDER: &str = "/run/sluice-boot";
 /// The longest manifest that is read, in bytes.
 const LONGEST_MANIFEST: u64 = 64 * 1024;
 

@@ -1,0 +1,35 @@
+//! Settings of the kernel for a machine with one program in it.
+use std::fs;
+
+/// Names beneath `/proc/sys`, and their values. What a kernel does not have is passed over.
+const SETTINGS: [(&str, &str); 12] = [
+    // No module is loaded, now or later.
+    ("kernel/modules_disabled", "1"),
+    ("kernel/kptr_restrict", "2"),
+    ("kernel/dmesg_restrict", "1"),
+    ("kernel/unprivileged_bpf_disabled", "1"),
+    // A kernel that is broken starts again after a second.
+    ("kernel/panic", "1"),
+    ("kernel/panic_on_oops", "1"),
+    ("kernel/ctrl-alt-del", "0"),
+    ("net/ipv4/tcp_syncookies", "1"),
+    ("net/ipv4/conf/all/accept_redirects", "0"),
+    ("net/ipv6/conf/all/accept_redirects", "0"),
+    // Data ports are the VNF's: the kernel's own stack has no addresses there.
+    ("net/ipv6/conf/default/disable_ipv6", "1"),
+    ("net/ipv6/conf/default/accept_ra", "0"),
+];
+
+/// Makes them.
+pub fn settle() {
+    for (name, value) in SETTINGS {
+        let _ = fs::write(format!("/proc/sys/{name}"), value); // not every kernel has every one
+    }
+}
+
+/// Gives the machine its name.
+pub fn set_name(name: &str) {
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let name: String = name.chars().map(|c| if plain(&c) { c } else { '-' }).take(63).collect();
+    let _ = fs::write("/proc/sys/kernel/hostname", name); // it goes without
+}

@@ -1,0 +1,261 @@
+//! The life of the machine: prepare it, keep the VNF's process alive, end when somebody asks for it.
+use crate::boot::{Boot, EXIT_REBOOT, Problem, SUPERVISED, Severity};
+use crate::config::{self, Config, Sources};
+use crate::machine::power::{self, End};
+use crate::machine::slots::{self, Partition, Slot};
+use crate::machine::{button, kernel, mounts};
+use crate::net;
+use crate::prepare::{self, FOLDER, Prepared, Program};
+use crate::supervise::{Console, Ended, Pause, Process, Words, reap, start};
+use crate::time;
+use rustix::process::{Signal, getpid};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM, SIGUSR2};
+use signal_hook::iterator::Signals;
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+/// How often it looks whether the network or the VNF has changed.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long the VNF's process may take to end by itself.
+const ENDING: Duration = Duration::from_secs(10);
+/// How long a slot on trial may take to become ready.
+const TRIAL: Duration = Duration::from_secs(120);
+/// The file that the VNF's process makes when it is ready.
+const READY: &str = "/run/sluice/ready";
+
+/// What `/sbin/poweroff` and `/sbin/reboot` are called for; nothing if it is another name.
+pub fn asked_by_name(name: &str) -> Option<End> {
+    match Path::new(name).file_name().and_then(|n| n.to_str()) {
+        Some("poweroff") => Some(End::Off),
+        Some("reboot") => Some(End::Again),
+        _ => None,
+    }
+}
+
+/// Whether this is the first process of a machine.
+pub fn is_first() -> bool {
+    getpid().is_init()
+}
+
+/// The whole life of the first process. It ends with the machine.
+pub fn main(program: Program) -> ! {
+    // A panic must not end this process: then the kernel panics. What there is to say is said, and the machine starts again.
+    let how = std::panic::catch_unwind(|| live(program)).unwrap_or_else(|_| {
+        eprintln!("sluice init: it panicked; please report this. The machine starts again in three seconds");
+        thread::sleep(Duration::from_secs(3));
+        End::Again
+    });
+    power::end(how)
+}
+
+/// What happens.
+enum Event {
+    Signal(i32),
+    Button,
+}
+
+fn live(program: Program) -> End {
+    let failed = mounts::all();
+    let (sender, events) = channel();
+    let mut trouble: Vec<String> = failed;
+    trouble.extend(listen(&sender));
+    let Ok(console) = Console::start() else { return End::Again };
+    for what in &trouble {
+        console.say(format!("sluice init: {what}"));
+    }
+    kernel::settle();
+    let config = config::gather(&Sources::default());
+    let Prepared { mut boot, management, scheme } = prepare::machine(&config, program);
+    let told = |detail: String| Problem { object: "init".into(), severity: Severity::Minor, detail };
+    boot.problems.extend(trouble.into_iter().map(told));
+    let name = config.name.as_ref().map_or("sluice", |n| n.value.as_str());
+    let network = management.as_deref().map(|interface| {
+        let wanted = config.network.as_ref().map(|n| n.value.clone()).unwrap_or_default();
+        net::start(interface, wanted, name, net::Paths::default())
+    });
+    let slots = Trial::of(&config);
+    let mut machine = Machine { boot, told: Boot::default(), network, console, scheme, slots };
+    machine.tell();
+    machine.supervise(&events)
+}
+
+/// Threads that turn signals and the power button into events. What does not work.
+fn listen(sender: &Sender<Event>) -> Vec<String> {
+    let mut failed = Vec::new();
+    let to = sender.clone();
+    let signals = Signals::new([SIGCHLD, SIGTERM, SIGINT, SIGUSR2]).and_then(|mut signals| {
+        let all = move || signals.forever().try_for_each(|s| to.send(Event::Signal(s)));
+        thread::Builder::new().name("signals".into()).spawn(all)
+    });
+    failed.extend(signals.err().map(|e| format!("signals are not heard: {e}")));
+    let to = sender.clone();
+    let wait = move || {
+        // A machine without ACPI has no button.
+        while button::wait().is_ok() && to.send(Event::Button).is_ok() {}
+    };
+    let button = thread::Builder::new().name("button".into()).spawn(wait);
+    failed.extend(button.err().map(|e| format!("the power button is not heard: {e}")));
+    failed
+}
+
+struct Machine {
+    boot: Boot,
+    /// What the VNF was told last.
+    told: Boot,
+    network: Option<net::Handle>,
+    console: Console,
+    scheme: &'static str,
+    slots: Trial,
+}
+
+impl Machine {
+    /// Writes down how things are, if that has changed; says on the console where the EMS is.
+    fn tell(&mut self) {
+        let mut now = self.boot.clone();
+        if let Some(network) = &self.network {
+            now.settings.extend(network.settings());
+            now.problems.extend(network.problems());
+        }
+        now.problems.extend(self.slots.problem.clone());
+        if now == self.told {
+            return;
+        }
+        let addresses = now.settings.iter().filter(|s| s.name == "management.address");
+        for address in addresses.filter(|a| !self.told.settings.contains(a)) {
+            let ip = address.value.split('/').next().unwrap_or_default();
+            let ip = if ip.contains(':') { format!("[{ip}]") } else { ip.to_string() };
+            self.console.say(format!("EMS: {}://{ip}/ ({})", self.scheme, address.from));
+        }
+        for problem in now.problems.iter().filter(|p| !self.told.problems.contains(p)) {
+            self.console.say(format!("sluice init: {}: {}", problem.object, problem.detail));
+        }
+        let text = toml::to_string(&now).unwrap_or_default();
+        prepare::write("boot.toml", text.as_bytes(), &mut self.boot.problems);
+        self.told = now;
+    }
+
+    /// Starts the VNF's process, again and again, until the machine is to end.
+    fn supervise(&mut self, events: &Receiver<Event>) -> End {
+        let words = Words::default();
+        let description = format!("{FOLDER}/vnf.toml");
+        let mut pause = Pause::default();
+        loop {
+            let environment = [(SUPERVISED, READY)];
+            let arguments = ["run", description.as_str()];
+            let program = Path::new("/proc/self/exe");
+            let (age, ended) = match start(program, &arguments, &environment, &self.console, &words) {
+                Ok(process) => match self.watch(&process, events) {
+                    Watched::Ended(ended) => (process.age(), ended.to_string()),
+                    Watched::Machine(end) => return end,
+                },
+                Err(e) => (Duration::ZERO, format!("it cannot be started: {e}")),
+            };
+            let _ = fs::remove_file(READY); // it may not have come so far
+            self.boot.restarts += 1;
+            // What it said as it died is still on its way through the pipe.
+            thread::sleep(Duration::from_millis(5));
+            self.boot.last_words = format!("{ended}\n{}", words.take());
+            self.console.say(format!("sluice init: the VNF's process: {ended}; it is started again"));
+            self.tell();
+            let until = time::now() + pause.after(age);
+            while let Some(left) = until.checked_sub(time::now()).filter(|l| !l.is_zero()) {
+                if let Ok(event) = events.recv_timeout(left)
+                    && let Some(end) = asked(&event)
+                {
+                    return end;
+                }
+                let _ = reap(None);
+            }
+        }
+    }
+
+    /// Until the process ends, or somebody wants the machine to end.
+    fn watch(&mut self, process: &Process, events: &Receiver<Event>) -> Watched {
+        let mut wanted: Option<(End, Duration)> = None;
+        loop {
+            let event = match events.recv_timeout(LOOK) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => {
+                    thread::sleep(LOOK); // no thread is left that could tell: look now and then
+                    None
+                }
+            };
+            if let Some(ended) = reap(Some(process)) {
+                return match (wanted, ended) {
+                    (Some((end, _)), _) => Watched::Machine(end),
+                    (None, Ended::Status(0)) => Watched::Machine(End::Off),
+                    (None, Ended::Status(n)) if n == i32::from(EXIT_REBOOT) => Watched::Machine(End::Again),
+                    (None, ended) => Watched::Ended(ended),
+                };
+            }
+            if let Some(end) = event.as_ref().and_then(asked)
+                && wanted.is_none()
+            {
+                let what = if end == End::Off { "is switched off" } else { "starts again" };
+                self.console.say(format!("sluice init: the machine {what}"));
+                process.signal(Signal::TERM);
+                wanted = Some((end, time::now() + ENDING));
+            }
+            if let Some((end, until)) = wanted
+                && time::now() >= until
+            {
+                process.signal(Signal::KILL);
+                return Watched::Machine(end);
+            }
+            self.tell();
+            if self.slots.look() {
+                self.console.say("sluice init: the new image did not become ready: the one before is booted again");
+                return Watched::Machine(End::Again);
+            }
+        }
+    }
+}
+
+/// What came of watching.
+enum Watched {
+    Ended(Ended),
+    Machine(End),
+}
+
+fn asked(event: &Event) -> Option<End> {
+    match event {
+        Event::Signal(signal) => End::asked_by(*signal),
+        Event::Button => Some(End::Off),
+    }
+}
+
+/// The image that runs, if it is on trial.
+struct Trial {
+    running: Option<Slot>,
+    /// It has to be ready by then; nothing: it is not on trial, or was kept.
+    until: Option<Duration>,
+    problem: Option<Problem>,
+}
+
+impl Trial {
+    fn of(config: &Config) -> Trial {
+        let slot = |c| if c == 'a' { Slot::A } else { Slot::B };
+        let until = config.trial.then(|| time::now() + TRIAL);
+        Trial { running: config.slot.map(slot), until, problem: None }
+    }
+
+    /// Keeps the image once the VNF is ready. Whether the time for that is over.
+    fn look(&mut self) -> bool {
+        let (Some(running), Some(until)) = (self.running, self.until) else { return false };
+        if !Path::new(READY).exists() {
+            return time::now() >= until;
+        }
+        self.until = None;
+        let kept = Partition::find(Path::new(slots::FOLDER)).and_then(|p| slots::keep(&p, running));
+        if let Err(e) = kept {
+            let detail =
+                format!("the new image is ready but cannot be kept, so the next boot is of the one before: {e}");
+            self.problem = Some(Problem { object: "slots".into(), severity: Severity::Major, detail });
+        }
+        false
+    }
+}
