@@ -75,7 +75,7 @@ impl Lab {
         self.serve(
             "dnsmasq",
             &format!(
-                "-k -C /dev/null -p 0 -i veth0 --bind-interfaces --dhcp-leasefile={leases} --pid-file {arguments}"
+                "-k -C /dev/null -p 0 -i veth0 --bind-interfaces --dhcp-leasefile={leases} --pid-file --log-dhcp --log-facility=/tmp/initnet.dnsmasq {arguments}"
             ),
         );
     }
