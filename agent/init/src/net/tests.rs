@@ -75,7 +75,7 @@ impl Lab {
         self.serve(
             "dnsmasq",
             &format!(
-                "-k -C /dev/null -p 0 -i veth0 --bind-interfaces --dhcp-leasefile={leases} --pid-file --log-dhcp --log-facility=/tmp/initnet.dnsmasq {arguments}"
+                "-k -C /dev/null -p 0 -i veth0 --bind-interfaces --dhcp-leasefile={leases} --pid-file {arguments}"
             ),
         );
     }
@@ -149,7 +149,7 @@ fn dhcpv4_gives_address_routes_dns_and_the_lease_is_renewed() {
     let options =
         "--dhcp-option=3,10.9.0.1 --dhcp-option=6,10.9.0.53 --dhcp-option=15,lab.example --dhcp-option=26,1400";
     lab.dnsmasq(&format!(
-        "--dhcp-range=10.9.0.50,10.9.0.50,120 {options} --dhcp-option-force=58,00:00:00:03 --dhcp-option-force=59,00:00:00:50"
+        "--dhcp-range=10.9.0.50,10.9.0.50,120 {options} --dhcp-option=option:T1,3 --dhcp-option=option:T2,50"
     ));
     let handle = lab.start(only4());
     assert!(handle.wait(LIMIT));
@@ -169,7 +169,7 @@ fn dhcpv4_gives_address_routes_dns_and_the_lease_is_renewed() {
 #[test]
 fn a_server_that_knows_another_subnet_refuses_and_a_new_address_is_taken() {
     let Some(mut lab) = Lab::new("nak") else { return };
-    let t1 = "--dhcp-option-force=58,00:00:00:03 --dhcp-option-force=59,00:00:00:06 --dhcp-authoritative";
+    let t1 = "--dhcp-option=option:T1,3 --dhcp-option=option:T2,6 --dhcp-authoritative";
     lab.dnsmasq(&format!("--dhcp-range=10.9.0.50,10.9.0.50,120 {t1}"));
     let handle = lab.start(only4());
     assert!(handle.wait(LIMIT));

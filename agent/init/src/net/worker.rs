@@ -166,8 +166,10 @@ impl<'a> Worker<'a> {
         }
         self.held = self.netlink.addresses(link.index).unwrap_or_default();
         if let Some(port) = &mut self.port {
-            if link.up != port.link.up || link.carrier != port.link.carrier {
+            // The kernel may tell of a carrier that went and came at once only that it is there.
+            if (link.up, link.carrier, link.drops) != (port.link.up, port.link.carrier, port.link.drops) {
                 port.applied.lose_routes();
+                (port.ready4, port.ready6) = (false, false);
             }
             port.link = link;
         }

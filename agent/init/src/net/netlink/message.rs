@@ -161,6 +161,8 @@ pub(in crate::net) struct Link {
     pub(in crate::net) mac: Option<[u8; 6]>,
     pub(in crate::net) up: bool,
     pub(in crate::net) carrier: bool,
+    /// How often the carrier went away.
+    pub(in crate::net) drops: u32,
     /// A router advertisement has come; what it says of DHCPv6 (RFC 4861 section 4.2).
     pub(in crate::net) router: bool,
     pub(in crate::net) managed: bool,
@@ -203,6 +205,8 @@ impl Message<'_> {
         for (kind, value) in attributes(self.body.get(16..)?) {
             match kind {
                 1 => link.mac = value.try_into().ok(),
+                // IFLA_CARRIER_DOWN_COUNT.
+                48 => link.drops = number(value, 0).unwrap_or(0),
                 // IFLA_AF_SPEC, in it AF_INET6, in it IFLA_INET6_FLAGS.
                 26 => {
                     let v6 = attributes(value).find(|(family, _)| *family == u16::from(AF_INET6));
