@@ -169,7 +169,9 @@ impl<'a> Worker<'a> {
             // The kernel may tell of a carrier that went and came at once only that it is there.
             if (link.up, link.carrier, link.drops) != (port.link.up, port.link.carrier, port.link.drops) {
                 port.applied.lose_routes();
-                (port.ready4, port.ready6) = (false, false);
+                if link.carrier {
+                    (port.ready4, port.ready6) = (false, false);
+                }
             }
             port.link = link;
         }
