@@ -1,25 +1,19 @@
 //! The disk image boots by both firmwares, and an upgrade that fails is given up, in QEMU without KVM.
 mod common;
 
-use common::{DISK_TOOLS, Scratch, have, initramfs, kernel, mtools, read};
+use common::{DISK_TOOLS, Qemu, Scratch, have, initramfs, kernel, mtools, read};
 use sha2::{Digest as _, Sha256};
 use sluice_images::disk::{Contents, bundle, make};
 use sluice_init::machine::slots::{self, Bundle, Partition, Slot};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 const OVMF: [&str; 2] = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"];
-/// How long a line of the guest's is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Guest {
-    qemu: Child,
-    lines: Receiver<String>,
+    qemu: Qemu,
     monitor: PathBuf,
 }
 
@@ -27,38 +21,21 @@ impl Guest {
     fn start(disk: &Path, uefi: bool, scratch: &Scratch) -> Self {
         let monitor = scratch.path("monitor");
         let _ = fs::remove_file(&monitor);
-        let mut command = Command::new("timeout");
-        command.args(["300", "qemu-system-x86_64", "-accel", "tcg", "-machine", "q35", "-cpu", "max", "-m", "256"]);
-        command.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"]);
-        command.arg("-monitor").arg(format!("unix:{},server,nowait", monitor.display()));
-        command.arg("-drive").arg(format!("file={},if=virtio,format=raw", disk.display()));
+        let mut arguments: Vec<String> = ["-machine", "q35", "-cpu", "max", "-m", "256"].map(String::from).into();
+        arguments.extend(["-monitor".into(), format!("unix:{},server,nowait", monitor.display())]);
+        arguments.extend(["-drive".into(), format!("file={},if=virtio,format=raw", disk.display())]);
         if uefi {
             let variables = scratch.path("vars.fd");
             fs::copy(OVMF[1], &variables).unwrap();
-            command.arg("-drive").arg(format!("if=pflash,format=raw,readonly=on,file={}", OVMF[0]));
-            command.arg("-drive").arg(format!("if=pflash,format=raw,file={}", variables.display()));
+            arguments.extend(["-drive".into(), format!("if=pflash,format=raw,readonly=on,file={}", OVMF[0])]);
+            arguments.extend(["-drive".into(), format!("if=pflash,format=raw,file={}", variables.display())]);
         }
-        let mut qemu = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let (send, lines) = channel();
-        let out = BufReader::new(qemu.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in out.split(b'\n').map_while(Result::ok) {
-                let _ = send.send(String::from_utf8_lossy(&line).into_owned());
-            }
-        });
-        Self { qemu, lines, monitor }
+        Self { qemu: Qemu::start(&arguments), monitor }
     }
 
     /// The next line in which the guest says that it is up.
     fn up(&self) -> String {
-        let mut before = Vec::new();
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains("GUEST-UP") => return line,
-                Ok(line) => before.push(line),
-                Err(_) => panic!("the guest did not come up:\n{}", before.join("\n")),
-            }
-        }
+        self.qemu.wait_for("GUEST-UP", |_| ())
     }
 
     fn reset(&self) {
@@ -66,15 +43,8 @@ impl Guest {
     }
 
     /// Waits until the guest has switched itself off.
-    fn off(mut self) {
-        assert!(self.qemu.wait().unwrap().success());
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let _ = self.qemu.kill();
-        let _ = self.qemu.wait();
+    fn off(self) {
+        self.qemu.wait_for_end();
     }
 }
 

@@ -1,8 +1,14 @@
 //! What the tests of this crate share: scratch folders, and an initramfs of busybox.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// How long a line of a guest's is waited for: a machine that is busy otherwise is slow.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 pub struct Scratch(pub PathBuf);
 
@@ -54,23 +60,11 @@ pub fn read(image: &Path, name: &str) -> Option<Vec<u8>> {
     out.status.success().then_some(out.stdout)
 }
 
+/// One of mtools, on the partition of an image. `mcopy` overwrites.
 pub fn mtools(tool: &str, image: &Path) -> Command {
     let mut command = Command::new(tool);
-    command
-        .env("MTOOLSRC", "/dev/null")
-        .env("MTOOLS_SKIP_CHECK", "1")
-        .args(["-o"])
-        .arg("-i")
-        .arg(format!("{}@@1M", image.display()));
-    if tool != "mcopy" {
-        let mut other = Command::new(tool);
-        other
-            .env("MTOOLSRC", "/dev/null")
-            .env("MTOOLS_SKIP_CHECK", "1")
-            .arg("-i")
-            .arg(format!("{}@@1M", image.display()));
-        return other;
-    }
+    command.env("MTOOLSRC", "/dev/null").env("MTOOLS_SKIP_CHECK", "1").args((tool == "mcopy").then_some("-o"));
+    command.arg("-i").arg(format!("{}@@1M", image.display()));
     command
 }
 
@@ -80,12 +74,12 @@ pub fn initramfs(script: &str, path: &Path) {
     let script = format!("#!/bin/busybox sh\nexport PATH=/bin\n/bin/busybox --install -s /bin\n{script}");
     let mut cpio = Vec::new();
     for name in ["bin", "dev", "proc", "sys", "tmp", "mnt", "www"] {
-        entry(&mut cpio, name, 0o40755, (0, 0), b"");
+        cpio_entry(&mut cpio, name, 0o40755, (0, 0), b"");
     }
-    entry(&mut cpio, "dev/console", 0o20600, (5, 1), b"");
-    entry(&mut cpio, "bin/busybox", 0o100755, (0, 0), &busybox);
-    entry(&mut cpio, "init", 0o100755, (0, 0), script.as_bytes());
-    entry(&mut cpio, "TRAILER!!!", 0, (0, 0), b"");
+    cpio_entry(&mut cpio, "dev/console", 0o20600, (5, 1), b"");
+    cpio_entry(&mut cpio, "bin/busybox", 0o100755, (0, 0), &busybox);
+    cpio_entry(&mut cpio, "init", 0o100755, (0, 0), script.as_bytes());
+    cpio_entry(&mut cpio, "TRAILER!!!", 0, (0, 0), b"");
     let plain = path.with_extension("cpio");
     fs::write(&plain, cpio).unwrap();
     let out = Command::new("gzip").args(["-9nc"]).arg(&plain).output().unwrap();
@@ -94,7 +88,7 @@ pub fn initramfs(script: &str, path: &Path) {
 }
 
 /// Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
-fn entry(cpio: &mut Vec<u8>, name: &str, mode: u32, device: (u32, u32), data: &[u8]) {
+pub fn cpio_entry(cpio: &mut Vec<u8>, name: &str, mode: u32, device: (u32, u32), data: &[u8]) {
     let inode = cpio.len() as u32 + 1;
     let fields = [inode, mode, 0, 0, 1, 0, data.len() as u32, 0, 0, device.0, device.1, name.len() as u32 + 1, 0];
     cpio.extend(b"070701");
@@ -104,4 +98,61 @@ fn entry(cpio: &mut Vec<u8>, name: &str, mode: u32, device: (u32, u32), data: &[
     cpio.resize(cpio.len().next_multiple_of(4), 0);
     cpio.extend(data);
     cpio.resize(cpio.len().next_multiple_of(4), 0);
+}
+
+/// A running QEMU, which ends with the test that started it.
+pub struct Qemu {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Qemu {
+    /// Starts it without KVM and without anything but a serial console, and what is in `arguments`.
+    pub fn start(arguments: &[String]) -> Self {
+        // It ends with this process, too, should that be killed.
+        let mut child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg", "-nodefaults", "-no-user-config"])
+            .args(["-display", "none", "-serial", "stdio"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (send, lines) = channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in out.split(b'\n').map_while(Result::ok) {
+                let _ = send.send(String::from_utf8_lossy(&line).trim_end().to_owned());
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line on the console that has this in it. What came before it is passed to `other`.
+    pub fn wait_for(&self, what: &str, mut other: impl FnMut(&str)) -> String {
+        let mut before = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(what) => return line,
+                Ok(line) => {
+                    other(&line);
+                    before.push(line);
+                }
+                Err(e) => panic!("{what:?} did not come ({e}):\n{}", before.join("\n")),
+            }
+        }
+    }
+
+    /// Waits until the machine has switched itself off: its console ends then.
+    pub fn wait_for_end(mut self) {
+        while !matches!(self.lines.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected)) {}
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Qemu {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
