@@ -4,9 +4,9 @@
 use crate::cpio::Node;
 use crate::kernel::{self, Kernel};
 use crate::manifest::{Content, Manifest};
-use crate::recipe::{Format, Recipe};
-use crate::{cache, initramfs, program};
-use anyhow::{Context as _, Result, bail};
+use crate::recipe::Recipe;
+use crate::{cache, formats, initramfs, program};
+use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,8 @@ pub struct Built<'a> {
     pub command_line: String,
     /// Where files of the image belong. It is renamed later, so nothing may remember it.
     pub folder: PathBuf,
+    /// Where they will be, for what names them.
+    pub place: PathBuf,
 }
 
 /// Builds the image of a recipe in the folder `to`; an older one there is replaced. `ready` is a program to take instead of
@@ -44,7 +46,7 @@ pub fn image(recipe: &Recipe, ready: Option<&Path>, to: &Path, say: &dyn Fn(&str
     let aside = to.with_file_name(format!(".{name}.{}", std::process::id()));
     cache::remove(&aside)?;
     fs::create_dir_all(&aside).with_context(|| format!("cannot write {}", aside.display()))?;
-    let made = fill(recipe, ready, &kernel, &aside, say).and_then(|manifest| {
+    let made = fill(recipe, ready, &kernel, &aside, to, say).and_then(|manifest| {
         cache::remove(to)?;
         fs::rename(&aside, to).with_context(|| format!("cannot write {}", to.display()))?;
         Ok(manifest)
@@ -55,7 +57,14 @@ pub fn image(recipe: &Recipe, ready: Option<&Path>, to: &Path, say: &dyn Fn(&str
     made
 }
 
-fn fill(recipe: &Recipe, ready: Option<&Path>, kernel: &Kernel, folder: &Path, say: &dyn Fn(&str)) -> Result<Manifest> {
+fn fill(
+    recipe: &Recipe,
+    ready: Option<&Path>,
+    kernel: &Kernel,
+    folder: &Path,
+    place: &Path,
+    say: &dyn Fn(&str),
+) -> Result<Manifest> {
     let sluice = folder.join("sluice");
     match ready {
         Some(ready) => program::take(ready, &sluice)?,
@@ -74,6 +83,7 @@ fn fill(recipe: &Recipe, ready: Option<&Path>, kernel: &Kernel, folder: &Path, s
         initramfs: folder.join("initramfs"),
         command_line: format!("{CONSOLES} {}", recipe.command_line).trim().to_string(),
         folder: folder.to_path_buf(),
+        place: std::path::absolute(place).with_context(|| format!("no place for {}", place.display()))?,
     };
     let written = |path: &Path| format!("cannot write {}", path.display());
     fs::write(&built.initramfs, initramfs::compress(&tree.archive()?)?).with_context(|| written(&built.initramfs))?;
@@ -83,7 +93,7 @@ fn fill(recipe: &Recipe, ready: Option<&Path>, kernel: &Kernel, folder: &Path, s
 
     let mut names = vec!["bzImage".to_string(), "vmlinux".into(), "initramfs".into()];
     for format in &recipe.formats {
-        names.extend(make(*format, &built)?);
+        names.extend(formats::make(*format, &built)?);
     }
     let files = names.into_iter().map(|n| Ok((n.clone(), Content::of(&folder.join(n))?))).collect::<Result<_>>()?;
     let manifest = Manifest {
@@ -103,10 +113,4 @@ fn fill(recipe: &Recipe, ready: Option<&Path>, kernel: &Kernel, folder: &Path, s
     };
     manifest.write(folder)?;
     Ok(manifest)
-}
-
-/// Makes a format; the names of its files in the image's folder.
-fn make(format: Format, built: &Built<'_>) -> Result<Vec<String>> {
-    let _ = built;
-    bail!("the format {format:?} cannot be made")
 }

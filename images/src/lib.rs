@@ -13,6 +13,7 @@ pub mod cache;
 pub mod cpio;
 pub mod digest;
 pub mod disk;
+pub mod formats;
 pub mod initramfs;
 pub mod kernel;
 pub mod libvirt;
