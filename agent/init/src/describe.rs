@@ -70,10 +70,10 @@ pub fn compose(given: Given<'_>, problems: &mut Vec<Problem>) -> Table {
     default(ems, "folder", format!("{}/ems", given.data));
     default(ems, "without_token", WITHOUT_TOKEN);
     if given.tls {
-        default(ems, "listen", "[::]:443");
+        default(ems, "listen", "[::]:8443");
         table(&mut all, &["ems", "tls"]);
     } else {
-        default(ems, "listen", "[::]:80");
+        default(ems, "listen", "[::]:8080");
         default(ems, "plain", true);
     }
     for (path, file) in &given.ems_files {
@@ -190,7 +190,7 @@ mod tests {
         );
         assert_eq!(
             (made["ems"]["listen"].as_str(), made["revisions"].as_str()),
-            (Some("[::]:443"), Some("/data/revisions"))
+            (Some("[::]:8443"), Some("/data/revisions"))
         );
         assert!(made["ems"]["tls"].is_table() && problems.is_empty());
     }
@@ -198,12 +198,12 @@ mod tests {
     #[test]
     fn what_the_user_wrote_wins_and_devices_that_are_not_there_are_told() {
         let all = [interface("eth0", 1, "management"), interface("eth1", 2, "data")];
-        let described = "vnf.id = 'mine'\nrevisions = 'none'\nems.listen = '[::]:8443'\n[[port]]\nname = 'IN'\ndevice = '52:54:00:00:00:02'\n\
+        let described = "vnf.id = 'mine'\nrevisions = 'none'\nems.listen = '[::]:9443'\n[[port]]\nname = 'IN'\ndevice = '52:54:00:00:00:02'\n\
                          [[port]]\nname = 'OUT'\ndevice = 'port7'\n";
         let mut problems = Vec::new();
         let made = compose(given(described, &all), &mut problems);
         assert_eq!((made["vnf"]["id"].as_str(), made["revisions"].as_str()), (Some("mine"), Some("none")));
-        assert_eq!(made["ems"]["listen"].as_str(), Some("[::]:8443"));
+        assert_eq!(made["ems"]["listen"].as_str(), Some("[::]:9443"));
         assert_eq!(made["port"][0]["device"].as_str(), Some("eth1"));
         assert_eq!(problems.len(), 1);
         assert!(
