@@ -1,9 +1,14 @@
 //! The EMS of a real VNF, over real sockets, while real traffic flows.
 mod boot;
+#[path = "../../../mgmt/tests/callback/mod.rs"]
+mod callback;
 mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod live;
 mod lost;
+mod more_rows;
 mod observe;
+mod rig;
 mod rows;
+mod secured;
