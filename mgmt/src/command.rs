@@ -24,7 +24,9 @@ use utoipa::ToSchema;
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Who the VNF is, and how it does.
+    /// Who the VNF is.
+    Identity,
+    /// Who it is, and how it does.
     Vnf,
     /// To run, or to stop.
     SetState(Wanted),
@@ -148,6 +150,8 @@ pub struct Vnf {
 pub enum Answer {
     /// It is done, or will be at once.
     Done,
+    /// To `Identity`.
+    Identity(Identity),
     /// To `Vnf` and `SetState`.
     Vnf(Box<Vnf>),
     /// To `Functions`.
@@ -211,7 +215,9 @@ impl Command {
     pub fn role(&self) -> Role {
         use Command::*;
         match self {
-            Vnf | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_) | Element(..) => Role::ReadOnly,
+            Identity | Vnf | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_) | Element(..) => {
+                Role::ReadOnly
+            }
             ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Metrics(_) | Ports | Port(_) | Workers | Log(..)
             | Alarms | AlarmHistory | Events(_) => Role::ReadOnly,
             // So that whoever checks on others needs no right to change anything.
