@@ -10,7 +10,7 @@ LIBRARIES := pkg-config:pkg-config libdpdk:libdpdk-dev libclang:libclang-dev
 FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk)
 SLUICE = target/release/sluice
 
-.PHONY: run test soak check bench build manual openapi tools clean no-std miri
+.PHONY: run test soak fuzz-api check bench build manual openapi tools clean no-std miri
 
 build:
 	$(CARGO) build --release --quiet $(FEATURES)
@@ -40,6 +40,10 @@ soak: tools
 	@SOAK_SECONDS=$(SOAK_SECONDS) timeout $$(($(SOAK_SECONDS) * 2 + 1800)) $(CARGO) test --quiet --release $(FEATURES) \
 		-p sluice-agent --test dpdk -- buffers:: --nocapture --test-threads 1 \
 		&& echo "soak: passed" || { echo "soak: FAILED"; exit 1; }
+
+# The EMS against its own OpenAPI document, by Schemathesis (installed beneath target/). As root.
+fuzz-api: build
+	@agent/demo/fuzz-api.sh --checks all --max-examples $(or $(FUZZ_EXAMPLES),100) $(ARGS)
 
 # Format, lints, documentation, dependencies, bare metal.
 check: no-std

@@ -34,6 +34,7 @@ enum Command {
     Token(cmd::token::Args),
     Check(cmd::check::Args),
     Click(cmd::click::Args),
+    #[cfg(feature = "ctl")]
     Ctl(Box<cmd::ctl::Args>),
     Elements(cmd::elements::Args),
     Graph(cmd::graph::Args),
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Token(args) => cmd::token::main(args),
         Command::Check(args) => cmd::check::main(args),
         Command::Click(args) => cmd::click::main(args),
+        #[cfg(feature = "ctl")]
         Command::Ctl(args) => cmd::ctl::main(*args),
         Command::Elements(args) => cmd::elements::main(args),
         Command::Graph(args) => cmd::graph::main(args),

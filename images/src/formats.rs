@@ -1,6 +1,6 @@
 //! What is made beside kernel and initramfs: disks, bundles, and what hypervisors are told.
 use crate::build::Built;
-use crate::disk::{self, Contents, bundle};
+use crate::disk::{self, Contents};
 use crate::libvirt::{self, Boot, Domain, Interface, Machine, Plug};
 use crate::recipe::Format;
 use crate::xen::{self, Guest, Kind, Vif};
@@ -47,7 +47,7 @@ pub fn make(format: Format, built: &Built<'_>) -> Result<Vec<String>> {
             Ok(vec![file("qcow2")])
         }
         Format::Bundle => {
-            bundle::bundle(&contents, &built.folder.join(file("bundle.tar")))?;
+            disk::bundle(&contents, &built.folder.join(file("bundle.tar")))?;
             Ok(vec![file("bundle.tar")])
         }
         Format::Libvirt => write(file("xml"), libvirt::domain(&domain(built))),

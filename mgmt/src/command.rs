@@ -25,7 +25,9 @@ use utoipa::ToSchema;
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Who the VNF is, and how it does.
+    /// Who the VNF is.
+    Identity,
+    /// Who it is, and how it does.
     Vnf,
     /// The machine around it.
     System,
@@ -153,6 +155,8 @@ pub struct Vnf {
 pub enum Answer {
     /// It is done, or will be at once.
     Done,
+    /// To `Identity`.
+    Identity(Identity),
     /// To `Vnf` and `SetState`.
     Vnf(Box<Vnf>),
     /// To `System`.
@@ -220,9 +224,8 @@ impl Command {
     pub fn role(&self) -> Role {
         use Command::*;
         match self {
-            Vnf | System | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_) | Element(..) => {
-                Role::ReadOnly
-            }
+            Identity | Vnf | System | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_)
+            | Element(..) => Role::ReadOnly,
             ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Metrics(_) | Ports | Port(_) | Workers | Log(..)
             | Alarms | AlarmHistory | Events(_) => Role::ReadOnly,
             // So that whoever checks on others needs no right to change anything.

@@ -140,6 +140,7 @@ impl Ems {
     pub(crate) fn perform(self: &Arc<Self>, actor: &Actor, command: Command) -> Result<Answer, Problem> {
         let vnf = &self.vnf;
         Ok(match command {
+            Command::Identity => Answer::Identity(self.identity.clone()),
             Command::Vnf => Answer::Vnf(Box::new(self.describe())),
             Command::System => Answer::System(Box::new(vnf.system())),
             Command::Install(bundle) => Answer::Installed(vnf.install(&bundle)?),

@@ -8,7 +8,7 @@
 //! a function is replaced, confirmed and taken back), [`store`] (its revisions, which survive a power cut), [`backup`] and
 //! [`bundle`] (all of it in an [`archive`]), [`alarms`], [`events`] and [`journal`] (what is wrong, what happens, what was
 //! said), [`rates`], [`thresholds`] and [`metrics`] (figures), [`tap`] (packets), [`audit`] (who changed what). Then who
-//! talks to it: [`auth`] (who somebody is), [`server`] (sockets and TLS to requests, and the limits of each), [`routes`]
+//! talks to it: [`auth`] (who somebody is), [`tls`] (what needs keys), [`server`] (sockets to requests, and the limits of each), [`routes`]
 //! (paths of the native API to commands, from which [`openapi`] makes the document), [`sol002`] (the interfaces that a VNF
 //! manager expects: configuration, indicators, coordination), [`click_on_osv`] (those of an older platform, for its tools),
 //! and at the other end of the wire [`client`], which is behind `sluice ctl`. What a `vnf.toml` says of it is in
@@ -48,5 +48,10 @@ pub mod store;
 pub mod system;
 pub mod tap;
 pub mod thresholds;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+pub mod tls;
 pub mod vnf;
 pub mod workers;

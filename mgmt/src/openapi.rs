@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document: what routes say of themselves, and what is true of all of them.
 //!
-//! Invariant: what every operation has in common (the token, and the answers when it is missing or too weak) is added here,
-//! so no route can forget it.
+//! Invariant: what every operation has in common (the token, and how a request is refused before a route sees what it wants)
+//! is added here, so no route can forget it.
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use utoipa::openapi::OpenApi;
@@ -31,21 +31,19 @@ pub fn complete(routes: &OpenApi) -> Value {
         if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
             responses.values_mut().for_each(problem_type);
         }
-        if needs_token(operation) {
-            let missing = problem("No token, or one that is not known, or is over");
-            let weak = problem("The token's role may not do this");
-            let responses = &mut operation["responses"];
-            for (status, answer) in [("401", missing), ("403", weak)] {
-                if responses.get(status).is_none() {
-                    responses[status] = answer;
-                }
+        let refusals = refusals(operation);
+        let responses = &mut operation["responses"];
+        for (status, why) in refusals {
+            if responses.get(status).is_none() {
+                responses[status] = problem(why);
             }
-            sort(responses);
         }
+        sort(responses);
         let own = operation.get("tags").and_then(Value::as_array).into_iter().flatten();
         tags.extend(own.filter_map(Value::as_str).map(String::from));
     }
     open_parts(&mut document);
+    unsigned(&mut document);
     document["tags"] = tags.into_iter().map(|name| json!({ "name": name })).collect();
     document
 }
@@ -70,6 +68,30 @@ fn operations_mut(document: &mut Value) -> impl Iterator<Item = (&String, &mut V
     let paths = document.get_mut("paths").and_then(Value::as_object_mut).into_iter();
     let items = paths.flat_map(|paths| paths.values_mut().filter_map(Value::as_object_mut));
     items.flatten().filter(|(method, _)| METHODS.contains(&method.as_str()))
+}
+
+/// How a request can be refused before it becomes a command: status, and why.
+fn refusals(operation: &Value) -> Vec<(&'static str, &'static str)> {
+    let mut all = vec![("429", "Too many requests from this address; try again after `Retry-After` seconds")];
+    if needs_token(operation) {
+        all.push(("401", "No token, or one that is not known, or is over"));
+        all.push(("403", "The token's role may not do this"));
+    }
+    let body = operation["requestBody"]["content"].as_object();
+    if body.is_some() || operation["parameters"].as_array().is_some_and(|p| !p.is_empty()) {
+        all.push(("400", "A parameter or the body is not what it must be"));
+    }
+    if let Some(body) = body {
+        all.push(("408", "The body does not come to its end in time"));
+        all.push(("413", "The body is too long"));
+        if body.keys().all(|media| media == "application/json") {
+            all.push(("415", "The body is not declared as JSON"));
+        }
+        if body.contains_key("application/json") {
+            all.push(("422", "The body is JSON, but not of this schema"));
+        }
+    }
+    all
 }
 
 fn problem(description: &str) -> Value {
@@ -100,6 +122,24 @@ fn open_parts(document: &mut Value) {
     }
     for name in parts {
         schemas.get_mut(&name).into_iter().for_each(open);
+    }
+}
+
+/// Says of numbers without a sign that they have none (`uint64` of the OpenAPI format registry): as many bits as those with
+/// one, of which the document speaks otherwise, hold half of them.
+fn unsigned(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            if map.get("minimum").and_then(Value::as_u64).is_some()
+                && let Some(Value::String(format)) = map.get_mut("format")
+                && matches!(format.as_str(), "int32" | "int64")
+            {
+                format.insert(0, 'u');
+            }
+            map.values_mut().for_each(unsigned);
+        }
+        Value::Array(list) => list.iter_mut().for_each(unsigned),
+        _ => {}
     }
 }
 

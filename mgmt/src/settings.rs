@@ -7,8 +7,15 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Where it listens. An address that is not loopback needs TLS and a source of credentials.
+    /// Where it listens. An address that is not loopback needs TLS, or `plain`, and a source of credentials.
     pub listen: SocketAddr,
+    /// HTTP without TLS is meant, also beyond loopback: the network there is trusted with tokens. They are needed all the
+    /// same, and made at first boot as with TLS.
+    pub plain: bool,
+    /// No token is made at first boot. As long as there is no file of tokens, or one that is wrong, and no other source of
+    /// credentials, the EMS shows nothing but whether it lives and who the VNF is, and answers 401 with this text to
+    /// everything else: how a token is supplied. The file counts as soon as it is there.
+    pub without_token: Option<String>,
     /// Where tokens, certificates and the audit log lie; made with mode 0700. Without one, nothing is written.
     pub folder: Option<PathBuf>,
     /// File with hashes of tokens, and roles of client certificates; `tokens.toml` in the folder if not said. If it is
@@ -89,6 +96,8 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             listen: (Ipv4Addr::LOCALHOST, 8000).into(),
+            plain: false,
+            without_token: None,
             folder: None,
             tokens: None,
             tls: None,
@@ -125,6 +134,12 @@ impl Settings {
         if body_bytes == 0 || request_seconds == 0 || connections == 0 || requests_per_second == 0 {
             return Err("[ems.limits]: each is at least 1".into());
         }
+        if self.plain && self.tls.is_some() {
+            return Err("[ems]: ‘plain’ is HTTP without TLS, and [ems.tls] is TLS; keep one of them".into());
+        }
+        if self.without_token.is_some() && self.tokens_file().is_none() {
+            return Err("[ems]: ‘without_token’ waits for a file of tokens: set ‘folder’ or ‘tokens’, too".into());
+        }
         Ok(())
     }
 
@@ -148,6 +163,12 @@ mod tests {
         assert_eq!(some.jwt.map(|j| j.roles_claim).as_deref(), Some("role"));
         assert!(toml::from_str::<Settings>("lisen = '0.0.0.0:443'").is_err());
         assert!(Settings::default().check().is_ok());
-        assert!(toml::from_str::<Settings>("limits.connections = 0").unwrap().check().is_err());
+        for wrong in ["limits.connections = 0", "plain = true\n[tls]", "without_token = 'ask'"] {
+            assert!(toml::from_str::<Settings>(wrong).unwrap().check().is_err(), "{wrong}");
+        }
+        let waits = "plain = true\nwithout_token = 'ask'\nfolder = 'ems'\n[limits]\n";
+        let waits: Settings = toml::from_str(waits).unwrap();
+        assert!(waits.check().is_ok());
+        assert_eq!(toml::from_str::<Settings>(&toml::to_string(&waits).unwrap()).unwrap(), waits);
     }
 }

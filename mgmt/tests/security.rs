@@ -66,6 +66,92 @@ fn an_address_outside_is_not_listened_to_without_tls_and_credentials() {
 }
 
 #[test]
+fn http_without_tls_serves_others_if_that_is_meant_and_with_tokens() {
+    let folder = Folder::new();
+    let text = format!("listen = '0.0.0.0:0'\nplain = true\nfolder = '{}'", folder.ems().display());
+    let served = Served::start(&text);
+    let token = served.first_token.clone().unwrap();
+    assert_eq!(served.ask("GET", "/v1/vnf", &[], "").status, 401); // loopback, too
+    assert_eq!(served.with(&token, "GET", "/v1/vnf", "").status, 200);
+    drop(served);
+    assert!(Served::start(&text).first_token.is_none());
+    for (text, says) in
+        [("listen = '0.0.0.0:0'\nplain = true".to_string(), "folder"), (format!("{text}\n[tls]"), "keep one")]
+    {
+        let error = Security::set_up(&settings(&text), &Rig::new().ems).err().unwrap().to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}
+
+/// An EMS that waits for its first token.
+fn waiting(folder: &Folder) -> Served {
+    let place = folder.ems();
+    Served::start(&format!(
+        "listen = '0.0.0.0:0'\nplain = true\nwithout_token = 'put one there'\nfolder = '{}'",
+        place.display()
+    ))
+}
+
+/// Nobody has a token: only this is shown, and everything else says how one comes there.
+fn shows_who_it_is_and_no_more(served: &Served) {
+    for open in ["/livez", "/readyz"] {
+        assert_eq!(served.ask("GET", open, &[], "").status, 200, "{open}");
+    }
+    let identity = served.ask("GET", "/v1/vnf/identity", &[], "");
+    assert_eq!((identity.status, &identity.json()["id"]), (200, &served.rig.ems.identity.id.as_str().into()));
+    assert!(identity.json().get("state").is_none(), "{}", identity.body);
+    let closed = ["/v1/vnf", "/openapi.json", "/docs", "/metrics", "/v1/nothing", "/vnfind/v1/indicators"];
+    for (path, fields) in
+        closed.map(|p| (p, &[][..])).into_iter().chain([("/v1/vnf", &["Authorization: Bearer x"][..])])
+    {
+        let said = served.ask("GET", path, fields, "");
+        assert_eq!((said.status, said.detail().as_str()), (401, "put one there"), "{path}");
+        assert_eq!(said.field("www-authenticate"), "Bearer realm=\"sluice\"");
+    }
+    assert_eq!(served.ask("POST", "/v1/system/shutdown", &[], "").status, 401);
+    assert!(served.rig.vnf.0.lock().unwrap().ended.is_none());
+}
+
+#[test]
+fn an_ems_that_waits_for_a_token_makes_none_and_takes_the_file_as_soon_as_it_is_there() {
+    let folder = Folder::new();
+    let served = waiting(&folder);
+    let file = folder.ems().join("tokens.toml");
+    assert!(served.first_token.is_none() && !file.exists());
+    shows_who_it_is_and_no_more(&served);
+    assert!(alarms(&served).is_empty());
+    let token = tokens::add(&file, "one", Role::ReadOnly).unwrap();
+    look(&served);
+    assert_eq!(served.with(&token, "GET", "/v1/vnf", "").status, 200);
+    assert_eq!(served.with(&token, "GET", "/v1/vnf/identity", "").status, 200);
+    // From now on it is as any other one.
+    let said = served.ask("GET", "/v1/vnf/identity", &[], "");
+    assert_eq!((said.status, said.detail().contains("Authorization: Bearer")), (401, true));
+    assert_eq!(served.ask("GET", "/openapi.json", &[], "").status, 200);
+    drop(served);
+    assert_eq!(waiting(&folder).with(&token, "GET", "/v1/vnf", "").status, 200);
+}
+
+#[test]
+fn a_wrong_file_of_tokens_does_not_end_an_ems_that_waits_for_one() {
+    let folder = Folder::new();
+    let file = folder.ems().join("tokens.toml");
+    fs::create_dir(folder.ems()).unwrap();
+    fs::write(&file, "[[token]\n").unwrap();
+    chmod(&file, 0o600);
+    let served = waiting(&folder);
+    shows_who_it_is_and_no_more(&served);
+    let active = served.rig.ems.alarms.active();
+    assert_eq!((active.len(), active[0].object.as_str(), active[0].cause), (1, "tokens", Cause::CorruptData));
+    assert!(active[0].text.contains("tokens.toml: line 1"), "{}", active[0].text);
+    fs::remove_file(&file).unwrap();
+    let token = tokens::add(&file, "one", Role::ReadOnly).unwrap();
+    look(&served);
+    assert!(alarms(&served).is_empty());
+    assert_eq!(served.with(&token, "GET", "/v1/vnf", "").status, 200);
+}
+
+#[test]
 fn the_token_of_the_first_boot_is_shown_once_and_kept_as_a_hash() {
     let folder = Folder::new();
     let file = folder.file("tokens.toml");

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sluice_mgmt::clock;
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::sol002::{Settings, callback::Outgoing, subscriptions::MOST};
+use sluice_mgmt::tls::client::Trust;
 use sluice_mgmt::vnf::{Port, State};
 use std::io::{BufReader, Write as _};
 use std::net::TcpListener;
@@ -300,11 +301,12 @@ async fn with_tls_cert_the_callback_sees_the_certificate_of_the_ems() {
     let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
     let key = ureq::tls::PrivateKey::from_pem(key.as_bytes()).unwrap();
     let certificate = |der: &[u8]| ureq::tls::Certificate::from_der(der).to_owned();
-    let outgoing = Outgoing {
+    let trust = Trust {
         certificate: Some(ureq::tls::ClientCert::new_with_certs(&[certificate(client.cert.der())], key)),
         authorities: vec![certificate(server.cert.der())],
-        ..Outgoing::default()
+        ..Trust::default()
     };
+    let outgoing = Outgoing { trust, ..Outgoing::default() };
     let rig = Rig::new();
     rig.ems.sol002.subscriptions.open(Settings { folder: None, outgoing }, rig.ems.journal.clone()).unwrap();
     subscribed(&rig, &json!({"callbackUri": uri, "authentication": {"authType": ["TLS_CERT"]}})).await;
@@ -333,7 +335,7 @@ async fn an_https_callback_takes_authorities_and_the_systems_do_if_none_are_name
             None => drop(std::fs::remove_file(&file)),
         }
         let rig = Rig::new();
-        let outgoing = Outgoing { bundle: file.clone(), ..Outgoing::default() };
+        let outgoing = Outgoing { trust: Trust { bundle: file.clone(), ..Trust::default() }, ..Outgoing::default() };
         rig.ems.sol002.subscriptions.open(Settings { folder: None, outgoing }, rig.ems.journal.clone()).unwrap();
         rig
     };

@@ -1,48 +1,13 @@
 //! A VNF's description: revisions that survive, functions that do not start, files that are damaged.
-use crate::client::Client;
-use crate::common::{Folder, Layout, Net, Running, SLUICE, can_make_namespaces, must, wait};
+use crate::common::{Running, wait};
+use crate::rig::Rig;
 use std::fs;
 use std::time::Duration;
 
 const WIRE: &str = "FromDevice($A, PROMISC true) -> q :: Queue($SIZE) -> ToDevice($B);\nFromDevice($B, PROMISC true) -> q2 :: Queue -> ToDevice($A);\n";
 
-struct Rig {
-    net: Net,
-    folder: Folder,
-    ems: Client,
-}
-
-impl Rig {
-    fn new(name: &str) -> Option<Rig> {
-        if !can_make_namespaces(name) {
-            return None;
-        }
-        let net = Net::new(Layout::OneNetwork, true);
-        must(&format!("ip -n {} link set lo up", net.r));
-        let folder = Folder::new(name);
-        fs::write(folder.file("wire.click"), WIRE).expect("write");
-        let description = "[vnf]\nid = '5f0a7d0e-9c40-4d5e-8a3e-0d8f3c1b2a10'\nname = 'wire'\n\
-                           [function]\nfile = 'wire.click'\n[function.parameters]\nSIZE = '100'\n\
-                           [[port]]\nname = 'A'\ndevice = 'left'\n[[port]]\nname = 'B'\ndevice = 'right'\n";
-        fs::write(folder.file("vnf.toml"), description).expect("write");
-        let ems = Client::new(&net.r);
-        Some(Rig { net, folder, ems })
-    }
-
-    fn start(&self) -> Running {
-        let file = self.folder.file("vnf.toml");
-        let sluice = self.net.spawn(&self.net.r, SLUICE, &["run", file.to_str().expect("path")]);
-        wait(Duration::from_secs(5), "the EMS", || self.ems.get("/livez").status == 200);
-        sluice
-    }
-
-    fn ready(&self) -> bool {
-        self.ems.get("/readyz").status == 200
-    }
-
-    fn function(&self) -> String {
-        self.ems.get("/v1/functions/main").is(200).body
-    }
+fn rig(name: &str) -> Option<Rig> {
+    Rig::new(name, WIRE, "[function.parameters]\nSIZE = '100'\n")
 }
 
 fn stop(sluice: Running) {
@@ -53,7 +18,7 @@ fn stop(sluice: Running) {
 
 #[test]
 fn a_change_through_the_api_survives_a_restart_and_one_that_waits_does_not() {
-    let Some(rig) = Rig::new("restart") else { return };
+    let Some(rig) = rig("restart") else { return };
     let sluice = rig.start();
     wait(Duration::from_secs(5), "readiness", || rig.ready());
     rig.net.settle("10.0.1.3");
@@ -82,7 +47,7 @@ fn a_change_through_the_api_survives_a_restart_and_one_that_waits_does_not() {
 
 #[test]
 fn a_function_that_does_not_start_leaves_the_ems_and_a_good_one_is_the_way_out() {
-    let Some(rig) = Rig::new("failed") else { return };
+    let Some(rig) = rig("failed") else { return };
     fs::write(rig.folder.file("wire.click"), "FromDevice($A, PROMISC true) -> Quee -> ToDevice($B);").expect("write");
     let sluice = rig.start();
     let not_ready = || rig.ems.get("/readyz");
@@ -114,7 +79,7 @@ fn a_function_that_does_not_start_leaves_the_ems_and_a_good_one_is_the_way_out()
 
 #[test]
 fn a_file_that_is_broken_by_hand_and_a_revision_that_is_damaged_leave_the_last_good_function() {
-    let Some(rig) = Rig::new("damaged") else { return };
+    let Some(rig) = rig("damaged") else { return };
     let sluice = rig.start();
     wait(Duration::from_secs(5), "readiness", || rig.ready());
     let second = WIRE.replace("q2 ::", "c :: Counter -> q2 ::");
@@ -146,7 +111,7 @@ fn a_file_that_is_broken_by_hand_and_a_revision_that_is_damaged_leave_the_last_g
 
 #[test]
 fn a_function_from_the_api_opens_files_beneath_its_folder_only_and_no_listeners() {
-    let Some(rig) = Rig::new("confined") else { return };
+    let Some(rig) = rig("confined") else { return };
     let sluice = rig.start();
     wait(Duration::from_secs(5), "readiness", || rig.ready());
     let secret = std::env::temp_dir().join(format!("sluice-test-{}-secret", std::process::id()));

@@ -1,10 +1,15 @@
 //! The EMS of a real VNF, over real sockets, while real traffic flows.
 mod boot;
+#[path = "../../../mgmt/tests/callback/mod.rs"]
+mod callback;
 mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod live;
 mod lost;
 mod machine;
+mod more_rows;
 mod observe;
+mod rig;
 mod rows;
+mod secured;

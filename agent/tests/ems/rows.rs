@@ -1,43 +1,26 @@
 //! Every resource of the EMS over a real socket, while traffic flows through the VNF; none of it costs a packet.
 use crate::client::{Client, Got};
-use crate::common::{Folder, Layout, Net, SLUICE, balance, can_make_namespaces, must, number, run, udp_overruns, wait};
-use std::fs;
-use std::time::Duration;
+use crate::common::{Folder, must};
+use crate::rig::Rig;
 
 const WIRE: &str = "//VNF_HEADER\n//VNF_VERSION:1.0\n//VNF_ID:5f0a7d0e-9c40-4d5e-8a3e-0d8f3c1b2a10\n//VNF_PROVIDER:us\n//VNF_NAME:wire\n\
 //VNF_RELEASE_DATE:2026-11-26\n//VNF_RELEASE_VERSION:1.0\n//VNF_RELEASE_LIFESPAN:2030-01-01\n//VNF_DESCRIPTION:a wire\n\
 FromDevice($A, PROMISC true) -> in :: Counter -> q :: Queue -> ToDevice($B);\n\
 FromDevice($B, PROMISC true) -> q2 :: Queue -> ToDevice($A);\n";
 
-fn sol(ems: &Client, method: &str, path: &str, version: &str, body: &str) -> Got {
+/// A request of SOL 002, with the version of the API.
+pub(crate) fn sol(ems: &Client, method: &str, path: &str, version: &str, body: &str) -> Got {
     let body = if body.is_empty() { String::new() } else { format!("-H 'content-type: application/json' -d '{body}'") };
     ems.send(&format!("-X {method} -H 'Version: {version}' {body}"), path)
 }
 
 #[test]
 fn every_resource_answers_while_traffic_flows_and_no_packet_is_lost() {
-    if !can_make_namespaces("all resources") {
-        return;
-    }
-    let net = Net::new(Layout::OneNetwork, true);
-    must(&format!("ip -n {} link set lo up", net.r));
-    let folder = Folder::new("rows");
-    fs::write(folder.file("wire.click"), WIRE).expect("write");
-    let description = "[vnf]\nid = '5f0a7d0e-9c40-4d5e-8a3e-0d8f3c1b2a10'\nname = 'wire'\n[function]\nfile = 'wire.click'\n\
-                       [[port]]\nname = 'A'\ndevice = 'left'\n[[port]]\nname = 'B'\ndevice = 'right'\n\
-                       [ems]\nclick_on_osv = '127.0.0.1:8001'\n";
-    fs::write(folder.file("vnf.toml"), description).expect("write");
-    let file = folder.file("vnf.toml");
-    let sluice = net.spawn(&net.r, SLUICE, &["run", file.to_str().expect("path")]);
-    let ems = Client::new(&net.r);
-    wait(Duration::from_secs(5), "readiness", || ems.get("/readyz").status == 200);
-    net.settle("10.0.1.3");
-    let server = net.spawn(&net.b, "iperf3", &["-s", "-1"]);
-    let listening = || run(&format!("ip netns exec {} ss -ltn", net.b));
-    wait(Duration::from_secs(5), "iperf3", || String::from_utf8_lossy(&listening().stdout).contains(":5201"));
-    let client = net.spawn(&net.a, "iperf3", &["-J", "-c", "10.0.1.3", "-u", "-b", "10M", "-t", "12"]);
-    std::thread::sleep(Duration::from_millis(300));
-
+    let more = "[ems]\nclick_on_osv = '127.0.0.1:8001'\n";
+    let Some(rig) = Rig::new("rows", WIRE, more) else { return };
+    let sluice = rig.start_and_settle();
+    let (ems, folder) = (&rig.ems, &rig.folder);
+    let traffic = rig.traffic(12);
     for path in [
         "/livez",
         "/readyz",
@@ -69,20 +52,14 @@ fn every_resource_answers_while_traffic_flows_and_no_packet_is_lost() {
         let got = ems.send("-o /dev/null -w '%{http_code}'", path);
         assert!(got.head.ends_with("200"), "{path}: {}", got.head);
     }
-    native(&ems, &folder);
-    etsi(&ems);
-    click_on_osv(&ems);
+    native(ems, folder);
+    etsi(ems);
+    click_on_osv(ems);
 
-    let (ok, json, _) = client.wait();
-    assert!(ok, "{json}");
-    drop(server);
-    assert_eq!(number(&json, &["end", "sum", "lost_packets"]), udp_overruns(&net.b), "{json}");
+    traffic.arrived();
     let audit = ems.get("/v1/audit").is(200).json();
     assert!(audit.as_array().is_some_and(|a| a.len() >= 5), "{audit}");
-    ems.post("/v1/system/shutdown", "").is(202);
-    let (ok, _, report) = sluice.wait();
-    assert!(ok, "{report}");
-    assert_eq!(balance(&report)[4], 0, "{report}");
+    rig.shut_down(sluice);
 }
 
 fn native(ems: &Client, folder: &Folder) {

@@ -12,7 +12,6 @@ fn small(test: &str, kind: Kind) -> Option<Plan> {
     Some(plan)
 }
 
-
 #[test]
 fn the_api_switches_the_machine_off() {
     let Some(mut plan) = small("off", Kind::Pc) else { return };

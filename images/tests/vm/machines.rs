@@ -18,7 +18,8 @@ fn a_pc_boots_with_dpdk_on_its_data_ports_and_says_where_each_value_came_from() 
     };
     assert_eq!(from("function"), "kernel command line", "{system}");
     assert!(from("management.address").contains("DHCPv4"), "{system}");
-    let roles: Vec<_> = system["interfaces"].as_array().expect("interfaces").iter().map(|i| i["role"].clone()).collect();
+    let roles: Vec<_> =
+        system["interfaces"].as_array().expect("interfaces").iter().map(|i| i["role"].clone()).collect();
     assert_eq!(roles, ["management", "data", "data"], "{system}");
     let drivers = system["interfaces"].as_array().expect("interfaces").iter().filter(|i| i["role"] == "data");
     assert!(drivers.into_iter().all(|i| i["driver"].as_str().is_some_and(|d| d.starts_with("dpdk"))), "{system}");
@@ -42,5 +43,9 @@ fn a_microvm_boots_with_packet_sockets() {
     let vm = plan.file("function.click", WIRE).file("tokens.toml", &tokens()).start().ready();
     let system = vm.get("/v1/system").is(200).json();
     let of = |n: usize, key: &str| system["interfaces"][n][key].as_str().unwrap_or("-").to_string();
-    assert_eq!([of(0, "role"), of(1, "mac"), of(1, "driver")], ["management", "52:54:00:00:01:02", "socket"], "{system}");
+    assert_eq!(
+        [of(0, "role"), of(1, "mac"), of(1, "driver")],
+        ["management", "52:54:00:00:01:02", "socket"],
+        "{system}"
+    );
 }

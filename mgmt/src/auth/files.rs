@@ -63,6 +63,19 @@ impl<T> Watched<T> {
         Ok(Watched { files, load, now, stamps })
     }
 
+    /// Reads it for the first time. If the files are wrong, it begins with the default; then this is told, too.
+    pub fn or_default(files: Vec<PathBuf>, load: Load<T>) -> (Watched<T>, Option<String>)
+    where
+        T: Default,
+    {
+        let stamps = Mutex::new(stamps(&files));
+        let (first, wrong) = match load(None) {
+            Ok(first) => (first, None),
+            Err(why) => (T::default(), Some(why)),
+        };
+        (Watched { files, load, now: RwLock::new(Arc::new(first)), stamps }, wrong)
+    }
+
     /// What it is now.
     pub fn get(&self) -> Arc<T> {
         self.now.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -4,10 +4,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use utoipa::ToSchema;
 
-pub mod certificate;
 mod failures;
 pub mod files;
-pub mod jwt;
 pub mod security;
 pub mod tokens;
 

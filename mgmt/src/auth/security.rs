@@ -1,18 +1,19 @@
 //! Who asks: tokens, JSON web tokens, certificates, and what is asked without any of them on loopback.
 use super::failures::Failures;
 use super::files::{self, Watched};
-use super::jwt::Keys;
 use super::tokens::{self, Tokens};
 use super::{Actor, Call, Role};
 use crate::alarms::{Alarms, Cause, Severity};
 use crate::audit::Audit;
 use crate::clock;
 use crate::ems::Ems;
-use crate::server::tls;
 use crate::settings::{Jwt, Settings};
+use crate::tls;
+use crate::tls::jwt::Keys;
 use axum::http::{HeaderMap, HeaderValue, header};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A client, as its connection shows it.
@@ -47,7 +48,11 @@ pub struct SetUp {
 pub struct Security {
     tokens: Option<Watched<Tokens>>,
     jwt: Option<(Watched<Keys>, Jwt)>,
-    pub(crate) tls: Option<Watched<tls::Config>>,
+    pub(crate) tls: Option<Watched<tls::server::Config>>,
+    /// HTTP without TLS is meant, with tokens.
+    plain: bool,
+    /// What everybody is told while nobody has a credential.
+    without_token: Option<String>,
     failures: Failures,
 }
 
@@ -71,11 +76,17 @@ impl Security {
         });
         let jwt = jwt.transpose().map_err(wrong)?;
         let file = settings.tokens_file();
-        let tls =
-            settings.tls.as_ref().map(|t| tls::watch(t, settings, &ems.identity.name)).transpose().map_err(wrong)?;
+        let tls = settings
+            .tls
+            .as_ref()
+            .map(|t| tls::server::watch(t, settings, &ems.identity.name))
+            .transpose()
+            .map_err(wrong)?;
         let mut first_token = None;
-        if settings.tokens.is_some() || (tls.is_some() && jwt.is_none()) {
-            let none = || wrong("TLS without tokens: set ‘folder’ or ‘tokens’ in [ems], or [ems.jwt]".into());
+        let needed = settings.tokens.is_some() || ((tls.is_some() || settings.plain) && jwt.is_none());
+        if needed && settings.without_token.is_none() {
+            let none =
+                || wrong("an EMS for others without tokens: set ‘folder’ or ‘tokens’ in [ems], or [ems.jwt]".into());
             let path = file.as_ref().ok_or_else(none)?;
             if !path.exists() {
                 first_token = Some(tokens::add(path, "first-boot", Role::Admin)?);
@@ -83,14 +94,19 @@ impl Security {
                 ems.audit.record(&ems.alarms, &Actor::itself(), &Call::default(), what, "done");
             }
         }
-        let tokens = file.map(|path| {
-            let of = path.clone();
-            Watched::new(vec![path], Box::new(move |before| Tokens::load(&of, before)))
-        });
-        let security = Security { tokens: tokens.transpose().map_err(wrong)?, jwt, tls, failures: Failures::default() };
+        let tokens = file.map(|path| watch_tokens(path, settings.without_token.is_some(), ems)).transpose();
+        let security = Security {
+            tokens: tokens.map_err(wrong)?,
+            jwt,
+            tls,
+            plain: settings.plain,
+            without_token: settings.without_token.clone(),
+            failures: Failures::default(),
+        };
         security.may_listen(settings.listen)?;
         if let Some(tls) = &security.tls {
-            let certificate = &tls.get().fingerprint;
+            let tls = tls.get();
+            let certificate = tls.fingerprint();
             ems.journal.say("ems", &format!("the certificate has the SHA-256 fingerprint {certificate}"));
         }
         Ok(SetUp { security: Arc::new(security), first_token })
@@ -98,22 +114,32 @@ impl Security {
 
     /// On loopback, without credentials: whoever is on this machine is an administrator.
     pub fn open() -> Arc<Security> {
-        Arc::new(Security { tokens: None, jwt: None, tls: None, failures: Failures::default() })
+        let failures = Failures::default();
+        Arc::new(Security { tokens: None, jwt: None, tls: None, plain: false, without_token: None, failures })
     }
 
     /// Whether nobody has a credential, so that whoever asks from this machine may.
     fn is_open(&self) -> bool {
-        self.jwt.is_none() && self.tls.is_none() && !self.tokens.as_ref().is_some_and(|t| t.get().there_is_a_file())
+        let meant_for_others = self.tls.is_some() || self.plain || self.without_token.is_some();
+        let tokens = self.tokens.as_ref().is_some_and(|t| t.get().there_is_a_file());
+        self.jwt.is_none() && !meant_for_others && !tokens
     }
 
-    /// Others than this machine are listened to only with TLS, and when there are credentials.
+    /// While nobody has a credential, and the settings provide for that: what everybody is told.
+    pub(crate) fn waits_for_tokens(&self) -> Option<&str> {
+        let nobody = self.jwt.is_none() && self.tokens.as_ref().is_none_or(|t| t.get().is_empty());
+        self.without_token.as_deref().filter(|_| nobody)
+    }
+
+    /// Others than this machine are listened to only with TLS, or without if that is meant, and when there are credentials.
     pub(crate) fn may_listen(&self, address: SocketAddr) -> io::Result<()> {
-        if address.ip().is_loopback() || (self.tls.is_some() && !self.is_open()) {
+        if address.ip().is_loopback() || ((self.tls.is_some() || self.plain) && !self.is_open()) {
             return Ok(());
         }
         let credentials = "and credentials ([ems] ‘folder’ or ‘tokens’, or [ems.jwt])";
-        let text =
-            format!("{address} can be reached from outside: set TLS ([ems.tls]) {credentials}, or listen on 127.0.0.1");
+        let text = format!(
+            "{address} can be reached from outside: set TLS ([ems.tls]) {credentials}, or listen on 127.0.0.1; ‘plain = true’ in [ems] does without TLS"
+        );
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
 
@@ -182,6 +208,22 @@ impl Security {
         }
         self.failures.tick(clock::monotonic(), &ems.audit, &ems.alarms);
     }
+}
+
+/// Reads the file of tokens. `lenient`: one that is wrong is an alarm, and there are none until it is right.
+fn watch_tokens(path: PathBuf, lenient: bool, ems: &Ems) -> Result<Watched<Tokens>, String> {
+    let of = path.clone();
+    let load = Box::new(move |before: Option<&Tokens>| Tokens::load(&of, before));
+    if !lenient {
+        return Watched::new(vec![path], load);
+    }
+    let (watched, wrong) = Watched::or_default(vec![path], load);
+    if let Some(why) = wrong {
+        let text = format!("{why}; until it is right, nobody has a token");
+        ems.alarms.raise("tokens", Cause::CorruptData, Severity::Major, &text);
+        ems.journal.say("ems", &format!("tokens: {text}"));
+    }
+    Ok(watched)
 }
 
 /// Whether a request was meant for us. A page of another site can make a browser send requests here (CSRF); it names the

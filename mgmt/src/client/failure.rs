@@ -1,5 +1,6 @@
 //! What can go wrong between a client and an EMS.
 use super::Problem;
+use crate::tls;
 use serde_json::Value;
 use std::io::ErrorKind;
 use ureq::http::StatusCode;
@@ -55,10 +56,10 @@ impl Failure {
 
     /// From what the HTTP library says.
     pub(super) fn of(url: &str, error: Error) -> Failure {
-        let (url, why) = (url.to_string(), error.to_string());
+        let (url, why, tls) = (url.to_string(), error.to_string(), tls::failed(&error));
         match error {
-            Error::Io(e) if is_tls(&e) => Failure::Untrusted { url, why: e.to_string() },
-            Error::Tls(_) | Error::Rustls(_) => Failure::Untrusted { url, why },
+            Error::Io(e) if tls => Failure::Untrusted { url, why: e.to_string() },
+            _ if tls => Failure::Untrusted { url, why },
             Error::Io(e) if is_lookup(&e) => Failure::Unreachable { url, why },
             Error::Io(e) => match e.kind() {
                 ErrorKind::ConnectionRefused
@@ -95,11 +96,6 @@ impl Failure {
 /// and no name for it; errors of sockets have a number.
 fn is_lookup(error: &std::io::Error) -> bool {
     error.raw_os_error().is_none() && format!("{:?}", error.kind()) == "Uncategorized"
-}
-
-/// Whether it is TLS that failed, not the connection below it.
-fn is_tls(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 #[cfg(test)]

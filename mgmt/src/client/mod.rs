@@ -3,9 +3,11 @@
 //! Its types are those of the server: [`crate::functions::Changed`], [`crate::vnf::Trace`], [`Problem`] and so on.
 use crate::clock;
 use crate::problem::Problem;
+use crate::tls;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::{BufReader, Read};
+use std::path::PathBuf;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{HeaderName, Method, Request, header};
@@ -13,10 +15,8 @@ use ureq::http::{HeaderName, Method, Request, header};
 mod failure;
 pub mod path;
 pub mod sse;
-pub(crate) mod tls;
 
 pub use failure::Failure;
-pub use tls::Tls;
 
 /// Between two attempts to reach an EMS that is not there yet.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
@@ -37,6 +37,20 @@ pub struct Options {
     /// An EMS that cannot be reached is tried again for so long.
     pub retry_for: Duration,
 }
+
+/// Files in PEM (RFC 7468).
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Certificates of whom is trusted: the EMS's own, or its authority's.
+    pub ca: Option<PathBuf>,
+    /// Our certificate, and those between it and the authority.
+    pub cert: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+}
+
+/// How an HTTP client is set up.
+pub(crate) type Builder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
 
 /// A client of one EMS.
 pub struct Client {
@@ -165,7 +179,7 @@ impl Client {
             .user_agent(concat!("sluice-ctl/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(timeout));
         if secure {
-            config = config.https_only(true).tls_config(tls.config()?);
+            config = tls::client::secure(config.https_only(true), &tls).map_err(Failure::Options)?;
         }
         Ok(Client { agent: config.build().new_agent(), url, bearer, timeout, retry_for })
     }

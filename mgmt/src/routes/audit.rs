@@ -20,6 +20,7 @@ struct Page {
     /// Only entries with a higher number.
     after: u64,
     /// At most so many, 1 to 1000.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: usize,
 }
 

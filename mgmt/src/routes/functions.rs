@@ -29,6 +29,7 @@ pub(super) struct TermsQuery {
     dry_run: bool,
     /// Seconds, 1 to 86400: the change is taken back if nobody confirms it in this time.
     #[serde(default, rename = "confirm-within")]
+    #[param(minimum = 1, maximum = 86_400)]
     confirm_within: Option<u64>,
 }
 

@@ -51,7 +51,7 @@ struct WriteQuery {
 /// What a handler says, or is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Value {
+pub(super) struct HandlerValue {
     /// The text, as it is.
     value: String,
 }
@@ -64,7 +64,7 @@ pub(super) struct Value {
         ReadQuery,
     ),
     responses(
-        (status = 200, description = "What it says", content((String = "text/plain"), (Value = "application/json"))),
+        (status = 200, description = "What it says", content((String = "text/plain"), (HandlerValue = "application/json"))),
         (status = 400, description = "A parameter is wrong", body = Problem),
         (status = 404, description = "There is no such function, element or handler", body = Problem),
         (status = 405, description = "It can only be written; `Allow` says so", body = Problem),
@@ -90,9 +90,9 @@ async fn read_handler(
         ("handler", description = "The handler"),
         WriteQuery,
     ),
-    request_body(content((String = "text/plain"), (Value = "application/json"))),
+    request_body(content((String = "text/plain"), (HandlerValue = "application/json"))),
     responses(
-        (status = 200, description = "It is written", content((String = "text/plain"), (Value = "application/json"))),
+        (status = 200, description = "It is written", content((String = "text/plain"), (HandlerValue = "application/json"))),
         (status = 400, description = "A parameter is wrong, or the body no UTF-8 or no JSON", body = Problem),
         (status = 404, description = "There is no such function, element or handler", body = Problem),
         (status = 405, description = "It can only be read; `Allow` says so", body = Problem),
@@ -117,7 +117,7 @@ async fn write_handler(
 async fn value(request: Request) -> Result<String, Problem> {
     let json = |v: &HeaderValue| v.to_str().is_ok_and(|v| v.starts_with(JSON));
     if request.headers().get(header::CONTENT_TYPE).is_some_and(json) {
-        let body = Json::<Value>::from_request(request, &()).await;
+        let body = Json::<HandlerValue>::from_request(request, &()).await;
         return body.map(|j| j.0.value).map_err(|e| Problem::new(e.status(), e.body_text()));
     }
     String::from_request(request, &()).await.map_err(|e| Problem::new(e.status(), e.body_text()))
@@ -127,7 +127,7 @@ async fn value(request: Request) -> Result<String, Problem> {
 fn show(answer: Answer, headers: &HeaderMap) -> Response {
     match answer {
         Answer::Text(value) if preferred(headers, &[PLAIN, JSON]) == JSON => {
-            ([VARY], Json(Value { value })).into_response()
+            ([VARY], Json(HandlerValue { value })).into_response()
         }
         other => ([VARY], other).into_response(),
     }

@@ -130,6 +130,7 @@ impl IntoResponse for Answer {
         let text = |mime: &'static str, body: String| ([(header::CONTENT_TYPE, mime)], body).into_response();
         match self {
             Answer::Done => StatusCode::ACCEPTED.into_response(),
+            Answer::Identity(i) => Json(i).into_response(),
             Answer::Vnf(v) => Json(v).into_response(),
             Answer::Functions(list) => Json(list).into_response(),
             Answer::Function(f) => ([(header::ETAG, f.etag.clone())], Json(f)).into_response(),

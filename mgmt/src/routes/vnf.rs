@@ -2,6 +2,7 @@
 use super::{Ask, Shared};
 use crate::command::{Answer, Command, Vnf, Wanted};
 use crate::problem::Problem;
+use crate::vnf::Identity;
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_vnf)).routes(routes!(put_state))
+    OpenApiRouter::new().routes(routes!(get_vnf)).routes(routes!(get_identity)).routes(routes!(put_state))
 }
 
 /// The state that is wanted.
@@ -24,6 +25,12 @@ struct StateRequest {
 #[utoipa::path(get, path = "/v1/vnf", tag = "vnf", responses((status = 200, description = "The VNF", body = Vnf)))]
 async fn get_vnf(ask: Ask) -> Result<Answer, Problem> {
     ask.for_(Command::Vnf).await
+}
+
+/// Who it is. An EMS that waits for its first token (`without_token` in its settings) shows this to anybody.
+#[utoipa::path(get, path = "/v1/vnf/identity", tag = "vnf", responses((status = 200, description = "Its identity", body = Identity)))]
+async fn get_identity(ask: Ask) -> Result<Answer, Problem> {
+    ask.for_(Command::Identity).await
 }
 
 /// Lets it run, or stops it. Asking for the state that it has changes nothing.

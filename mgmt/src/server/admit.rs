@@ -1,19 +1,28 @@
 //! Nobody comes in unrecognised.
 use super::Layers;
-use crate::auth::Call;
 use crate::auth::security::{Peer, Stranger};
+use crate::auth::{Actor, Call, Role};
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// What is shown to anybody: whether it lives, and what can be asked. Nothing of it depends on what the VNF does for whom.
+/// What is shown to anybody: whether it lives and, unless nobody can ask, what can be asked. Nothing of it depends on what the VNF does for whom.
 const PUBLIC: [&str; 4] = ["/livez", "/readyz", "/openapi.json", "/docs"];
+
+/// What is shown besides, while nobody can have a token: whoever supplies one sees whether this is the right VNF.
+const IDENTITY: &str = "/v1/vnf/identity";
 
 /// 401 to strangers. They do not learn what was wrong with their credentials.
 pub(super) async fn admit(State(layers): State<Layers>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if PUBLIC.contains(&path) || path.starts_with("/docs/") {
+    let waits = layers.security.waits_for_tokens();
+    let shown = if waits.is_some() { &PUBLIC[..2] } else { &PUBLIC };
+    if shown.contains(&path) || (waits.is_none() && path.starts_with("/docs/")) {
+        return next.run(request).await;
+    }
+    if waits.is_some() && path == IDENTITY {
+        request.extensions_mut().insert(Actor { name: "nobody".into(), role: Role::ReadOnly });
         return next.run(request).await;
     }
     let Some(peer) = request.extensions().get::<Peer>() else {
@@ -26,6 +35,9 @@ pub(super) async fn admit(State(layers): State<Layers>, mut request: Request, ne
         }
         Err(why) => why,
     };
+    if let Some(how) = waits {
+        return Problem::unauthorized(how).into_response();
+    }
     match why {
         Stranger::NoCredentials => {
             Problem::unauthorized("give a token (Authorization: Bearer ...) or a certificate").into_response()

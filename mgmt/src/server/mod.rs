@@ -1,9 +1,10 @@
 //! Sockets to paths: a thread with a runtime of its own.
-use crate::auth::certificate;
+use crate::auth::files::Watched;
 use crate::auth::security::{Peer, Security};
 use crate::ems::{Ems, TICK};
 use crate::settings::Settings;
 use crate::sol002::links::Scheme;
+use crate::tls;
 use axum::Router;
 use axum::extract::Request;
 use connections::Connections;
@@ -11,7 +12,6 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use layers::Layers;
 use patience::Patience;
-use rustls::ServerConfig;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -20,7 +20,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 mod admit;
@@ -30,7 +29,6 @@ mod layers;
 mod patience;
 mod rate;
 mod request_id;
-pub mod tls;
 
 /// A client has so long to say what it wants next, or less if requests have less. One that is idle loses its connection.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -156,7 +154,7 @@ async fn listen(door: Door, layers: Layers, connections: Arc<Connections>, ended
             continue;
         };
         let _ = socket.set_nodelay(true); // it is slower without
-        let tls = layers.security.tls.as_ref().filter(|_| tls).map(|t| t.get().rustls.clone());
+        let tls = layers.security.tls.as_ref().filter(|_| tls).map(Watched::get);
         let Some(place) = connections.place(address.ip()) else {
             turn_away(&socket, tls.is_some());
             continue;
@@ -198,7 +196,7 @@ fn turn_away(socket: &TcpStream, tls: bool) {
 async fn greet(
     socket: Patience<TcpStream>,
     address: SocketAddr,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Arc<tls::server::Config>>,
     app: Router,
     time: Duration,
     ended: watch::Receiver<bool>,
@@ -206,10 +204,8 @@ async fn greet(
     let Some(tls) = tls else {
         return talk(socket, Peer { address, names: Arc::new([]) }, Scheme("http"), app, time, ended).await;
     };
-    let Ok(Ok(stream)) = tokio::time::timeout(time, TlsAcceptor::from(tls).accept(socket)).await else { return };
-    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    let names = certificate.map(certificate::names).unwrap_or_default().into();
-    talk(stream, Peer { address, names }, Scheme("https"), app, time, ended).await;
+    let Ok(Ok((stream, names))) = tokio::time::timeout(time, tls.accept(socket)).await else { return };
+    talk(stream, Peer { address, names: names.into() }, Scheme("https"), app, time, ended).await;
 }
 
 /// HTTP/1.1 (RFC 9112) until the client or the EMS ends it.

@@ -1,24 +1,19 @@
 //! Calls of a subscriber's callback (SOL 013 clause 8.3): a test when it subscribes, then notifications.
 use super::subscription::{Authentication, Basic, Oauth2, Wanted, Way};
 use super::version::Api;
-use crate::client::tls;
 use crate::clock;
 use crate::problem::Problem;
 use crate::settings::Callbacks;
+use crate::tls::client::Trust;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
-use std::borrow::Cow;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use ureq::tls::{Certificate, ClientCert};
 use ureq::{Agent, Body};
 
 /// Longest answer that is read, bytes.
 const LONGEST: u64 = 64 << 10;
-/// Where most systems keep their bundle of authorities.
-const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// A token is not used in its last seconds.
 const SPARE: Duration = Duration::from_secs(10);
 
@@ -27,18 +22,13 @@ const SPARE: Duration = Duration::from_secs(10);
 pub struct Outgoing {
     /// A call may take so long.
     pub within: Duration,
-    /// The client certificate of the EMS, for `TLS_CERT`.
-    pub certificate: Option<ClientCert>,
-    /// Who vouches for `https` callbacks. If there is none, whoever the system's bundle names.
-    pub authorities: Vec<Certificate<'static>>,
-    /// The system's bundle of authorities, PEM (RFC 7468).
-    pub bundle: PathBuf,
+    /// Who is trusted, and who we are.
+    pub trust: Trust,
 }
 
 impl Default for Outgoing {
     fn default() -> Outgoing {
-        let within = Duration::from_secs(5);
-        Outgoing { within, certificate: None, authorities: Vec::new(), bundle: BUNDLE.into() }
+        Outgoing { within: Duration::from_secs(5), trust: Trust::default() }
     }
 }
 
@@ -46,30 +36,9 @@ impl Outgoing {
     /// As settings say it.
     ///
     /// # Errors
-    /// A file that cannot be read, or has no certificate in it.
+    /// A file that cannot be read, or has no certificate in it; certificates in a program without TLS.
     pub fn of(settings: &Callbacks) -> Result<Outgoing, String> {
-        let authorities = settings.authorities.as_ref().map(|file| tls::read(file).map(|read| read.0)).transpose()?;
-        if authorities.as_ref().is_some_and(Vec::is_empty) {
-            return Err("[ems.callbacks]: there is no certificate in ‘authorities’".into());
-        }
-        let certificate = tls::client(settings.certificate.as_deref(), settings.key.as_deref())?;
-        Ok(Outgoing { certificate, authorities: authorities.unwrap_or_default(), ..Outgoing::default() })
-    }
-
-    fn trusted(&self) -> Result<Cow<'_, [Certificate<'static>]>, Problem> {
-        if !self.authorities.is_empty() {
-            return Ok(Cow::Borrowed(&self.authorities));
-        }
-        let none = |why| {
-            Problem::unprocessable(format!(
-                "https: nobody can vouch for the callback, for the EMS knows no authorities ({why})"
-            ))
-        };
-        match tls::read(&self.bundle) {
-            Ok((roots, _)) if roots.is_empty() => Err(none(format!("{}: no certificate in it", self.bundle.display()))),
-            Ok((roots, _)) => Ok(Cow::Owned(roots)),
-            Err(why) => Err(none(why)),
-        }
+        Ok(Outgoing { trust: Trust::of(settings)?, ..Outgoing::default() })
     }
 }
 
@@ -109,7 +78,7 @@ impl Callback {
     /// A callback as it was wanted.
     ///
     /// # Errors
-    /// 422 when the EMS can go none of the ways that it takes, or `https` is wanted and there are no authorities.
+    /// 422 when the EMS can go none of the ways that it takes, or `https` is wanted and there are no authorities, or no TLS.
     pub fn new(wanted: &Wanted, outgoing: &Outgoing) -> Result<Callback, Problem> {
         let proof = match &wanted.authentication {
             None => Proof::Nothing,
@@ -117,10 +86,6 @@ impl Callback {
         };
         let token_endpoint = if let Proof::Token(oauth2, _) = &proof { oauth2.token_endpoint.as_str() } else { "" };
         let secure = [&wanted.callback_uri, token_endpoint].into_iter().any(is_https);
-        let mut tls = if secure { tls::trusting(&outgoing.trusted()?) } else { tls::trusting(&[]) };
-        if matches!(proof, Proof::Certificate) {
-            tls = tls.client_cert(outgoing.certificate.clone());
-        }
         // No redirects: who may subscribe decides where the EMS calls, not whoever answers.
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -128,8 +93,8 @@ impl Callback {
             .proxy(None)
             .timeout_global(Some(outgoing.within))
             .max_idle_connections_per_host(1)
-            .user_agent("sluice")
-            .tls_config(tls.build());
+            .user_agent("sluice");
+        let config = outgoing.trust.secure(config, secure, matches!(proof, Proof::Certificate))?;
         Ok(Callback { agent: config.build().into(), uri: wanted.callback_uri.clone(), proof })
     }
 
@@ -234,7 +199,7 @@ fn proof(wanted: &Authentication, outgoing: &Outgoing) -> Result<Proof, Problem>
         match (way, &wanted.params_basic, &wanted.params_oauth2_client_credentials) {
             (Way::Basic, Some(b), _) => return Ok(Proof::Basic(b.clone())),
             (Way::Oauth2ClientCredentials, _, Some(o)) => return Ok(Proof::Token(o.clone(), Mutex::default())),
-            (Way::TlsCert, ..) if outgoing.certificate.is_some() => {
+            (Way::TlsCert, ..) if outgoing.trust.proves_who_we_are() => {
                 return Ok(Proof::Certificate);
             }
             _ => {}
@@ -251,23 +216,4 @@ fn basic(name: &str, password: &str) -> String {
 
 fn later(why: String) -> Failure {
     Failure { again: true, why }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_that_cannot_be_followed_are_told_with_the_file() {
-        let nothing = Outgoing::of(&Callbacks::default()).unwrap();
-        assert!(nothing.certificate.is_none() && nothing.authorities.is_empty());
-        let missing = Some(PathBuf::from("/no/such.pem"));
-        let why = |callbacks: Callbacks| Outgoing::of(&callbacks).unwrap_err();
-        let authorities = why(Callbacks { authorities: missing.clone(), ..Callbacks::default() });
-        assert!(authorities.starts_with("/no/such.pem: "), "{authorities}");
-        let alone = why(Callbacks { certificate: missing.clone(), ..Callbacks::default() });
-        assert_eq!(alone, "a certificate and its private key belong together");
-        let pair = why(Callbacks { certificate: missing.clone(), key: missing, ..Callbacks::default() });
-        assert!(pair.starts_with("/no/such.pem: "), "{pair}");
-    }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct TraceRequest {
     /// How many packets, 1 to 256.
+    #[schema(minimum = 1, maximum = 256)]
     pub count: u16,
     /// The port or element whose packets are followed; all if absent.
     #[serde(default)]

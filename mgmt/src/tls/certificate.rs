@@ -5,7 +5,7 @@ use rustls::pki_types::CertificateDer;
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 
 /// The DNS names (RFC 5280 section 4.2.1.6) and the common name of a certificate that was verified.
-pub fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
     let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else { return Vec::new() };
     let mut names: Vec<String> = parsed.valid_dns_names().map(String::from).collect();
     names.extend(common_name(parsed.subject()));

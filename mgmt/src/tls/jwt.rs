@@ -3,7 +3,7 @@
 //! A key knows the one algorithm that it is for, and the token's header only chooses among the keys: neither `none` nor an
 //! HMAC with a public key as its secret can come in (RFC 8725 section 3.1).
 use super::certificate::value;
-use super::{Actor, Role, files};
+use crate::auth::{Actor, Role, files};
 use crate::settings;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -81,7 +81,7 @@ struct JwkSet {
 }
 
 impl Keys {
-    pub(super) fn load(jwt: &settings::Jwt) -> Result<Keys, String> {
+    pub(crate) fn load(jwt: &settings::Jwt) -> Result<Keys, String> {
         let text = files::read(&jwt.keys, false)?;
         Keys::parse(&text).map_err(|e| format!("{}: {e}", jwt.keys.display()))
     }

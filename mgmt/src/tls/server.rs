@@ -1,4 +1,5 @@
 //! TLS 1.2 and 1.3 (RFC 5246, RFC 8446): the certificate, which is made at first boot if there is none, and clients'.
+use super::certificate;
 use crate::auth::files::{self, Watched};
 use crate::encoding::sha256;
 use crate::settings::{Settings, Tls};
@@ -9,15 +10,35 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// What a TLS connection is made with.
 pub struct Config {
-    /// For rustls.
-    pub rustls: Arc<ServerConfig>,
+    rustls: Arc<ServerConfig>,
+    fingerprint: String,
+}
+
+impl Config {
     /// SHA-256 of our certificate, hexadecimal: for a client that trusts this one and no other.
-    pub fingerprint: String,
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Greets a client: the connection, and the names in its certificate, which was verified.
+    pub(crate) async fn accept<S>(&self, socket: S) -> io::Result<(TlsStream<S>, Vec<String>)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let stream = TlsAcceptor::from(self.rustls.clone()).accept(socket).await?;
+        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let names = certificate.map(certificate::names).unwrap_or_default();
+        Ok((stream, names))
+    }
 }
 
 /// Reads certificate and key, and again when they change; makes them first if they are not there and none are named.
