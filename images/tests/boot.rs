@@ -6,9 +6,10 @@ use sha2::{Digest as _, Sha256};
 use sluice_images::disk::{Contents, bundle, make};
 use sluice_init::machine::slots::{self, Bundle, Partition, Slot};
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const OVMF: [&str; 2] = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"];
 
@@ -39,7 +40,15 @@ impl Guest {
     }
 
     fn reset(&self) {
-        UnixStream::connect(&self.monitor).unwrap().write_all(b"system_reset\n").unwrap();
+        let mut monitor = UnixStream::connect(&self.monitor).unwrap();
+        monitor.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        monitor.write_all(b"system_reset\n").unwrap();
+        // It forgets what it was told if nobody listens to the answer: a prompt before the command, and one after it.
+        let (mut said, mut buffer) = (String::new(), [0; 256]);
+        while said.matches("(qemu)").count() < 2 {
+            let n = monitor.read(&mut buffer).unwrap();
+            said += &String::from_utf8_lossy(&buffer[..n]);
+        }
     }
 
     /// Waits until the guest has switched itself off.
