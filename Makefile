@@ -10,7 +10,7 @@ LIBRARIES := pkg-config:pkg-config libdpdk:libdpdk-dev libclang:libclang-dev
 FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk)
 SLUICE = target/release/sluice
 
-.PHONY: run test soak check bench build manual openapi tools clean no-std miri
+.PHONY: run test test-xen soak check bench build manual openapi tools clean no-std miri
 
 build:
 	$(CARGO) build --release --quiet $(FEATURES)
@@ -40,6 +40,12 @@ soak: tools
 	@SOAK_SECONDS=$(SOAK_SECONDS) timeout $$(($(SOAK_SECONDS) * 2 + 1800)) $(CARGO) test --quiet --release $(FEATURES) \
 		-p sluice-agent --test dpdk -- buffers:: --nocapture --test-threads 1 \
 		&& echo "soak: passed" || { echo "soak: FAILED"; exit 1; }
+
+# The image under real Xen 4.17, in QEMU without KVM, as PV and as PVH guest. KERNEL is a bzImage, INITRAMFS the image's;
+# Debian's packages of Xen (75 MB) are unpacked in the cache, nothing is installed.
+test-xen:
+	SLUICE_TEST_XEN=1 SLUICE_TEST_KERNEL="$(KERNEL)" $(if $(INITRAMFS),SLUICE_TEST_INITRAMFS="$(INITRAMFS)") \
+		$(CARGO) test --quiet -p sluice-images --test xen -- --nocapture
 
 # Format, lints, documentation, dependencies, bare metal.
 check: no-std

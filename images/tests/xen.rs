@@ -9,6 +9,7 @@
 //! | `SLUICE_TEST_KERNEL` | the kernel, as bzImage |
 //! | `SLUICE_TEST_INITRAMFS` | the initramfs; without it a bridge of busybox shows that the test itself works |
 //! | `SLUICE_TEST_READYZ` | where the EMS answers: `https://10.0.2.15:8443/readyz` |
+#![allow(clippy::unwrap_used)] // a test that cannot go on panics
 mod common;
 
 use common::{Qemu, Scratch, cpio_entry, have, initramfs, kernel};
