@@ -10,7 +10,7 @@ LIBRARIES := pkg-config:pkg-config libdpdk:libdpdk-dev libclang:libclang-dev
 FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk)
 SLUICE = target/release/sluice
 
-.PHONY: run test soak fuzz-api check bench build manual openapi tools clean no-std miri
+.PHONY: run demo image test test-xen soak fuzz-api check bench build manual openapi tools clean no-std miri
 
 build:
 	$(CARGO) build --release --quiet $(FEATURES)
@@ -44,6 +44,12 @@ soak: tools
 # The EMS against its own OpenAPI document, by Schemathesis (installed beneath target/). As root.
 fuzz-api: build
 	@agent/demo/fuzz-api.sh --checks all --max-examples $(or $(FUZZ_EXAMPLES),100) $(ARGS)
+
+# The image under real Xen 4.17, in QEMU without KVM, as PV and as PVH guest. KERNEL is a bzImage, INITRAMFS the image's;
+# Debian's packages of Xen (75 MB) are unpacked in the cache, nothing is installed.
+test-xen:
+	SLUICE_TEST_XEN=1 SLUICE_TEST_KERNEL="$(KERNEL)" $(if $(INITRAMFS),SLUICE_TEST_INITRAMFS="$(INITRAMFS)") \
+		$(CARGO) test --quiet -p sluice-images --test xen -- --nocapture
 
 # Format, lints, documentation, dependencies, bare metal.
 check: no-std

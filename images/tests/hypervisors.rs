@@ -1,4 +1,5 @@
 //! What hypervisors are told is what they understand.
+#![allow(clippy::unwrap_used)] // a test that cannot go on panics
 mod common;
 
 use common::Scratch;

@@ -9,6 +9,7 @@
 //! | `SLUICE_TEST_KERNEL` | the kernel, as bzImage |
 //! | `SLUICE_TEST_INITRAMFS` | the initramfs; without it a bridge of busybox shows that the test itself works |
 //! | `SLUICE_TEST_READYZ` | where the EMS answers: `https://10.0.2.15:8443/readyz` |
+#![allow(clippy::unwrap_used)] // a test that cannot go on panics
 mod common;
 
 use common::{Qemu, Scratch, cpio_entry, have, initramfs, kernel};
@@ -151,7 +152,7 @@ fn dom0(root: &Path, kernel: &Path, image: &Path, readyz: &str, out: &Path) {
         ("etc/xen/xl.conf", "autoballoon=\"off\"\n".to_owned()),
         ("guest/pv.cfg", guest(Kind::Pv)),
         ("guest/pvh.cfg", guest(Kind::Pvh)),
-        ("guest/url", readyz.to_owned()),
+        ("guest/url", format!("{readyz}\n")),
     ];
     texts.into_iter().for_each(|(name, text)| _ = contents.insert(name.into(), (0o755, text.into_bytes())));
     contents.insert("guest/vmlinuz".into(), (0o644, fs::read(kernel).unwrap()));
@@ -199,14 +200,24 @@ fn the_image_forwards_and_answers_as_pv_and_as_pvh_guest() {
     dom0(&root, &kernel, &image, &readyz, &initrd);
 
     let linux = run(Command::new("find").arg(root.join("boot")).args(["-name", "vmlinuz*"]));
-    let mut arguments: Vec<String> =
-        ["-machine", "q35", "-cpu", "max,-smap,-rdtscp", "-m", "1024", "-no-reboot", "-monitor", "none", "-append"]
-            .map(String::from)
-            .into();
+    let mut arguments: Vec<String> = [
+        "-machine",
+        "q35",
+        "-cpu",
+        "max,-smap,-rdtscp,-fsgsbase",
+        "-m",
+        "1024",
+        "-no-reboot",
+        "-monitor",
+        "none",
+        "-append",
+    ]
+    .map(String::from)
+    .into();
     arguments
         .push("console=com1 com1=115200 dom0_mem=640M loglvl=error guest_loglvl=error noreboot sched=credit".into());
     arguments.extend(["-kernel".into(), root.join("xen").display().to_string(), "-initrd".into()]);
-    arguments.push(format!("{} console=hvc0 rdinit=/init quiet,{}", linux.trim(), initrd.display()));
+    arguments.push(format!("{} console=hvc0 rdinit=/init loglevel=5,{}", linux.trim(), initrd.display()));
     let mut said = Vec::new();
     Qemu::start(&arguments).wait_for("XEN-TEST done", |line| {
         println!("{line}");
