@@ -32,7 +32,8 @@ impl Tree {
     /// # Errors
     /// The path is no path inside the tree, or something else lies in its way.
     pub fn add(&mut self, path: &str, node: Node) -> Result<()> {
-        let path = self.resolve(path)?;
+        // A folder over a link to one lies where the link leads.
+        let path = self.resolve(path, matches!(node, Node::Folder(_)))?;
         if let Some((folder, _)) = path.rsplit_once('/') {
             self.make(folder)?;
         }
@@ -63,8 +64,8 @@ impl Tree {
         Ok(())
     }
 
-    /// The path with links on the way followed; not the last part.
-    fn resolve(&self, path: &str) -> Result<String> {
+    /// The path with links on the way followed, and its last part too if `last` says so.
+    fn resolve(&self, path: &str, last: bool) -> Result<String> {
         let mut rest: Vec<String> = path.split('/').rev().map(str::to_string).collect();
         let mut at = String::new();
         let mut links = 0;
@@ -80,7 +81,7 @@ impl Tree {
             ensure!(!part.contains('\0'), "the path {path:?} has a NUL in it");
             let next = if at.is_empty() { part } else { format!("{at}/{part}") };
             match self.0.get(&next) {
-                Some(Node::Link(target)) if !rest.is_empty() => {
+                Some(Node::Link(target)) if last || !rest.is_empty() => {
                     links += 1;
                     ensure!(links <= 40, "too many symbolic links on the way to /{path}");
                     if target.starts_with('/') {

@@ -104,8 +104,8 @@ mod tests {
     use crate::scratch::Scratch;
 
     fn manifest(folder: &Path) -> Manifest {
-        fs::write(folder.join("bzImage"), [1; 2_000_000]).unwrap();
-        fs::write(folder.join("initramfs"), [2; 1_500_000]).unwrap();
+        fs::write(folder.join("bzImage"), vec![1_u8; 2_000_000]).unwrap();
+        fs::write(folder.join("initramfs"), vec![2_u8; 1_500_000]).unwrap();
         let content = |name: &str| (name.to_string(), Content::of(&folder.join(name)).unwrap());
         Manifest {
             recipe: "full".into(),
@@ -131,7 +131,7 @@ mod tests {
     fn a_file_that_changed_since_is_named() {
         let scratch = Scratch::new("manifest-changed");
         manifest(&scratch.0).write(&scratch.0).unwrap();
-        fs::write(scratch.0.join("bzImage"), [3; 2_000_000]).unwrap();
+        fs::write(scratch.0.join("bzImage"), vec![3_u8; 2_000_000]).unwrap();
         let refusal = Manifest::read(&scratch.0).unwrap_err().to_string();
         assert!(refusal.contains("bzImage"), "{refusal}");
     }
