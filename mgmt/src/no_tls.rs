@@ -60,12 +60,12 @@ pub mod client {
 
     /// Nobody.
     #[derive(Clone, Debug, Default)]
-    pub struct Trust;
+    pub struct Trust(());
 
     impl Trust {
         pub(crate) fn of(settings: &Callbacks) -> Result<Trust, String> {
             if *settings == Callbacks::default() {
-                return Ok(Trust);
+                return Ok(Trust(()));
             }
             Err(format!("[ems.callbacks]: {}", super::NONE))
         }
