@@ -24,7 +24,7 @@ pub(crate) fn by_name() -> Option<ExitCode> {
     }
     let init = name.rsplit('/').next() == Some("init") || std::env::args().nth(1).as_deref() == Some("init");
     if init && run::is_first() {
-        run::main(Program { dpdk: cfg!(feature = "dpdk"), tls: true });
+        run::main(Program { dpdk: cfg!(feature = "dpdk"), tls: cfg!(feature = "tls") });
     }
     init.then(|| {
         eprintln!("sluice init: it is the first process of a virtual machine, and this is not one");
