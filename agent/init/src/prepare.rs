@@ -166,11 +166,9 @@ fn data_ports(found: &[Device], config: &Config, program: Program, boot: &mut Bo
         let none = || format!("{} MiB of memory are too few for huge pages; 64 MiB in all are enough", room >> 20);
         match mib.ok_or_else(none).and_then(memory::reserve) {
             Ok(mib) => {
-                boot.settings.push(setting(
-                    "hugepages",
-                    format!("{mib} MiB"),
-                    said(config.hugepages.as_ref().map(|h| &h.from)),
-                ));
+                if config.hugepages.is_none() {
+                    boot.settings.push(setting("hugepages", format!("{mib} MiB"), "default"));
+                }
                 for (port, address) in can {
                     match dpdk::take(&address) {
                         Ok(driver) => {
@@ -201,10 +199,6 @@ fn data_ports(found: &[Device], config: &Config, program: Program, boot: &mut Bo
     (taken, memory::buffers(room))
 }
 
-fn said(from: Option<&String>) -> &str {
-    from.map_or("default", String::as_str)
-}
-
 /// What the user wrote of the VNF, if it is TOML.
 fn described(config: &Config, problems: &mut Vec<Problem>) -> Table {
     let Some(file) = config.files.get("vnf.toml") else { return Table::new() };
@@ -219,20 +213,12 @@ fn described(config: &Config, problems: &mut Vec<Problem>) -> Table {
 /// The function's file: the text that was supplied, one that the image carries by its name, or the only one that it carries.
 fn function(config: &Config, boot: &mut Boot) -> Option<String> {
     let carried = |name: &str| PathBuf::from(FUNCTIONS).join(format!("{name}.click"));
-    let file = config.files.get("function.click");
-    let text = file.map(|f| (f.value.as_slice(), &f.from));
-    let text = text.or_else(|| match config.function.as_ref().map(|f| (&f.value, &f.from)) {
-        Some((Function::Text(text), from)) => Some((text.as_bytes(), from)),
-        _ => None,
-    });
-    if let Some((bytes, from)) = text {
-        boot.settings.push(setting("function", "", from));
-        write("function.click", bytes, &mut boot.problems);
+    if let Some(Function::Text(text)) = config.function.as_ref().map(|f| &f.value) {
+        write("function.click", text, &mut boot.problems);
         return Some("function.click".into());
     }
-    if let Some((Function::Named(name), from)) = config.function.as_ref().map(|f| (&f.value, &f.from)) {
+    if let Some(Function::Named(name)) = config.function.as_ref().map(|f| &f.value) {
         if carried(name).is_file() && !name.contains('/') {
-            boot.settings.push(setting("function", name.as_str(), from));
             return Some(carried(name).display().to_string());
         }
         let there = names().join(", ");
