@@ -53,6 +53,7 @@ pub fn machine(config: &Config, program: Program) -> Prepared {
     let found = devices::all(Path::new("/sys"));
     boot.interfaces = roles(&found, config, &mut boot.problems);
     let (taken, buffers) = data_ports(&found, config, program, &mut boot);
+    boot.interfaces.iter().filter(|i| i.role != "management").for_each(|i| kernel::keep_out(&i.name));
     let management = boot.interfaces.iter().find(|i| i.role == "management").map(|i| i.name.clone());
 
     let folder = if disk.device.is_some() && disk.writable { data::FOLDER } else { FOLDER };
@@ -169,16 +170,17 @@ fn data_ports(found: &[Device], config: &Config, program: Program, boot: &mut Bo
                 if config.hugepages.is_none() {
                     boot.settings.push(setting("hugepages", format!("{mib} MiB"), "default"));
                 }
-                for (port, address) in can {
-                    match dpdk::take(&address) {
-                        Ok(driver) => {
+                let addresses = in_order(can.iter().map(|(port, address)| (port.name.as_str(), address.as_str())));
+                match dpdk::take(&addresses) {
+                    Ok(driver) => {
+                        for (port, address) in can {
                             port.driver = driver.into();
                             taken.insert(port.name.clone(), address);
                         }
-                        Err(why) => {
-                            port.reason.clone_from(&why);
-                            problem = Some((port.name.clone(), why));
-                        }
+                    }
+                    Err(why) => {
+                        can.into_iter().for_each(|(port, _)| port.reason.clone_from(&why));
+                        problem = Some(("ports".into(), why));
                     }
                 }
                 if !taken.is_empty() {
@@ -197,6 +199,13 @@ fn data_ports(found: &[Device], config: &Config, program: Program, boot: &mut Bo
         boot.problems.push(Problem { object, severity, detail: format!("{why}; packet sockets are used instead") });
     }
     (taken, memory::buffers(room))
+}
+
+/// Addresses in the order of the interfaces' names: `eth2` is before `eth10`.
+fn in_order<'a>(ports: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let mut all: Vec<(usize, &str, &str)> = ports.map(|(name, address)| (name.len(), name, address)).collect();
+    all.sort_unstable();
+    all.into_iter().map(|(_, _, address)| address.to_string()).collect()
 }
 
 /// What the user wrote of the VNF, if it is TOML.
@@ -339,6 +348,12 @@ mod tests {
         let all = roles(&[device(0)], &Config::default(), &mut problems);
         assert_eq!(all[0].role, "management");
         assert!(problems.iter().any(|p| p.object == "ports"), "{problems:?}");
+    }
+
+    #[test]
+    fn ports_are_given_back_in_the_order_of_their_names() {
+        let ports = [("eth10", "0000:00:0c.0"), ("eth2", "0000:00:04.0"), ("eth1", "0000:01:00.0")];
+        assert_eq!(in_order(ports.into_iter()), ["0000:01:00.0", "0000:00:04.0", "0000:00:0c.0"]);
     }
 
     #[test]

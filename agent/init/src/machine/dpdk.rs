@@ -10,23 +10,27 @@ const DRIVERS: [(&str, &str); 2] =
     [("vfio-pci", "dpdk (vfio-pci, no IOMMU)"), ("uio_pci_generic", "dpdk (uio_pci_generic)")];
 const DEVICES: &str = "/sys/bus/pci/devices";
 
-/// Takes the device with this PCI address from its driver. Who has it now, as it is shown.
+/// Takes the devices with these PCI addresses from their drivers: all or none. Who has them now, as it is shown.
+///
+/// The addresses are in the order of the names that the kernel gave the interfaces. If one is not taken, the kernel gets
+/// all of them again in that order, and each gets the name that it had: the kernel gives the first name that is free.
 ///
 /// # Errors
-/// None of the drivers takes it; the kernel has it again.
-pub fn take(address: &str) -> Result<&'static str, String> {
+/// None of the drivers takes one of them; the kernel has them all again.
+pub fn take(addresses: &[String]) -> Result<&'static str, String> {
     let _ = fs::write("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "1"); // a kernel without it has uio
     let mut why = String::from("the kernel has neither vfio-pci nor uio_pci_generic");
     for (driver, shown) in DRIVERS {
         if !Path::new("/sys/bus/pci/drivers").join(driver).exists() {
             continue;
         }
-        match bind(address, driver) {
+        let one = |a: &String| bind(a, driver).map_err(|e| format!("{driver} does not take {a}: {e}"));
+        match addresses.iter().try_for_each(one) {
             Ok(()) => return Ok(shown),
-            Err(e) => why = format!("{driver} does not take {address}: {e}"),
+            Err(e) => why = e,
         }
     }
-    give_back(address);
+    give_back(addresses);
     Err(why)
 }
 
@@ -45,11 +49,15 @@ fn bind(address: &str, driver: &str) -> Result<(), String> {
     }
 }
 
-/// The driver that it had before has it again.
-pub fn give_back(address: &str) {
-    let device = Path::new(DEVICES).join(address);
-    // Each may fail because it is so already.
-    let _ = fs::write(device.join("driver_override"), "\n");
-    let _ = fs::write(device.join("driver/unbind"), address);
-    let _ = fs::write("/sys/bus/pci/drivers_probe", address);
+/// The drivers that they had before have them again: none is asked before all are free, so that names are given in order.
+pub fn give_back(addresses: &[String]) {
+    // Each of these may fail because it is so already.
+    for address in addresses {
+        let device = Path::new(DEVICES).join(address);
+        let _ = fs::write(device.join("driver_override"), "\n");
+        let _ = fs::write(device.join("driver/unbind"), address);
+    }
+    for address in addresses {
+        let _ = fs::write("/sys/bus/pci/drivers_probe", address);
+    }
 }

@@ -27,6 +27,19 @@ pub fn settle() {
     }
 }
 
+/// For an interface of the VNF's: the kernel itself sends no frames there (MLD, router solicitations), and whoever is there
+/// reaches no address of the management network (linux/Documentation/networking/ip-sysctl). `default` does not reach an
+/// interface that was there before it was set, and DHCPv4 could not answer with `rp_filter` on all.
+const KEPT_OUT: [(&str, &str, &str); 3] =
+    [("ipv6", "disable_ipv6", "1"), ("ipv4", "arp_ignore", "8"), ("ipv4", "rp_filter", "1")];
+
+/// Keeps the kernel's own IP from an interface.
+pub fn keep_out(interface: &str) {
+    for (family, name, value) in KEPT_OUT {
+        let _ = fs::write(format!("/proc/sys/net/{family}/conf/{interface}/{name}"), value); // DPDK may have it
+    }
+}
+
 /// Gives the machine its name.
 pub fn set_name(name: &str) {
     let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');

@@ -18,6 +18,7 @@ pub(super) const SAFE: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).
 
 /// Mounts them; what is there already stays. What could not be mounted, and why.
 pub fn all() -> Vec<String> {
+    let _ = fs::create_dir_all("/etc"); // for resolv.conf; whoever writes it says what is wrong
     ALL.iter().filter_map(|(target, kind, flags, data)| one(target, kind, *flags, data).err()).collect()
 }
 

@@ -5,7 +5,11 @@ use std::fs::{self, File, TryLockError};
 use std::io::Read as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+/// How often, and after what pause, the lock is tried.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
 /// The volume label of the partition, as it lies in its boot sector.
 pub const LABEL: &[u8; 11] = b"SLUICE     ";
 
@@ -48,11 +52,15 @@ impl Partition {
         let named = |e| Error::io(&self.folder, e);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(named)?;
         let lock = File::open(&self.folder).map_err(named)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Locked { partition: self, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Error::Busy),
-            Err(TryLockError::Error(e)) => Err(named(e)),
+        // A process that is just being started has it, too, until its program is loaded.
+        for _ in 0..TRIES {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Locked { partition: self, _lock: lock }),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::Error(e)) => return Err(named(e)),
+            }
         }
+        Err(Error::Busy)
     }
 }
 
