@@ -30,7 +30,7 @@ use sluice_mgmt::server::Server;
 use sluice_mgmt::settings::Settings;
 use sluice_mgmt::sol002::{self, callback::Outgoing};
 use sluice_mgmt::store::{Origin, Store};
-use sluice_mgmt::vnf::{Configuration, End, Finding, Grade, Identity, MAIN};
+use sluice_mgmt::vnf::{Configuration, End, Finding, Grade, Identity, MAIN, ManagedVnf as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
