@@ -38,7 +38,7 @@ pub struct Prepared {
     /// The interface of the management network, if there is one.
     pub management: Option<String>,
     /// Scheme and port of the EMS, for people.
-    pub scheme: &'static str,
+    pub ems: (&'static str, u16),
 }
 
 /// Does it all. Nothing here fails: what goes wrong is in [`Boot::problems`].
@@ -82,7 +82,10 @@ pub fn machine(config: &Config, program: Program) -> Prepared {
         &mut boot.problems,
     );
     write("vnf.toml", description.to_string().as_bytes(), &mut boot.problems);
-    Prepared { boot, management, scheme: if program.tls { "https" } else { "http" } }
+    let listen = description.get("ems").and_then(|e| e.get("listen")).and_then(|l| l.as_str()).unwrap_or_default();
+    let port = listen.rsplit(':').next().and_then(|p| p.parse().ok()).unwrap_or_default();
+    let scheme = if description.get("ems").and_then(|e| e.get("tls")).is_some() { "https" } else { "http" };
+    Prepared { boot, management, ems: (scheme, port) }
 }
 
 /// Who has which device: the first is for management and the others are data ports, if nobody says otherwise.

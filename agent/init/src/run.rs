@@ -1,9 +1,9 @@
 //! The life of the machine: prepare it, keep the VNF's process alive, end when somebody asks for it.
-use crate::boot::{Boot, EXIT_REBOOT, Problem, SUPERVISED, Severity};
-use crate::config::{self, Config, Sources};
+use crate::boot::{Boot, EXIT_REBOOT, Interface, Problem, SUPERVISED, Severity};
+use crate::config::{self, Config, Driver, Given, Sources};
 use crate::machine::power::{self, End};
 use crate::machine::slots::{self, Partition, Slot};
-use crate::machine::{button, kernel, mounts};
+use crate::machine::{button, dpdk, kernel, memory, mounts};
 use crate::net;
 use crate::prepare::{self, FOLDER, Prepared, Program};
 use crate::supervise::{Console, Ended, Pause, Process, Words, reap, start};
@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const ENDING: Duration = Duration::from_secs(10);
 /// How long a slot on trial may take to become ready.
 const TRIAL: Duration = Duration::from_secs(120);
+/// So often the VNF's process may end before it is ready, until something is left out.
+const EARLY: u32 = 2;
 /// The file that the VNF's process makes when it is ready.
 const READY: &str = "/run/sluice/ready";
 
@@ -68,7 +70,7 @@ fn live(program: Program) -> End {
     }
     kernel::settle();
     let config = config::gather(&Sources::default());
-    let Prepared { mut boot, management, scheme } = prepare::machine(&config, program);
+    let Prepared { mut boot, management, ems } = prepare::machine(&config, program);
     let told = |detail: String| Problem { object: "init".into(), severity: Severity::Minor, detail };
     boot.problems.extend(trouble.into_iter().map(told));
     let name = config.name.as_ref().map_or("sluice", |n| n.value.as_str());
@@ -77,7 +79,7 @@ fn live(program: Program) -> End {
         net::start(interface, wanted, name, net::Paths::default())
     });
     let slots = Trial::of(&config);
-    let mut machine = Machine { boot, told: Boot::default(), network, console, scheme, slots };
+    let mut machine = Machine { config, program, boot, told: Boot::default(), network, console, ems, slots, early: 0 };
     machine.tell();
     machine.supervise(&events)
 }
@@ -102,13 +104,17 @@ fn listen(sender: &Sender<Event>) -> Vec<String> {
 }
 
 struct Machine {
+    config: Config,
+    program: Program,
     boot: Boot,
     /// What the VNF was told last.
     told: Boot,
     network: Option<net::Handle>,
     console: Console,
-    scheme: &'static str,
+    ems: (&'static str, u16),
     slots: Trial,
+    /// How often in a row the VNF's process ended before it was ready.
+    early: u32,
 }
 
 impl Machine {
@@ -127,7 +133,8 @@ impl Machine {
         for address in addresses.filter(|a| !self.told.settings.contains(a)) {
             let ip = address.value.split('/').next().unwrap_or_default();
             let ip = if ip.contains(':') { format!("[{ip}]") } else { ip.to_string() };
-            self.console.say(format!("EMS: {}://{ip}/ ({})", self.scheme, address.from));
+            let (scheme, port) = self.ems;
+            self.console.say(format!("EMS: {scheme}://{ip}:{port}/ ({})", address.from));
         }
         for problem in now.problems.iter().filter(|p| !self.told.problems.contains(p)) {
             self.console.say(format!("sluice init: {}: {}", problem.object, problem.detail));
@@ -153,12 +160,16 @@ impl Machine {
                 },
                 Err(e) => (Duration::ZERO, format!("it cannot be started: {e}")),
             };
-            let _ = fs::remove_file(READY); // it may not have come so far
+            let was_ready = fs::remove_file(READY).is_ok();
+            self.early = if was_ready { 0 } else { self.early + 1 };
             self.boot.restarts += 1;
             // What it said as it died is still on its way through the pipe.
             thread::sleep(Duration::from_millis(5));
             self.boot.last_words = format!("{ended}\n{}", words.take());
             self.console.say(format!("sluice init: the VNF's process: {ended}; it is started again"));
+            if self.early >= EARLY {
+                self.do_without();
+            }
             self.tell();
             let until = time::now() + pause.after(age);
             while let Some(left) = until.checked_sub(time::now()).filter(|l| !l.is_zero()) {
@@ -170,6 +181,39 @@ impl Machine {
                 let _ = reap(None);
             }
         }
+    }
+
+    /// Leaves out what may be why the VNF's process does not come up, one thing after the other: its EMS is the way to repair
+    /// whatever it is.
+    fn do_without(&mut self) {
+        let dpdk: Vec<&Interface> = self.boot.interfaces.iter().filter(|i| i.driver.starts_with("dpdk")).collect();
+        let is_credential = |n: &str| n.ends_with(".pem") || n == "tokens.toml";
+        let what = if !dpdk.is_empty() {
+            let mut taken: Vec<(usize, &str, String)> =
+                dpdk.iter().map(|i| (i.name.len(), i.name.as_str(), i.bus.clone())).collect();
+            taken.sort();
+            dpdk::give_back(&taken.into_iter().map(|t| t.2).collect::<Vec<_>>());
+            memory::release();
+            self.config.driver = Some(Given { value: Driver::Socket, from: "default".into() });
+            "DPDK"
+        } else if self.config.files.remove("vnf.toml").is_some() {
+            "vnf.toml"
+        } else if self.config.files.keys().any(|n| is_credential(n)) {
+            self.config.files.retain(|n, _| !is_credential(n));
+            "tokens and certificates"
+        } else {
+            return;
+        };
+        self.early = 0;
+        let Prepared { boot, ems, .. } = prepare::machine(&self.config, self.program);
+        let last_words = std::mem::take(&mut self.boot.last_words);
+        let detail = format!(
+            "the VNF's process ended {EARLY} times before it was ready, so it goes on without {what}: {last_words}"
+        );
+        let problem = Problem { object: "vnf.toml".into(), severity: Severity::Critical, detail };
+        self.boot = Boot { restarts: self.boot.restarts, last_words, ..boot };
+        self.boot.problems.push(problem);
+        self.ems = ems;
     }
 
     /// Until the process ends, or somebody wants the machine to end.

@@ -1,6 +1,7 @@
 //! The data disk: what has to outlive the machine lies on it. It is never formatted here.
 use super::mounts::SAFE;
 use crate::boot::{Problem, Severity};
+use rustix::io::Errno;
 use rustix::mount::{self, MountFlags, UnmountFlags, mount};
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -46,10 +47,13 @@ pub fn open(named: Option<&str>, problems: &mut Vec<Problem>) -> Disk {
             return Disk::default();
         }
     }
-    if let Err(e) = fs::create_dir_all(FOLDER)
-        .map_err(|e| e.to_string())
-        .and_then(|()| mount(&device, FOLDER, "ext4", SAFE | MountFlags::NOATIME, None).map_err(|e| e.to_string()))
-    {
+    let mounted = fs::create_dir_all(FOLDER).map_err(|e| e.to_string()).and_then(|()| {
+        match mount(&device, FOLDER, "ext4", SAFE | MountFlags::NOATIME, None) {
+            Ok(()) | Err(Errno::BUSY) => Ok(()), // it may be there already
+            Err(e) => Err(e.to_string()),
+        }
+    });
+    if let Err(e) = mounted {
         let text = format!("{shown} cannot be mounted: {e}; it is left as it is: check it with `fsck.ext4`");
         tell(Severity::Major, format!("{text}. Revisions are kept in memory"));
         return Disk::default();
