@@ -6,6 +6,14 @@ TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdu
 # Debian has dpdk-testpmd in dpdk-dev. Libraries come next, by what pkg-config or the file system knows them as.
 BENCH_TOOLS := dpdk-testpmd:dpdk-dev
 LIBRARIES := pkg-config:pkg-config libdpdk:libdpdk-dev libclang:libclang-dev
+# What images are made, booted and tested with; files by their paths.
+IMAGE_TOOLS := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils flex:flex bison:bison bc:bc ld:binutils perl:perl xz:xz-utils \
+	cpio:cpio genisoimage:genisoimage mformat:mtools grub-mkimage:grub-common mkfs.ext4:e2fsprogs setpriv:util-linux \
+	dnsmasq:dnsmasq-base radvd:radvd xmllint:libxml2-utils busybox:busybox-static \
+	/usr/lib/grub/i386-pc/boot.img:grub-pc-bin /usr/lib/grub/x86_64-efi/moddep.lst:grub-efi-amd64-bin \
+	/usr/share/OVMF/OVMF_CODE.fd:ovmf /usr/share/libvirt/schemas/domain.rng:libvirt0 /usr/include/libelf.h:libelf-dev \
+	/usr/src/linux-source-6.1.tar.xz:linux-source-6.1
+ALL_TOOLS := $(TOOLS) $(BENCH_TOOLS) $(LIBRARIES) $(IMAGE_TOOLS)
 # What the program is built with: DPDK where it is installed.
 FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk)
 SLUICE = target/release/sluice
@@ -16,17 +24,32 @@ build:
 	$(CARGO) build --release --quiet $(FEATURES)
 	@echo "built $(SLUICE)"
 
-# Two network namespaces joined by Sluice as an IPv4 router with a packet filter; real ping and iperf3
-# through it. ARGS="--for 10s" ends by itself.
+# The image, booted between two hosts, as a firewall: real ping, iperf3 and a telnet attempt through it.
+# ARGS="--for 20s" ends by itself.
 run:
+	@images/demo/run.sh --announce $(ARGS)
+	@$(MAKE) --no-print-directory image IMAGES=full
+	@images/demo/run.sh $(ARGS)
+
+# The same without a virtual machine: two network namespaces joined by Sluice as an IPv4 router with a packet filter.
+demo:
 	@agent/demo/run.sh --announce $(ARGS)
 	@$(MAKE) --no-print-directory tools NEED="ip ping iperf3 curl pkg-config libdpdk libclang"
 	@echo "building (two minutes the first time; a dot every few seconds) ..."
 	@(while sleep 4; do printf .; done) & dots=$$!; $(MAKE) --no-print-directory build; built=$$?; kill $$dots; echo; exit $$built
 	@agent/demo/run.sh $(ARGS)
 
+# Images of virtual machines in target/images: a kernel of Debian's sources (some six minutes, once), the program without
+# shared libraries, and what their recipes (images/recipes) name beside.
+IMAGES ?= full
+image: tools
+	$(CARGO) build --quiet -p sluice-images
+	@for i in $(IMAGES); do target/debug/sluice-image build $$i || exit 1; done
+
 # Everything that must pass.
 test: tools
+	@if [ -e /usr/src/linux-source-6.1.tar.xz ]; then $(MAKE) --no-print-directory image IMAGES="socket full" NEED=none; \
+		else echo "skipped: images (they need Debian's package linux-source-6.1)"; fi
 	$(CARGO) build --quiet $(FEATURES)
 	$(CARGO) test --quiet $(FEATURES)
 	@$(MAKE) --no-print-directory no-std
@@ -99,14 +122,16 @@ openapi:
 
 # Installs what is missing, by name. NEED limits it to some programs.
 tools:
-	@missing=""; for t in $(TOOLS) $(BENCH_TOOLS) $(LIBRARIES); do \
-		p=$${t%%:*}; case " $(or $(NEED),$(foreach t,$(TOOLS) $(BENCH_TOOLS) $(LIBRARIES),$(firstword $(subst :, ,$(t))))) " in *" $$p "*) ;; *) continue;; esac; \
-		PATH="$$PATH:/usr/sbin:/sbin" command -v $$p >/dev/null || pkg-config --exists $$p 2>/dev/null \
+	@missing=""; for t in $(ALL_TOOLS); do \
+		p=$${t%%:*}; case " $(or $(NEED),$(foreach t,$(ALL_TOOLS),$(firstword $(subst :, ,$(t))))) " in *" $$p "*) ;; *) continue;; esac; \
+		PATH="$$PATH:/usr/sbin:/sbin" command -v $$p >/dev/null || [ -e "$$p" ] || pkg-config --exists $$p 2>/dev/null \
 			|| ls /usr/lib/llvm-*/lib/$$p* >/dev/null 2>&1 || missing="$$missing $${t#*:}"; done; \
 	if [ -n "$$missing" ]; then \
 		echo "installing$$missing"; \
 		if [ "$$(id -u)" != 0 ] && [ -z "$(SUDO)" ]; then echo "skipped: needs root to install$$missing"; exit 0; fi; \
-		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		$(SUDO) apt-get update -qq && for p in $$missing; do \
+			$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$p >/dev/null \
+				|| echo "skipped: what needs $$p (it cannot be installed)"; done; \
 	fi
 
 clean:
