@@ -162,6 +162,16 @@ pub struct Handle {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Switches an interface on, and leaves it alone otherwise: a data port.
+///
+/// # Errors
+/// There is no such interface, or it cannot be switched on.
+pub fn raise(interface: &str) -> io::Result<()> {
+    let mut kernel = netlink::Netlink::open()?;
+    let link = kernel.link(interface)?;
+    Ok(kernel.set_up(link.index)?)
+}
+
 /// Starts it in a thread of its own, which has the name `net`. The interface may turn up later. `host`: the name that is
 /// told to DHCPv4's server; may be empty. Whatever goes wrong is found in [`Handle::problems`].
 pub fn start(interface: &str, wanted: Network, host: &str, paths: Paths) -> Handle {

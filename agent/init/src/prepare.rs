@@ -4,6 +4,7 @@ use crate::config::{Config, Data, Driver, Function, Management};
 use crate::describe::{self, setting};
 use crate::machine::devices::{self, Bus, Device, Mac};
 use crate::machine::{data, dpdk, kernel, memory};
+use crate::net;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -54,6 +55,12 @@ pub fn machine(config: &Config, program: Program) -> Prepared {
     boot.interfaces = roles(&found, config, &mut boot.problems);
     let (taken, buffers) = data_ports(&found, config, program, &mut boot);
     boot.interfaces.iter().filter(|i| i.role != "management").for_each(|i| kernel::keep_out(&i.name));
+    for port in boot.interfaces.iter().filter(|i| i.role == "data" && i.driver == "socket") {
+        if let Err(e) = net::raise(&port.name) {
+            let detail = format!("{} cannot be switched on: {e}", port.name);
+            boot.problems.push(Problem { object: port.name.clone(), severity: Severity::Major, detail });
+        }
+    }
     let management = boot.interfaces.iter().find(|i| i.role == "management").map(|i| i.name.clone());
 
     let folder = if disk.device.is_some() && disk.writable { data::FOLDER } else { FOLDER };

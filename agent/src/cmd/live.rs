@@ -60,7 +60,8 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
         ems.alarms.raise("store", Cause::StorageCapacityProblem, Severity::Major, &why);
     }
     let server = serve(&ems, args, wanted.description.as_ref())?;
-    let say_where = || server.iter().filter(|_| !args.quiet).for_each(|(_, url)| eprintln!("EMS: {url}"));
+    let quiet = args.quiet || machine::is_supervised(); // then the first process knows better
+    let say_where = || server.iter().filter(|_| !quiet).for_each(|(_, url)| eprintln!("EMS: {url}"));
     // A file that does not run ends the program: then nobody need know.
     if wanted.description.is_some() {
         say_where();

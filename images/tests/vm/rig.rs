@@ -4,7 +4,7 @@ use crate::wire::Wire;
 use serde_json::Value;
 use sluice_images::manifest::Manifest;
 use sluice_images::qemu::nic::{Backend, Mac};
-use sluice_images::qemu::{Accelerator, Boot, Kind, Machine, Nic, Serial};
+use sluice_images::qemu::{Accelerator, Boot, Bus, Drive, Kind, Machine, Nic, Serial, seed};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -94,8 +94,14 @@ impl Plan {
         Wire::new(&ours, &guest)
     }
 
-    /// A file that fw_cfg hands over.
+    /// A file that fw_cfg hands over; on a microvm, a seed drive.
     pub(crate) fn file(mut self, name: &str, text: &str) -> Plan {
+        if self.machine.kind == Kind::Microvm {
+            let folder = self.scratch.path("seed");
+            std::fs::create_dir_all(folder.join("sluice")).expect("folder");
+            std::fs::write(folder.join("sluice").join(name), text).expect("write");
+            return self;
+        }
         let path = self.scratch.path(&name.replace('/', "-"));
         std::fs::write(&path, text).expect("write");
         let value = sluice_images::qemu::FwCfg::File(path);
@@ -103,7 +109,12 @@ impl Plan {
         self
     }
 
-    pub(crate) fn start(self) -> Vm {
+    pub(crate) fn start(mut self) -> Vm {
+        let (seed, drive) = (self.scratch.path("seed"), self.scratch.path("seed.iso"));
+        if self.machine.kind == Kind::Microvm && seed.exists() {
+            seed::make(&seed, &drive).expect("a seed drive");
+            self.machine.drives.push(Drive { file: drive, read_only: true, bus: Bus::Virtio });
+        }
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner); // guards nothing that could be half done
         let qemu = self.machine.command().expect("a machine");
         // It ends with this process, too, should that be killed.
@@ -167,7 +178,11 @@ impl Vm {
 
     /// Waits until the VNF is ready.
     pub(crate) fn ready(self) -> Vm {
-        self.until("readiness", || self.get("/readyz").status == 200);
+        self.until("readiness", || {
+            let said = self.get("/readyz");
+            assert!(!said.body.contains("failed"), "{said:?}");
+            said.status == 200
+        });
         self
     }
 
