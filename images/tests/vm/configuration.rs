@@ -49,7 +49,7 @@ fn without_a_token_only_health_and_identity_are_served_and_it_says_how_to_supply
     let _wires = [plan.wire(), plan.wire()];
     let vm = plan.start().ready();
     assert_eq!(vm.ask(&[], "/livez").status, 200);
-    vm.ask(&[], "/v1/vnf").is(200);
+    vm.ask(&[], "/v1/vnf/identity").is(200);
     let refused = vm.ask(&[], "/v1/system").is(401);
     assert!(refused.body.contains("tokens.toml"), "{refused:?}");
     vm.get("/v1/stats").is(401);
@@ -76,7 +76,8 @@ fn a_machine_with_one_interface_a_broken_function_and_a_broken_data_disk_boots_a
     // The way out.
     vm.put("/v1/functions/main", "Idle -> Discard;\n").is(200);
     assert_eq!(vm.get("/readyz").status, 200);
-    drop(vm);
+    vm.post("/v1/system/shutdown").is(202);
+    vm.until("the end", || vm.get("/livez").status == 0);
     assert!(fs::read(disk).expect("the disk").iter().all(|b| *b == 7), "it was written to");
 }
 

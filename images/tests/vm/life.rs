@@ -38,7 +38,7 @@ fn the_api_starts_the_machine_again() {
     let _wires = [plan.wire(), plan.wire()];
     let vm = plan.start().ready();
     vm.post("/v1/system/reboot").is(202);
-    let boots = |vm: &Vm| vm.console().matches("EMS: ").count();
+    let boots = |vm: &Vm| vm.console().matches("EMS: http://10.").count();
     vm.until("the second boot", || boots(&vm) >= 2);
     let vm = vm.ready();
     assert_eq!(vm.get("/v1/functions/main").is(200).body, WIRE);
