@@ -133,7 +133,6 @@ in_ns $a setsid ping -c 3 -i 0.3 10.0.1.3 | tee "$work/ping"
 say "telnet from a to b: the rule ‘deny tcp dst port 23’ denies it"
 if in_ns $a timeout 2 bash -c 'exec 3<>/dev/tcp/10.0.1.3/23' 2>/dev/null; then echo "connected: the firewall failed"; telnet=open; else
     echo "no answer, as it should be"; telnet=denied; fi
-denied=$(ems $url/v1/elements/out/handlers/rules | sed 's/\\n/\n/g; s/\\t/ /g' | grep -m1 'deny tcp dst port 23')
 
 # The function's parameters, changed while it runs.
 change() {
@@ -168,7 +167,7 @@ while [ $stop = no ]; do
             echo "while packets flow, a rule more, by REST: $changed"
         fi
         ems $url/v1/ports | tr -d '\n' | sed 's/},{"name"/}\n{"name"/g' \
-            | sed -n 's/.*"name":"\(eth[0-9]*\)".*"rates":\(.*\)/\1 \2/p' | cut -c1-150
+            | sed -n 's/.*"name":"\(eth[0-9]*\)".*"received":{"packets_per_second":\([0-9]*\)[^,]*,"bits_per_second":\([0-9]*\).*/  \1 receives \2 packets, \3 bits a second/p'
     done
     [ $stop = yes ] && kill $p 2>/dev/null
     wait $p 2>/dev/null
@@ -196,7 +195,8 @@ else
     echo "iperf3:   no transfer came through"
     ok=no
 fi
-echo "telnet:   $telnet by the rule: $denied"
+rule=$(tr -d '\r' < "$work/console" | sed -n '/^rules of out/,$p' | awk '/deny tcp dst port 23/ {print $2; exit}')
+echo "telnet:   $telnet, ${rule:-no} packets dropped by the rule ‘deny tcp dst port 23’"
 [ $telnet = denied ] || ok=no
 exact=$(tr -d '\r' < "$work/console" | grep '(exact)' | tail -n 1)
 echo "counters: ${exact:-do not add up}"

@@ -54,8 +54,6 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let managed = Managed::new(begin.configuration, machine, journal.clone());
     let identity = wanted.description.as_ref().map_or_else(|| anonymous(&source), |d| d.vnf.clone());
     let ems = Ems::new(identity, managed.clone(), store.clone(), journal.clone());
-    let mut troubles = Troubles::default();
-    troubles.look(&ems);
     if let Some(why) = lost {
         ems.alarms.raise("store", Cause::StorageCapacityProblem, Severity::Major, &why);
     }
@@ -131,7 +129,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     if wanted.description.is_none() {
         say_where();
     }
-    let ended = until_the_end(args, &wanted, workers, &services, &managed, &ems, &mut live, &mut troubles);
+    let ended = until_the_end(args, &wanted, workers, &services, &managed, &ems, &mut live);
     managed.ended();
     let how = managed.end_wanted();
     drop(server);
@@ -349,11 +347,12 @@ fn until_the_end(
     managed: &Managed,
     ems: &Ems,
     live: &mut Live,
-    troubles: &mut Troubles,
 ) -> anyhow::Result<Vec<Ended>> {
     let started = time::now();
     let mut ticked = started;
     let mut ready = Ready::default();
+    let mut troubles = Troubles::default();
+    troubles.look(ems);
     while !workers.is_finished() {
         std::thread::sleep(Duration::from_millis(20));
         let now = time::now();
