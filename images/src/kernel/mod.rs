@@ -3,7 +3,7 @@
 //! What is built depends on the source, the fragments and the compiler alone, and is kept in the cache under the hash of
 //! these. Sources are unpacked for the build and removed after it.
 //!
-//! Reading order: [`config`] (wanted and unwanted symbols), [`source`] (which kernel), `make` (the build).
+//! Reading order: `config` (wanted and unwanted symbols), `source` (which kernel), `make` (the build).
 mod config;
 mod make;
 mod source;
