@@ -19,9 +19,9 @@ pub(crate) struct Args {
     /// Its processors.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     cpus: u32,
-    /// A network interface, the first one for management: user[,ems=PORT][,forward=HOST:GUEST],
-    /// stream,path=FILE[,server], dgram,local=FILE,remote=FILE, socket,connect=HOST:PORT or listen=, tap,ifname=NAME,
-    /// vhost-user,path=FILE[,server]; each with mac=ADDRESS if wanted.
+    /// A network interface, the first one for management: `user[,ems=PORT][,forward=HOST:GUEST]`,
+    /// `stream,path=FILE[,server]`, `dgram,local=FILE,remote=FILE`, `socket,connect=HOST:PORT` or `socket,listen=HOST:PORT`,
+    /// `tap,ifname=NAME`, `vhost-user,path=FILE[,server]`; each with `mac=ADDRESS` if wanted.
     #[arg(long, value_name = "NETWORK")]
     nic: Vec<Nic>,
     /// A seed drive: an image, or a folder to make one of.

@@ -126,7 +126,7 @@ fn open_parts(document: &mut Value) {
 }
 
 /// Says of numbers without a sign that they have none (`uint64` of the OpenAPI format registry): as many bits as those with
-/// one, of which the document speaks otherwise, hold half of them.
+/// one, of which the document speaks otherwise, hold half of them. And how large they may be.
 fn unsigned(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -134,7 +134,9 @@ fn unsigned(value: &mut Value) {
                 && let Some(Value::String(format)) = map.get_mut("format")
                 && matches!(format.as_str(), "int32" | "int64")
             {
+                let most = if format == "int32" { u64::from(u32::MAX) } else { u64::MAX };
                 format.insert(0, 'u');
+                map.entry("maximum").or_insert_with(|| most.into());
             }
             map.values_mut().for_each(unsigned);
         }
