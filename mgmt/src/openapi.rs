@@ -130,13 +130,14 @@ fn open_parts(document: &mut Value) {
 fn unsigned(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            if map.get("minimum").and_then(Value::as_u64).is_some()
-                && let Some(Value::String(format)) = map.get_mut("format")
-                && matches!(format.as_str(), "int32" | "int64")
-            {
-                let most = if format == "int32" { u64::from(u32::MAX) } else { u64::MAX };
-                format.insert(0, 'u');
+            if map.get("minimum").and_then(Value::as_u64).is_some() {
+                let most = if map.get("format").is_some_and(|f| f == "int32") { u64::from(u32::MAX) } else { u64::MAX };
                 map.entry("maximum").or_insert_with(|| most.into());
+                if let Some(Value::String(format)) = map.get_mut("format")
+                    && matches!(format.as_str(), "int32" | "int64")
+                {
+                    format.insert(0, 'u');
+                }
             }
             map.values_mut().for_each(unsigned);
         }
