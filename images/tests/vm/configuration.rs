@@ -110,3 +110,13 @@ fn management_by_ipv6_alone_works() {
     vm.until("an address", || vm.console().contains("EMS: http://[fec0:"));
     assert!(!vm.console().contains("EMS: http://10."), "{}", vm.console());
 }
+
+#[test]
+fn a_description_that_stops_the_program_is_left_out_and_the_ems_says_so() {
+    let Some(mut plan) = socket("description", "sluice.function=bridge") else { return };
+    let _wires = [plan.wire(), plan.wire()];
+    let vm = plan.file("tokens.toml", &tokens()).file("vnf.toml", "[vnf]\nnmae = 'edge'\n").start().ready();
+    let why = problem(&vm, "vnf.toml");
+    assert!(why.contains("without vnf.toml") && why.contains("nmae"), "{why}");
+    assert!(vm.get("/v1/alarms").is(200).body.contains("system/vnf.toml"));
+}
