@@ -47,8 +47,8 @@ impl Default for Ready {
 }
 
 impl Ready {
-    pub(crate) fn tell(&mut self, status: &Status) {
-        if let Some(file) = self.0.take_if(|_| matches!(status.state, State::Running | State::Stopped))
+    pub(crate) fn tell(&mut self, status: impl FnOnce() -> Status) {
+        if let Some(file) = self.0.take_if(|_| matches!(status().state, State::Running | State::Stopped))
             && let Err(e) = std::fs::write(&file, "")
         {
             eprintln!("sluice: {}: {e}", file.display());

@@ -362,7 +362,7 @@ fn until_the_end(
             workers.crew().request_stop();
             break;
         }
-        ready.tell(&managed.status());
+        ready.tell(|| managed.status());
         if asked.reload {
             reload(wanted, ems);
         }
