@@ -354,7 +354,7 @@ fn until_the_end(
     let mut troubles = Troubles::default();
     troubles.look(ems);
     while !workers.is_finished() {
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(50));
         let now = time::now();
         let asked = services.poll();
         let late = args.for_time.is_some_and(|t| now - started >= t.as_nanos() as u64);
