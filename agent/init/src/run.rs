@@ -70,16 +70,17 @@ fn live(program: Program) -> End {
     }
     kernel::settle();
     let config = config::gather(&Sources::default());
-    let Prepared { mut boot, management, ems } = prepare::machine(&config, program);
+    let Prepared { boot, management, ems } = prepare::machine(&config, program);
     let told = |detail: String| Problem { object: "init".into(), severity: Severity::Minor, detail };
-    boot.problems.extend(trouble.into_iter().map(told));
+    let own = trouble.into_iter().map(told).collect();
     let name = config.name.as_ref().map_or("sluice", |n| n.value.as_str());
     let network = management.as_deref().map(|interface| {
         let wanted = config.network.as_ref().map(|n| n.value.clone()).unwrap_or_default();
         net::start(interface, wanted, name, net::Paths::default())
     });
     let slots = Trial::of(&config);
-    let mut machine = Machine { config, program, boot, told: Boot::default(), network, console, ems, slots, early: 0 };
+    let mut machine =
+        Machine { config, program, boot, told: Boot::default(), network, console, ems, slots, early: 0, own };
     machine.tell();
     machine.supervise(&events)
 }
@@ -115,6 +116,8 @@ struct Machine {
     slots: Trial,
     /// How often in a row the VNF's process ended before it was ready.
     early: u32,
+    /// What went wrong here, and stays so when the machine is prepared again.
+    own: Vec<Problem>,
 }
 
 impl Machine {
@@ -125,7 +128,7 @@ impl Machine {
             now.settings.extend(network.settings());
             now.problems.extend(network.problems());
         }
-        now.problems.extend(self.slots.problem.clone());
+        now.problems.extend(self.own.iter().chain(&self.slots.problem).cloned());
         if now == self.told {
             return;
         }
@@ -212,7 +215,7 @@ impl Machine {
         );
         let problem = Problem { object: "vnf.toml".into(), severity: Severity::Critical, detail };
         self.boot = Boot { restarts: self.boot.restarts, last_words, ..boot };
-        self.boot.problems.push(problem);
+        self.own.push(problem);
         self.ems = ems;
     }
 
