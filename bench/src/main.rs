@@ -9,6 +9,7 @@ mod engine;
 mod fib;
 mod filter;
 mod harness;
+mod image;
 mod report;
 mod ring;
 mod router;
@@ -30,6 +31,7 @@ const GROUPS: &[Group] = &[
     ("wire", wire::run),
     ("dpdk", dpdk::run),
     ("ems", ems::run),
+    ("image", image::run),
 ];
 
 /// Measures what the engine costs; prints a table and saves it as JSON.

@@ -9,6 +9,10 @@ use std::process::Command;
 /// The ordinary target; named, so that the flags below do not reach build scripts and macros.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+/// No shared libraries; relocations in a form that takes a twentieth of the room; functions of the same code once.
+const FLAGS: [&str; 3] =
+    ["-C target-feature=+crt-static", "-C link-arg=-Wl,-z,pack-relative-relocs", "-C link-arg=-Wl,--icf=all"];
+
 /// Builds the program as a recipe wants it, into `to`. Cargo says on the terminal how it goes.
 ///
 /// # Errors
@@ -19,7 +23,7 @@ pub fn build(program: &Program, to: &Path) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .current_dir(&project)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env("RUSTFLAGS", FLAGS.join(" "))
         .args(["build", "--quiet", "--target", TARGET, "--profile", &program.profile, "-p", "sluice-agent"])
         .args(["--bin", "sluice", "--no-default-features", "--features", &program.features.join(",")])
         .arg("--target-dir")

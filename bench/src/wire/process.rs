@@ -55,6 +55,11 @@ impl Running {
         Ok(kill_process(Pid::from_child(&self.child), Signal::HUP)?)
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn runs(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Its process number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -127,7 +132,8 @@ impl Drop for Running {
     }
 }
 
-fn listen(mut stream: impl Read, said: &Mutex<Vec<u8>>) {
+/// Keeps what a stream says.
+pub(crate) fn listen(mut stream: impl Read, said: &Mutex<Vec<u8>>) {
     let mut some = [0; 4096];
     while let Ok(n @ 1..) = stream.read(&mut some) {
         said.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&some[..n]);

@@ -16,9 +16,13 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// Changes when a kernel built by this code differs though its inputs do not.
 const RECIPE: &str = "1";
+
+/// The file beside a kernel that says how long its build took.
+const SECONDS: &str = "seconds";
 
 /// A kernel that is built.
 #[derive(Clone, Debug)]
@@ -62,9 +66,20 @@ pub fn build(fragments: &[PathBuf], say: &dyn Fn(&str)) -> Result<Kernel> {
     let waiting = || say("another build of a kernel is going on; waiting for it");
     let folder = cache::entry(&cache, &key, waiting, |aside| {
         cached = false;
-        make::kernel(&source, &fragment, aside, say)
+        let begin = sluice_init::time::now();
+        make::kernel(&source, &fragment, aside, say)?;
+        Ok(fs::write(aside.join(SECONDS), format!("{}\n", (sluice_init::time::now() - begin).as_secs()))?)
     })?;
     Kernel::open(folder, cached)
+}
+
+/// How long the build of the kernel of an image took, if it is in the cache of this machine. The kernel is known by the
+/// SHA-256 of its `bzImage`, hexadecimal.
+pub fn took(sha256: &str) -> Option<Duration> {
+    let kernels = fs::read_dir(cache::folder().ok()?.join("kernel")).ok()?.flatten();
+    let is = |folder: &PathBuf| digest::of_file(&folder.join("bzImage")).is_ok_and(|d| d == sha256);
+    let folder = kernels.map(|e| e.path()).find(is)?;
+    fs::read_to_string(folder.join(SECONDS)).ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// What the kernel is cached under: the hash of all that it depends on.

@@ -4,11 +4,12 @@
 //! touched here, so tests, benchmarks and `sluice-image run` describe their machines in the same words.
 //!
 //! Reading order: [`Machine`], [`nic`] (network interfaces), [`accelerator`] (KVM or TCG, and why), [`seed`] (a drive with
-//! a guest's configuration).
+//! a guest's configuration), [`wire`] (the other end of an interface).
 pub mod accelerator;
 mod arguments;
 pub mod nic;
 pub mod seed;
+pub mod wire;
 
 pub use accelerator::Accelerator;
 pub use nic::Nic;

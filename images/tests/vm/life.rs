@@ -1,6 +1,5 @@
 //! How the VNF's process and the machine end, and come back.
-use crate::rig::{Plan, Vm, WIRE, image, tokens};
-use crate::wire::carry;
+use crate::rig::{Plan, Vm, WIRE, carry, image, tokens};
 use sluice_images::qemu::{Kind, Serial};
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;

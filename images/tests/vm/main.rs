@@ -9,4 +9,3 @@ mod life;
 mod machines;
 mod rig;
 mod traffic;
-mod wire;

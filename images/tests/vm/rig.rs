@@ -1,9 +1,9 @@
 //! A running image, and how to talk to it.
 use crate::common::Scratch;
-use crate::wire::Wire;
 use serde_json::Value;
 use sluice_images::manifest::Manifest;
 use sluice_images::qemu::nic::{Backend, Mac};
+use sluice_images::qemu::wire::{self, Wire};
 use sluice_images::qemu::{Accelerator, Boot, Bus, Drive, Kind, Machine, Nic, Serial, seed};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -28,6 +28,11 @@ pub(crate) fn tokens() -> String {
 /// A function that is a wire between its two ports.
 pub(crate) const WIRE: &str = "FromDevice($A, PROMISC true) -> a :: Queue(4096) -> ToDevice($B);\n\
                                FromDevice($B, PROMISC true) -> b :: Queue(4096) -> ToDevice($A);\n";
+
+/// Carries numbered frames through a machine, and gives up when none comes for a minute.
+pub(crate) fn carry(into: &Wire, out: &Wire, from: u32, to: u32) -> Vec<u32> {
+    wire::carry(into, out, from, to, Duration::from_secs(60)).expect("a machine that takes frames")
+}
 
 /// The image of a recipe, if it and QEMU are there.
 pub(crate) struct Image {
@@ -88,10 +93,9 @@ impl Plan {
     /// Another data port, and its other end.
     pub(crate) fn wire(&mut self) -> Wire {
         self.data += 1;
-        let [ours, guest] = ["ours", "guest"].map(|end| self.scratch.path(&format!("{end}{}", self.data)));
-        let backend = Backend::Dgram { local: guest.clone(), remote: ours.clone() };
+        let (wire, backend) = Wire::new(&self.scratch.0, &format!("wire{}", self.data)).expect("a wire");
         self.machine.nics.push(Nic { backend, mac: Some(Mac([0x52, 0x54, 0, 0, 1, self.data as u8])) });
-        Wire::new(&ours, &guest)
+        wire
     }
 
     /// A file that fw_cfg hands over; on a microvm, a seed drive.

@@ -1,7 +1,7 @@
 //! Packets through a guest: every one is accounted for, whatever moves them, also while the function is replaced.
-use crate::rig::{Image, Plan, Vm, WIRE, image, tokens};
-use crate::wire::{Wire, carry};
+use crate::rig::{Image, Plan, Vm, WIRE, carry, image, tokens};
 use sluice_images::qemu::Kind;
+use sluice_images::qemu::wire::Wire;
 
 const FRAMES: u32 = 10_000;
 

@@ -1,4 +1,5 @@
 //! Alarms: what is wrong now, and what was.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::alarms::{Alarm, Severity};
 use crate::command::{Answer, Command};
@@ -6,11 +7,9 @@ use crate::problem::Problem;
 use axum::extract::Query;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_alarms)).routes(routes!(list_past_alarms))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(list_alarms)).routes(routes!(list_past_alarms))
 }
 
 /// Which alarms.

@@ -1,4 +1,5 @@
 //! The audit log.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::audit::Entry;
 use crate::command::{Answer, Command};
@@ -6,11 +7,9 @@ use crate::problem::Problem;
 use axum::extract::Query;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_audit))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_audit))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

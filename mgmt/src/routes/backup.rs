@@ -1,4 +1,5 @@
 //! The backup: the whole configuration in one archive.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::archive::LARGEST;
 use crate::backup::Restored;
@@ -9,11 +10,9 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Query};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_backup, put_backup)).layer(DefaultBodyLimit::max(LARGEST))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_backup, put_backup)).layer(DefaultBodyLimit::max(LARGEST))
 }
 
 /// How it is restored.

@@ -1,12 +1,11 @@
 //! The support bundle.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::problem::Problem;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_support_bundle))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_support_bundle))
 }
 
 /// Everything that an engineer asks for, in one archive of at most 32 MiB unpacked: identity, state, functions and their

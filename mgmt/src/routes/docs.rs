@@ -2,27 +2,32 @@
 //!
 //! Both are the same in every VNF and tell nothing of this one, so they take no token.
 use super::Shared;
+use super::register::{Routes, routes};
 use crate::openapi;
 use crate::page;
 use axum::http::header;
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use std::sync::LazyLock;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Nothing but its own style sheet: no script, nothing from elsewhere, not inside another page.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_openapi)).routes(routes!(get_docs)).routes(routes!(get_docs_style))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_openapi)).routes(routes!(get_docs)).routes(routes!(get_docs_style))
 }
 
-/// The document, made once.
+/// The document.
 pub fn document() -> &'static serde_json::Value {
-    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(|| openapi::complete(&super::api().into_openapi()));
+    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(openapi::kept);
     &DOCUMENT
+}
+
+/// What the routes say now: what the document is to be.
+#[cfg(feature = "document")]
+pub fn made() -> serde_json::Value {
+    openapi::complete(&super::api().into_openapi())
 }
 
 /// This API as an OpenAPI 3.1 document.

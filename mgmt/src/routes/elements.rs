@@ -1,4 +1,5 @@
 //! Elements of a running function.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::problem::Problem;
@@ -6,11 +7,9 @@ use crate::vnf::{Element, MAIN};
 use axum::extract::{Path, Query};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_elements)).routes(routes!(get_element))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(list_elements)).routes(routes!(get_element))
 }
 
 /// Whose elements.

@@ -1,4 +1,5 @@
 //! What happens, as server-sent events (HTML, section 9.2).
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::events::{Event, Follower, Heard};
@@ -9,16 +10,14 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use std::convert::Infallible;
 use std::time::Duration;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// A comment is sent when nothing happened for so long: who is gone is noticed.
 const QUIET: Duration = Duration::from_secs(15);
 /// A client that lost the connection comes back after this.
 const BACK_AFTER: Duration = Duration::from_secs(1);
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(watch_events))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(watch_events))
 }
 
 /// Server-sent events: `id` is the event's number, `event` its type (`state`, `swap`, `reverted`, `link`, `alarm-raised`,

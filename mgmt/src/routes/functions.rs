@@ -1,4 +1,5 @@
 //! Functions: what the VNF does with packets, and how that is changed while they flow.
+use super::register::{Routes, routes};
 use super::{Ask, Shared, wants_json};
 use crate::command::{Answer, Command};
 use crate::functions::{Change, Changed, Function, Terms};
@@ -9,11 +10,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::time::Duration;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new()
         .routes(routes!(get_function, put_function))
         .routes(routes!(confirm_function))
         .routes(routes!(revert_function))

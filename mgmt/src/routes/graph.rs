@@ -1,6 +1,7 @@
 //! The running graph.
 use super::accept::{VARY, preferred};
 use super::elements::main;
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::Command;
 use crate::problem::Problem;
@@ -10,11 +11,9 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_graph))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_graph))
 }
 
 /// A form of the graph.

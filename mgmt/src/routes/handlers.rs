@@ -1,6 +1,7 @@
 //! Handlers of elements: what can be read and written while packets flow.
 use super::accept::{VARY, preferred};
 use super::elements::main;
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::problem::Problem;
@@ -10,16 +11,14 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Longest body that carries a value, bytes.
 const LONGEST: usize = 1 << 20;
 const PLAIN: &str = "text/plain";
 const JSON: &str = "application/json";
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(read_handler, write_handler)).layer(DefaultBodyLimit::max(LONGEST))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(read_handler, write_handler)).layer(DefaultBodyLimit::max(LONGEST))
 }
 
 /// What is read.

@@ -1,14 +1,13 @@
 //! Whether it lives, and whether it is ready: for whoever supervises it, without a token.
 use super::Shared;
+use super::register::{Routes, routes};
 use crate::problem::Problem;
 use crate::vnf::{State, Status};
 use axum::Json;
 use axum::extract::State as From;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(livez)).routes(routes!(readyz))
 }
 
 /// The EMS answers.

@@ -1,5 +1,6 @@
 //! The log.
 use super::accept::{VARY, preferred};
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::journal::Line;
@@ -10,13 +11,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::fmt::Write as _;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 const PLAIN: &str = "text/plain";
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_log))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_log))
 }
 
 /// A form of the log.

@@ -1,14 +1,13 @@
 //! What is counted, for Prometheus.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::metrics::Format;
 use crate::problem::Problem;
 use axum::http::{HeaderMap, header};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_metrics))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_metrics))
 }
 
 /// Everything that is counted, for Prometheus: OpenMetrics if `Accept` names it, else its older text format.

@@ -11,8 +11,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router};
 use std::sync::Arc;
-use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
 mod accept;
 pub mod alarms;
@@ -30,6 +28,7 @@ pub mod log;
 pub mod metrics;
 pub mod ports;
 pub(crate) mod problems;
+pub(crate) mod register;
 pub mod revisions;
 pub mod stats;
 pub mod system;
@@ -41,14 +40,18 @@ pub mod workers;
 /// What all routes share.
 pub type Shared = Arc<Ems>;
 
-#[derive(OpenApi)]
+#[cfg(feature = "document")]
+#[derive(utoipa::OpenApi)]
 #[openapi(info(title = "Sluice EMS", description = "Life cycle, statistics and live reconfiguration of a VNF."))]
 struct Api;
 
 /// All paths with their documentation.
-pub fn api() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(Api::openapi())
-        .merge(health::routes())
+fn api() -> register::Routes<Shared> {
+    #[cfg(feature = "document")]
+    let all = register::Routes::with_openapi(<Api as utoipa::OpenApi>::openapi());
+    #[cfg(not(feature = "document"))]
+    let all = register::Routes::new();
+    all.merge(health::routes())
         .merge(vnf::routes())
         .merge(system::routes())
         .merge(functions::routes())
@@ -69,7 +72,6 @@ pub fn api() -> OpenApiRouter<Shared> {
         .merge(alarms::routes())
         .merge(events::routes())
         .merge(audit::routes())
-        .merge(crate::sol002::routes())
 }
 
 /// The service for whoever calls it in this process: an administrator, who needs no token.
@@ -80,8 +82,12 @@ pub fn app(ems: Shared) -> Router {
 /// The service. Nobody may do anything in it, but whom a layer around it has recognised: it puts an [`Actor`] into the
 /// request's extensions, and a [`Call`].
 pub fn router(ems: Shared) -> Router {
+    #[cfg(feature = "document")]
     let (router, _) = api().split_for_parts();
+    #[cfg(not(feature = "document"))]
+    let router = api().into_router();
     router
+        .merge(crate::sol002::routes())
         .fallback(|| async { Problem::not_found("there is no such path; see /openapi.json") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path has no such method; see /openapi.json")

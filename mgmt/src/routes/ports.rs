@@ -1,14 +1,13 @@
 //! Ports: where packets enter and leave.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::ports::PortStats;
 use crate::problem::Problem;
 use axum::extract::Path;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_ports)).routes(routes!(get_port))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(list_ports)).routes(routes!(get_port))
 }
 
 /// All ports with counters and rates.

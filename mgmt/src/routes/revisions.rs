@@ -1,5 +1,6 @@
 //! Revisions: what a function was, who changed what, and the way back.
 use super::functions::TermsQuery;
+use super::register::{Routes, routes};
 use super::{Ask, Shared, wants_json};
 use crate::command::{Answer, Command};
 use crate::functions::{Changed, FunctionSummary};
@@ -10,11 +11,9 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new()
         .routes(routes!(list_functions))
         .routes(routes!(list_revisions))
         .routes(routes!(get_revision))

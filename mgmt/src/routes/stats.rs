@@ -1,4 +1,5 @@
 //! What is counted.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::problem::Problem;
@@ -7,11 +8,9 @@ use crate::vnf::Snapshot;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_stats))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_stats))
 }
 
 /// Counters and rates.

@@ -1,4 +1,5 @@
 //! The machine around the VNF.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::archive::LARGEST;
 use crate::command::{Answer, Command};
@@ -7,15 +8,13 @@ use crate::system::{Installed, System};
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::rejection::BytesRejection;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_system)).routes(routes!(shutdown)).routes(routes!(reboot)).merge(image())
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_system)).routes(routes!(shutdown)).routes(routes!(reboot)).merge(image())
 }
 
-fn image() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(put_image)).layer(DefaultBodyLimit::max(LARGEST))
+fn image() -> Routes<Shared> {
+    Routes::new().routes(routes!(put_image)).layer(DefaultBodyLimit::max(LARGEST))
 }
 
 /// How it was set up and from where, its network interfaces, and what went wrong when it booted.

@@ -1,4 +1,5 @@
 //! Taps: packets as they pass, for `curl -sN ... | tshark -i -`.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::problem::Problem;
@@ -13,15 +14,13 @@ use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// IANA knows only the older format (`application/vnd.tcpdump.pcap`). This is the name that the desktops' shared MIME
 /// database has for pcapng.
 const PCAPNG: &str = "application/x-pcapng";
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(tap_packets))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(tap_packets))
 }
 
 /// What is tapped.

@@ -1,4 +1,5 @@
 //! Traces: the way of single packets through the graph.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::problem::Problem;
@@ -7,11 +8,9 @@ use axum::Json;
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(start_trace)).routes(routes!(get_trace))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(start_trace)).routes(routes!(get_trace))
 }
 
 /// Starts to follow packets. There is one trace at a time: another one that is not complete ends.

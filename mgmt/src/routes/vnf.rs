@@ -1,4 +1,5 @@
 //! The VNF itself: who it is, whether it runs.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command, Vnf, Wanted};
 use crate::problem::Problem;
@@ -6,11 +7,9 @@ use crate::vnf::Identity;
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(get_vnf)).routes(routes!(get_identity)).routes(routes!(put_state))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(get_vnf)).routes(routes!(get_identity)).routes(routes!(put_state))
 }
 
 /// The state that is wanted.

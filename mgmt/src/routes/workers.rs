@@ -1,13 +1,12 @@
 //! Workers: the threads that move packets.
+use super::register::{Routes, routes};
 use super::{Ask, Shared};
 use crate::command::{Answer, Command};
 use crate::problem::Problem;
 use crate::workers::WorkerStats;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_workers))
+pub(super) fn routes() -> Routes<Shared> {
+    Routes::new().routes(routes!(list_workers))
 }
 
 /// All workers: how busy they are, and the size of their bursts.

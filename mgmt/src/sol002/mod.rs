@@ -4,9 +4,9 @@
 //! resource: [`configuration`] (vnfconfig), [`indicators`] and [`subscriptions`] (vnfind), [`coordinations`] (lcmcoord).
 use crate::problem::Problem;
 use crate::routes::Shared;
+use axum::Router;
 use axum::routing::{get, post};
 use std::path::PathBuf;
-use utoipa_axum::router::OpenApiRouter;
 
 pub mod body;
 pub mod callback;
@@ -46,8 +46,8 @@ pub struct Settings {
 }
 
 /// The paths. They are not part of the native API's document: ETSI publishes theirs.
-pub fn routes() -> OpenApiRouter<Shared> {
-    let mut all = OpenApiRouter::new()
+pub fn routes() -> Router<Shared> {
+    let mut all = Router::new()
         .route("/vnfconfig/v1/configuration", get(configuration::show).patch(configuration::modify))
         .route("/vnfind/v1/indicators", get(indicators::list))
         .route("/vnfind/v1/indicators/{instance}", get(indicators::list_of))
