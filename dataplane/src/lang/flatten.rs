@@ -87,8 +87,9 @@ impl<'a> Flattener<'a> {
         }
     }
 
-    /// Expands a whole file. `given` are the variables of the command line; they win.
-    pub(super) fn expand(&mut self, top: Body, given: &[(String, String)]) {
+    /// Expands a whole file. `given` are the variables of the command line, `inside` those of single compounds of the
+    /// top level (compound, name, value); they win.
+    pub(super) fn expand(&mut self, top: Body, given: &[(String, String)], inside: &[(String, String, String)]) {
         self.text_left += top.elements.iter().map(|e| 4 * e.config.len()).sum::<usize>();
         self.envs.push(Env { depth: 0, parent: None, vars: given.iter().cloned().collect() });
         for (name, value) in &top.defines {
@@ -119,7 +120,10 @@ impl<'a> Flattener<'a> {
             let classes = self.classes;
             match &classes[class] {
                 Class::Compound(body) if depth < DEEPEST => {
-                    let env = self.environment(body, values, env);
+                    let given = if depth == 0 { inside } else { &[] };
+                    let given = given.iter().filter(|(compound, ..)| *compound == self.elements[i].name);
+                    let given = given.map(|(_, name, value)| (name.clone(), value.clone())).collect();
+                    let env = self.environment(body, values, given, env);
                     let before = work.len();
                     work.extend(self.insert(i, body).into_iter().map(|i| (i, env, depth + 1)));
                     work[before..].reverse();
@@ -217,7 +221,8 @@ impl<'a> Flattener<'a> {
         None
     }
 
-    fn environment(&mut self, body: &Body, values: Vec<String>, env: usize) -> usize {
+    /// The variables of a body: those `given` win over its parameters' `values`, and these over what it defines.
+    fn environment(&mut self, body: &Body, values: Vec<String>, given: Vec<(String, String)>, env: usize) -> usize {
         let mut parent = Some(env);
         while let Some(e) = parent {
             if self.envs[e].depth < body.depth {
@@ -225,7 +230,7 @@ impl<'a> Flattener<'a> {
             }
             parent = self.envs[e].parent;
         }
-        let vars = body.formals.iter().map(|f| f.name.clone()).zip(values).collect();
+        let vars = body.formals.iter().map(|f| f.name.clone()).zip(values).chain(given).collect();
         self.envs.push(Env { depth: body.depth, parent, vars });
         let new = self.envs.len() - 1;
         for (name, value) in &body.defines {

@@ -193,17 +193,25 @@ pub struct Reader<'a> {
     classes: &'a dyn Classes,
     loader: Option<&'a mut dyn Loader>,
     defines: Vec<(String, String)>,
+    inside: Vec<(String, String, String)>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader for configurations of these classes.
     pub fn new(classes: &'a dyn Classes) -> Self {
-        Reader { classes, loader: None, defines: Vec::new() }
+        Reader { classes, loader: None, defines: Vec::new(), inside: Vec::new() }
     }
 
     /// Defines a variable, as `NAME=VALUE` on the command line does: it wins over `define(...)`.
     pub fn define(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.defines.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same for the body of one compound element of the text's top level: there it wins over `define(...)`, and is
+    /// not seen elsewhere.
+    pub fn define_in(mut self, compound: impl Into<String>, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.inside.push((compound.into(), name.into(), value.into()));
         self
     }
 
@@ -221,7 +229,7 @@ impl<'a> Reader<'a> {
         p.file(text, file);
         let parser::Parser { mut sink, classes, body, requirements, provides, end, .. } = p;
         let mut flattener = flatten::Flattener::new(&classes, &mut sink, end);
-        flattener.expand(body, &self.defines);
+        flattener.expand(body, &self.defines, &self.inside);
         let mut flat = flattener.finish(&classes);
         (flat.requirements, flat.provides) = (requirements, provides);
         Parsed { flat, diagnostics: sink.found }

@@ -540,3 +540,16 @@ proptest! {
         prop_assert_eq!(second.flat.unparse(), first.flat.unparse());
     }
 }
+
+#[test]
+fn what_is_defined_in_a_compound_wins_there_and_is_not_seen_elsewhere() {
+    let text = "f :: { define($N 1, $M x$N) Idle -> Queue($N) -> Print($M) -> Discard }; g :: { Idle -> Print($N) -> Discard };";
+    let parsed = Reader::new(&Table).define_in("f", "N", "20, 30").read(text, "config");
+    assert!(parsed.is_ok(), "{}", render_native(&parsed.diagnostics));
+    let of = |class: &str| {
+        let all = parsed.flat.elements.iter().filter(|e| e.class == class);
+        all.map(|e| format!("{}({})", e.name, e.config)).collect::<Vec<_>>()
+    };
+    assert_eq!(of("Queue"), ["f/Queue@2(20, 30)"]);
+    assert_eq!(of("Print"), ["f/Print@3(x20, 30)", "g/Print@2($N)"]);
+}
