@@ -51,8 +51,34 @@ reasons! {
     BadChecksum = "bad_checksum",
     /// A source address that no host may use.
     BadSource = "bad_source",
-    /// A malformed NSH header (RFC 8300).
+    /// No NSH header where one was expected.
     BadNsh = "bad_nsh",
+    /// An NSH version other than 0 (RFC 8300 section 2.2).
+    NshVersion = "nsh_version",
+    /// An NSH length that its MD type forbids (RFC 8300 sections 2.4, 2.5).
+    NshLength = "nsh_length",
+    /// An NSH metadata TLV that runs past the header (RFC 8300 section 2.5.1).
+    NshTlv = "nsh_tlv",
+    /// An NSH MD type that is reserved, unassigned or not switched on (RFC 8300 section 2.2).
+    NshMdType = "nsh_md_type",
+    /// An NSH next protocol that is not supported or not switched on (RFC 8300 section 2.2).
+    NshNext = "nsh_next",
+    /// An NSH OAM packet where OAM is not supported (RFC 9451 section 4).
+    NshOam = "nsh_oam",
+    /// The NSH time to live ended (RFC 8300 section 2.2).
+    NshTtl = "nsh_ttl",
+    /// An NSH service index of 0 (RFC 8300 section 2.3).
+    NshIndex = "nsh_index",
+    /// An NSH service path and index that lead nowhere (RFC 8300 section 2.3).
+    NshPath = "nsh_path",
+    /// NSH that enters or leaves its domain and may not (RFC 8300 section 8.1).
+    NshForeign = "nsh_foreign",
+    /// A missing, old or wrong message authentication code of NSH (RFC 9145).
+    NshIntegrity = "nsh_integrity",
+    /// A packet that came back from a function without a known NSH header (RFC 7665 section 4.6).
+    NshUnlearned = "nsh_unlearned",
+    /// A malformed header of a tunnel (VXLAN, VXLAN-GPE, GRE), or not the tunnel that was expected.
+    BadTunnel = "bad_tunnel",
     /// A length outside the limits that an element checks.
     BadLength = "bad_length",
     /// Time to live or hop limit expired.

@@ -20,6 +20,7 @@ pub mod io;
 pub mod ip;
 pub mod lookup;
 pub mod monitoring;
+pub mod nsh;
 pub mod paint;
 pub mod print;
 pub mod queues;
@@ -28,6 +29,7 @@ pub mod shaping;
 pub mod sources;
 pub mod switching;
 mod table;
+pub mod tunnels;
 pub mod vlan;
 
 pub use table::TABLE;

@@ -42,8 +42,38 @@ pub const NEXT_NSH: u8 = 4;
 pub const NEXT_MPLS: u8 = 5;
 /// Next protocol: in-situ OAM (RFC 9452).
 pub const NEXT_IOAM: u8 = 6;
+/// Next protocol: experiment 1.
+pub const NEXT_EXPERIMENT_1: u8 = 0xfe;
+/// Next protocol: experiment 2.
+pub const NEXT_EXPERIMENT_2: u8 = 0xff;
+/// Service index that an initial classifier writes unless told otherwise.
+pub const INDEX_DEFAULT: u8 = 255;
+/// Longest value of a TLV, bytes.
+pub const TLV_MAX: usize = 127;
 /// Class of the TLVs that the IETF assigns.
 pub const CLASS_IETF: u16 = 0;
+/// IETF TLV: subscriber identifier (RFC 8979 section 3).
+pub const TLV_SUBSCRIBER: u8 = 0x00;
+/// IETF TLV: performance policy identifier (RFC 8979 section 4).
+pub const TLV_PERFORMANCE_POLICY: u8 = 0x01;
+/// IETF TLV: message authentication code over all but the base header (RFC 9145 section 5.1).
+pub const TLV_MAC1: u8 = 0x02;
+/// IETF TLV: message authentication code over the base header, too (RFC 9145 section 5.2).
+pub const TLV_MAC2: u8 = 0x03;
+/// IETF TLV: forwarding context (RFC 9263 section 4.1).
+pub const TLV_FORWARDING_CONTEXT: u8 = 0x04;
+/// IETF TLV: tenant identifier (RFC 9263 section 4.2).
+pub const TLV_TENANT: u8 = 0x05;
+/// IETF TLV: ingress network node (RFC 9263 section 4.3).
+pub const TLV_INGRESS_NODE: u8 = 0x06;
+/// IETF TLV: ingress network source interface (RFC 9263 section 4.4).
+pub const TLV_INGRESS_INTERFACE: u8 = 0x07;
+/// IETF TLV: flow identifier (RFC 9263 section 4.5).
+pub const TLV_FLOW_ID: u8 = 0x08;
+/// IETF TLV: source and destination groups (RFC 9263 section 4.6).
+pub const TLV_GROUPS: u8 = 0x09;
+/// IETF TLV: policy identifier (RFC 9263 section 4.7).
+pub const TLV_POLICY: u8 = 0x0a;
 const OAM: u16 = 0x2000;
 
 /// An NSH base header and service path header in place.

@@ -4,7 +4,8 @@
 //! `eth SRC DST [TYPE]`, `vlan ID [pcp=N]`, `arp request|reply SHA SPA THA TPA`,
 //! `ip SRC DST [ttl= tos= id= off= proto= sum= opts=HEX len= df mf]`, `udp SPORT DPORT [sum=]`,
 //! `tcp SPORT DPORT [flags=SA seq= ack= win= sum=]`, `icmp TYPE CODE [rest=HEX]`, `zeros N`,
-//! `text WORDS`, `hex BYTES`. `sum=` overrides the checksum that is otherwise right; an EtherType or
+//! `text WORDS`, `hex BYTES`, `nsh SPI SI [ttl= md= next= ver= u= len= ctx=HEX tlvs=HEX oam]` (`len=` in words, `u=` the five
+//! unassigned bits), `vxlan VNI`, `vxlan-gpe VNI [next= flags=]`, `gre TYPE [key=]`. `sum=` overrides the checksum that is otherwise right; an EtherType or
 //! protocol that is left out comes from the next layer.
 use std::net::Ipv4Addr;
 
@@ -79,6 +80,7 @@ fn ether_type(layer: Option<&&str>) -> u16 {
         Some("ip") => 0x0800,
         Some("arp") => 0x0806,
         Some("vlan") => 0x8100,
+        Some("nsh") => 0x894f,
         _ => 0x88b5,
     }
 }
@@ -109,12 +111,44 @@ fn build(layers: &[&str]) -> Vec<u8> {
             b[2..4].copy_from_slice(&s.to_be_bytes());
             b
         }
+        "nsh" => nsh(&w, inner),
+        "vxlan" => [vec![8, 0, 0, 0], (number(w.at(1)) << 8).to_be_bytes().to_vec(), build(inner)].concat(),
+        "vxlan-gpe" => {
+            let head = vec![w.number("flags", 0x0c) as u8, 0, 0, w.number("next", 4) as u8];
+            [head, (number(w.at(1)) << 8).to_be_bytes().to_vec(), build(inner)].concat()
+        }
+        "gre" => {
+            let key = w.option("key").map_or(Vec::new(), |k| number(k).to_be_bytes().to_vec());
+            let flags = if key.is_empty() { vec![0, 0] } else { vec![0x20, 0] };
+            [flags, (number(w.at(1)) as u16).to_be_bytes().to_vec(), key, build(inner)].concat()
+        }
         "zeros" => [vec![0; number(w.at(1)) as usize], build(inner)].concat(),
         "text" => [first["text".len()..].trim().as_bytes().to_vec(), build(inner)].concat(),
         "hex" => [hex(&first["hex".len()..]), build(inner)].concat(),
         "udp" | "tcp" => panic!("{first}: needs ip before it"),
         _ => panic!("unknown layer: {first}"),
     }
+}
+
+/// MD type 1 if `ctx=` is there or nothing says otherwise, else 2.
+fn nsh(w: &Words<'_>, inner: &[&str]) -> Vec<u8> {
+    let context = match (w.option("ctx"), w.option("tlvs")) {
+        (Some(ctx), _) => hex(ctx),
+        (None, Some(tlvs)) => hex(tlvs),
+        (None, None) => vec![0; if w.number("md", 1) == 1 { 16 } else { 0 }],
+    };
+    let md = w.number("md", if w.option("tlvs").is_some() { 2 } else { 1 });
+    let layer = inner.first().and_then(|l| l.split_whitespace().next());
+    let kinds = [("ip", 1), ("ip6", 2), ("eth", 3), ("nsh", 4)];
+    let next = layer.and_then(|l| kinds.iter().find(|k| k.0 == l)).map_or(0, |k| k.1);
+    let next = w.option("next").map_or(next, number);
+    let len = w.number("len", (8 + context.len() as u32) / 4);
+    let u = w.number("u", 0);
+    let base =
+        w.number("ver", 0) << 14 | u32::from(w.flag("oam")) << 13 | (u >> 4) << 12 | w.number("ttl", 63) << 6 | len;
+    let head = vec![(base >> 8) as u8, base as u8, ((u & 15) << 4 | md) as u8, next as u8];
+    let path = (number(w.at(1)) << 8 | number(w.at(2))).to_be_bytes().to_vec();
+    [head, path, context, build(inner)].concat()
 }
 
 fn ip(w: &Words<'_>, inner: &[&str]) -> Vec<u8> {
@@ -127,6 +161,7 @@ fn ip(w: &Words<'_>, inner: &[&str]) -> Vec<u8> {
         Some(t) if t.at(0) == "tcp" => (6, tcp(&t, src, dst, &inner[1..])),
         Some(t) if t.at(0) == "icmp" => (1, build(inner)),
         Some(t) if t.at(0) == "ip" => (4, build(inner)),
+        Some(t) if t.at(0) == "gre" => (47, build(inner)),
         _ => (253, build(inner)),
     };
     let len = w.number("len", (20 + options.len() + payload.len()) as u32) as u16;
