@@ -18,7 +18,7 @@ ALL_TOOLS := $(TOOLS) $(BENCH_TOOLS) $(LIBRARIES) $(IMAGE_TOOLS)
 FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk)
 SLUICE = target/release/sluice
 
-.PHONY: run demo image test test-xen soak fuzz-api check bench build manual openapi tools clean no-std miri
+.PHONY: run demo image test test-xen test-boots soak fuzz-api check bench build manual openapi tools clean no-std miri
 
 build:
 	$(CARGO) build --release --quiet $(FEATURES)
@@ -68,11 +68,17 @@ soak: tools
 fuzz-api: build
 	@agent/demo/fuzz-api.sh --checks all --max-examples $(or $(FUZZ_EXAMPLES),100) $(ARGS)
 
-# The image under real Xen 4.17, in QEMU without KVM, as PV and as PVH guest. KERNEL is a bzImage, INITRAMFS the image's;
-# Debian's packages of Xen (75 MB) are unpacked in the cache, nothing is installed.
-test-xen:
-	SLUICE_TEST_XEN=1 SLUICE_TEST_KERNEL="$(KERNEL)" $(if $(INITRAMFS),SLUICE_TEST_INITRAMFS="$(INITRAMFS)") \
+# The image under real Xen 4.17, in QEMU without KVM, as PV and as PVH guest. Debian's packages of Xen (75 MB) are unpacked in
+# the cache, nothing is installed.
+test-xen: image
+	SLUICE_TEST_XEN=1 SLUICE_TEST_KERNEL=$(CURDIR)/target/images/full/bzImage \
+		SLUICE_TEST_INITRAMFS=$(CURDIR)/target/images/full/initramfs \
 		$(CARGO) test --quiet -p sluice-images --test xen -- --nocapture
+
+# The image booted 50 times in a row, and 20 machines side by side.
+test-boots:
+	@$(MAKE) --no-print-directory image IMAGES=socket
+	$(CARGO) test --quiet -p sluice-images --test vm -- --ignored --nocapture
 
 # Format, lints, documentation, dependencies, bare metal.
 check: no-std

@@ -23,6 +23,9 @@ const LONG: Duration = Duration::from_secs(60);
 /// `FromDevice($A, PROMISC true) -> Queue(256) -> ToDevice($B); FromDevice($B, PROMISC true) -> Queue(256) -> ToDevice($A);`.
 const FUNCTION: &str = "RnJvbURldmljZSgkQSwgUFJPTUlTQyB0cnVlKSAtPiBRdWV1ZSgyNTYpIC0+IFRvRGV2aWNlKCRCKTsg\
                         RnJvbURldmljZSgkQiwgUFJPTUlTQyB0cnVlKSAtPiBRdWV1ZSgyNTYpIC0+IFRvRGV2aWNlKCRBKTs=";
+/// For a machine without devices: `Script(print "the function runs");`, and what it prints.
+const BARE_FUNCTION: &str = "U2NyaXB0KHByaW50ICJ0aGUgZnVuY3Rpb24gcnVucyIpOw==";
+const BARE_WORDS: &str = "the function runs";
 /// Frames that show whether it forwards, and how long one may take.
 const FRAMES: u32 = 200;
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -70,7 +73,7 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Starts the machine, and waits until its EMS listens.
+    /// Starts the machine, and waits until its EMS listens; without devices, until its function runs.
     pub(super) fn boot(&self, stop: &Stop) -> Result<Guest> {
         let folder = std::env::temp_dir().join(format!("sluice-bench-image-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder); // of the guest before
@@ -82,9 +85,9 @@ impl Plan<'_> {
             (None, _) => own("bzImage"),
         };
         let start = if self.cloud.is_some() { "rdinit=/start" } else { "" };
-        let function = if self.bare { "print".into() } else { format!("base64:{FUNCTION}") };
+        let function = if self.bare { BARE_FUNCTION } else { FUNCTION };
         let words = &self.image.manifest.command_line;
-        let command_line = format!("{words} {start} {} sluice.function={function}", self.words);
+        let command_line = format!("{words} {start} {} sluice.function=base64:{function}", self.words);
         let boot = Boot::Kernel { kernel, initramfs, command_line };
         let mut machine = Machine::new(self.kind, self.accelerator, self.memory, boot);
         machine.once = true;
@@ -108,9 +111,10 @@ impl Plan<'_> {
         let scheme = if self.image.has_tls() { "https" } else { "http" };
         let url = format!("{scheme}://127.0.0.1:{port}/readyz");
         let console = Console::open(&console, stop)?;
-        let mut guest = Guest { process, folder, wires, url, console, started, listens_at: 0 };
-        guest.until(stop, "EMS", |said| said.contains("EMS: http"))?;
-        guest.listens_at = now() - started;
+        let mut guest = Guest { process, folder, wires, url, console, started, up_at: 0 };
+        let up = if self.bare { BARE_WORDS } else { "EMS: http" };
+        guest.until(stop, up, |said| said.contains(up))?;
+        guest.up_at = now() - started;
         Ok(guest)
     }
 }
@@ -149,8 +153,8 @@ pub(super) struct Guest {
     url: String,
     console: Console,
     started: u64,
-    /// When its EMS listened, nanoseconds after QEMU was started.
-    pub(super) listens_at: u64,
+    /// When its EMS listened, or without devices its function ran: nanoseconds after QEMU was started.
+    pub(super) up_at: u64,
 }
 
 impl Drop for Guest {

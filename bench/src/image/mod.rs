@@ -2,8 +2,8 @@
 //! forward, how long the packets wait when the VNF's process dies.
 //!
 //! What another operating system's kernel costs shows Debian's for clouds, with the same program in the same machine. It
-//! has virtio as modules, so a shell loads them first. In a machine without PCI it finds no device: there the time until the EMS
-//! listens is compared, without any.
+//! has virtio as modules, so a shell loads them first. In a machine without PCI it finds no device: there the time until the function
+//! runs is compared, without any.
 mod cloud;
 mod guest;
 
@@ -109,7 +109,7 @@ impl Measured<'_> {
         if cloud.is_some() {
             plans.push(("socket, pc, Debian's kernel, /readyz is 200", Plan { cloud, ..plain(Kind::Pc) }, None));
             plans.push((
-                "socket, microvm, no devices, the EMS listens",
+                "socket, microvm, no devices, the function runs",
                 Plan { bare: true, ..plain(Kind::Microvm) },
                 None,
             ));
@@ -120,7 +120,7 @@ impl Measured<'_> {
         for _ in 0..self.turns {
             for ((name, plan, _), took) in plans.iter().zip(&mut took) {
                 let guest = plan.boot(self.stop).with_context(|| name.to_string())?;
-                let at = if plan.bare { guest.listens_at } else { guest.ready(self.stop)? };
+                let at = if plan.bare { guest.up_at } else { guest.ready(self.stop)? };
                 took.push(at as f64 / 1e6);
             }
         }

@@ -7,5 +7,6 @@ mod configuration;
 mod disks;
 mod life;
 mod machines;
+mod many;
 mod rig;
 mod traffic;

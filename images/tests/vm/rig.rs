@@ -113,19 +113,27 @@ impl Plan {
         self
     }
 
-    pub(crate) fn start(mut self) -> Vm {
+    /// Starts it when no other one runs.
+    pub(crate) fn start(self) -> Vm {
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner); // guards nothing that could be half done
+        let mut vm = self.start_beside();
+        vm.one = Some(one);
+        vm
+    }
+
+    /// Starts it whatever else runs.
+    pub(crate) fn start_beside(mut self) -> Vm {
         let (seed, drive) = (self.scratch.path("seed"), self.scratch.path("seed.iso"));
         if self.machine.kind == Kind::Microvm && seed.exists() {
             seed::make(&seed, &drive).expect("a seed drive");
             self.machine.drives.push(Drive { file: drive, read_only: true, bus: Bus::Virtio });
         }
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner); // guards nothing that could be half done
         let qemu = self.machine.command().expect("a machine");
         // It ends with this process, too, should that be killed.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(qemu.get_program()).args(qemu.get_args());
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("QEMU");
-        Vm { process, scratch: self.scratch, port: self.port, tls: self.tls, _one: one }
+        Vm { process, scratch: self.scratch, port: self.port, tls: self.tls, one: None }
     }
 }
 
@@ -135,7 +143,8 @@ pub(crate) struct Vm {
     pub(crate) scratch: Scratch,
     port: u16,
     tls: bool,
-    _one: MutexGuard<'static, ()>,
+    /// Held while it runs, if it is to be alone.
+    one: Option<MutexGuard<'static, ()>>,
 }
 
 /// An answer of the EMS.
