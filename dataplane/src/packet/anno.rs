@@ -3,7 +3,7 @@
 //! Offsets of headers are stored from the start of the buffer, so that stripping and pushing bytes
 //! leaves them alone; the methods speak in offsets from the packet's first byte.
 use super::Packet;
-use super::header::{COLD, Cold, FIX_IP_SRC, Header, TRACED, UNSET};
+use super::header::{COLD, Cold, FIX_IP_SRC, Header, SERVICE, TRACED, UNSET};
 use core::cell::Cell;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -270,6 +270,25 @@ impl Packet {
         self.warm();
         self.header().trace.set(id);
         self.set_mark(TRACED, true);
+    }
+
+    /// Where on a service path the packet is: service path identifier and index as in the header (RFC 8300 section 2.3), and
+    /// a number of whoever put it there; `None` if it is on none.
+    #[inline]
+    pub fn service(&self) -> Option<(u32, u32)> {
+        let both = self.header().tx_offload.get();
+        self.marked(SERVICE).then_some(((both >> 32) as u32, both as u32))
+    }
+    /// Sets where on a service path the packet is.
+    #[inline]
+    pub fn set_service(&mut self, place: u32, number: u32) {
+        self.header().tx_offload.set(u64::from(place) << 32 | u64::from(number));
+        self.set_mark(SERVICE, true);
+    }
+    /// The packet is on no service path (any more).
+    #[inline]
+    pub fn clear_service(&mut self) {
+        self.set_mark(SERVICE, false);
     }
 
     /// The second line's annotations; all zero until one was set.

@@ -26,6 +26,8 @@ pub(crate) const TRACED: u8 = 1;
 pub(crate) const COLD: u8 = 2;
 /// Bit of `mark`: FixIPSrc must set the source address.
 pub(crate) const FIX_IP_SRC: u8 = 4;
+/// Bit of `mark`: the packet is on a service path, and `tx_offload` says where.
+pub(crate) const SERVICE: u8 = 8;
 
 #[repr(C, align(64))]
 pub(crate) struct Header {
@@ -53,6 +55,7 @@ pub(crate) struct Header {
     pub(crate) buf_len: Cell<u16>,
     pub(crate) pool: *const pool::Home,
     pub(crate) next: Cell<u64>,
+    /// Free between receiving and sending: the service annotation, while `mark` says [`SERVICE`].
     pub(crate) tx_offload: Cell<u64>,
     pub(crate) shinfo: Cell<u64>,
     pub(crate) priv_size: Cell<u16>,

@@ -373,6 +373,7 @@ impl Packet {
         m.kind.set(h.kind.get());
         m.icmp_pointer.set(h.icmp_pointer.get());
         if h.mark.get() != 0 {
+            m.tx_offload.set(h.tx_offload.get());
             m.trace.set(h.trace.get());
             m.cold.set(h.cold.get());
         }
