@@ -9,6 +9,7 @@ mod engine;
 mod fib;
 mod filter;
 mod harness;
+mod nsh;
 mod report;
 mod ring;
 mod router;
@@ -25,6 +26,7 @@ type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 const GROUPS: &[Group] = &[
     ("engine", engine::run),
     ("router", router::run),
+    ("nsh", nsh::run),
     ("filter", filter::run),
     ("fib", fib::run),
     ("wire", wire::run),
