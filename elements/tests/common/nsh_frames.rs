@@ -94,7 +94,7 @@ pub fn clause(frame: &[u8]) -> Option<&'static str> {
         (_, 0 | 3..=14, _) => "2.2: MD type reserved or unassigned",
         (_, 15, _) => "2.2: MD type of experiments, not switched on",
         (_, 2, len) if !tlvs_end(&b[8..len]) => "2.5.1: a TLV runs past the header",
-        _ if base & 0x2000 != 0 => "RFC 9451 section 4: OAM is not supported",
+        _ if base & 0x2000 != 0 => "RFC 9451: OAM is not supported",
         _ if b[3] > 5 => "2.2: next protocol not supported",
         _ if base >> 6 & 63 == 1 => "2.2: the time to live comes to 0",
         _ if b[7] == 0 => "2.3: the service index is 0",
