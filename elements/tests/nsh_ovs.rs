@@ -188,9 +188,10 @@ fn encapsulation_is_that_of_open_vswitch_to_the_byte() {
     let mut config = String::from("MarkIPHeader(14) -> c :: IPClassifier(");
     config += &kinds.map(|k| format!("dst udp port {}", k.0)).join(", ");
     config += ");\n";
+    let before = "EtherEncap(0x894f, 0:0:0:0:0:0, 0:0:0:0:0:0)";
     for (i, (port, theirs, own)) in kinds.iter().enumerate() {
         flows += &format!("in_port=1,udp,tp_dst={port},actions={theirs},encap(ethernet),output:2\n");
-        config += &format!("c[{i}] -> NSHEncap({own}, NEXT ethernet) -> before;\n");
+        config += &format!("c[{i}] -> NSHEncap({own}, NEXT ethernet) -> {before} -> out;\n");
     }
     ovs.flows(&flows);
     let mut random = Random(0x1234_5678_9abc_def1);
@@ -202,7 +203,6 @@ fn encapsulation_is_that_of_open_vswitch_to_the_byte() {
     let frames: Vec<Vec<u8>> =
         (0..wanted() / 20).map(|i| made(1 + random.below(kinds.len()), i, random.below(60))).collect();
     let theirs = ovs.send(&frames, &made(1, LAST, 0), inner_number);
-    config += "before :: EtherEncap(0x894f, 0:0:0:0:0:0, 0:0:0:0:0:0) -> out;";
     let own = ours(&config, &frames, inner_number);
     assert_eq!((own.len(), theirs.len()), (frames.len(), frames.len()));
     for (number, f) in &own {
@@ -239,7 +239,8 @@ fn what_open_vswitch_forwards_comes_out_of_the_forwarder_the_same() {
     let mut random = Random(0x0f0f_1234_5678_9abd);
     let frames: Vec<Vec<u8>> = (0..wanted()).map(|i| frame(&mut random, i)).collect();
     let last =
-        [&[2, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0x89, 0x4f, 0x0f, 0xc2, 2, 3, 0, 0, 1, 255][..], &[0; 14]].concat();
+        [&[2, 0, 0, 0, 0, 1, 2, 0, 255, 255, 255, 255, 0x89, 0x4f, 0x0f, 0xc2, 2, 3, 0, 0, 1, 255][..], &[0; 14]]
+            .concat();
     let theirs = ovs.send(&frames, &last, number);
     let config =
         format!("CheckNSHHeader(14) -> NSHForwarder({}) -> NSHReclassify(0x1000, 250) -> out;", paths.join(", "));
