@@ -160,6 +160,9 @@ const POLICY: [&str; 8] = [
     "2.5.1: a TLV runs past the header",
 ];
 
+/// With MD type 2 tshark shows some headers that are longer than the frame, as far as it goes.
+const SHOWN: (&str, u8) = ("2.2: the packet ends before its header", 2);
+
 /// Whether the inner packet is the frame that was put there, or something that nobody takes for a frame.
 fn is_inner_frame(f: &[u8]) -> bool {
     let b = &f[ETHER..];
@@ -214,7 +217,7 @@ fn tshark_reads_what_is_forwarded_as_it_should_be_and_refuses_nothing_of_it() {
     println!("dropped here, shown by tshark without complaint (clause, MD type or 0 for others): {silent:#?}");
     // tshark takes the unassigned bits for the upper half of the MD type (RFC 8300 section 2.2: they are ignored), and does not look
     // at lengths with MD types that it does not know.
-    let decided = |(why, md): &(&str, u8)| *md == 0 || POLICY.contains(why);
+    let decided = |(why, md): &(&str, u8)| *md == 0 || POLICY.contains(why) || (*why, *md) == SHOWN;
     assert!(silent.keys().all(decided), "{silent:#?}");
 
     // All fields.
