@@ -243,10 +243,21 @@ fn what_open_vswitch_forwards_comes_out_of_the_forwarder_the_same() {
     let last =
         [&[2, 0, 0, 0, 0, 1, 2, 0, 255, 255, 255, 255, 0x89, 0x4f, 0x0f, 0xc2, 2, 3, 0, 0, 1, 255][..], &[0; 14]]
             .concat();
-    let theirs = ovs.send(&frames, &last, number);
+    let mut theirs = ovs.send(&frames, &last, number);
     let config =
         format!("CheckNSHHeader(14) -> NSHForwarder({}) -> NSHReclassify(0x1000, 250) -> out;", paths.join(", "));
     let own = ours(&config, &frames, number);
+    let ttl = |f: &[u8]| u16::from_be_bytes([f[ETHER], f[ETHER + 1]]) >> 6 & 63;
+    // Its way for the first frame of a flow loses some under load: they get another chance.
+    for _ in 0..3 {
+        let lost = |f: &&Vec<u8>| own.contains_key(&number(f)) && !theirs.contains_key(&number(f)) && ttl(f) != 0;
+        let lost: Vec<Vec<u8>> = frames.iter().filter(lost).cloned().collect();
+        if !lost.is_empty() {
+            ovs.send(&lost, &last, number);
+            std::thread::sleep(Duration::from_millis(500));
+            theirs = ovs.send(&[], &last, number);
+        }
+    }
     let (mut same, mut only) = (0, BTreeMap::<&str, u64>::new());
     for f in &frames {
         let n = number(f);
@@ -265,8 +276,7 @@ fn what_open_vswitch_forwards_comes_out_of_the_forwarder_the_same() {
             }
             (None, None) => continue,
             (Some(_), None) => {
-                let ttl = u16::from_be_bytes([f[ETHER], f[ETHER + 1]]) >> 6 & 63;
-                assert_eq!(ttl, 0, "not forwarded by Open vSwitch: {f:02x?}");
+                assert_eq!(ttl(f), 0, "not forwarded by Open vSwitch: {f:02x?}");
                 ALONE
             }
             (None, Some(_)) => clause(f).unwrap_or_else(|| panic!("must be forwarded: {f:02x?}")),

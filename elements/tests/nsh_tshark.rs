@@ -35,6 +35,8 @@ fn write_pcap(path: &Path, frames: &[Vec<u8>]) {
 
 /// Protocols of inner packets that shall not be looked at.
 const INNER: [&str; 3] = ["ip", "ipv6", "mpls"];
+/// Before this one are the fields of the base and service path headers.
+const CONTEXT: usize = 8;
 const FIELDS: [&str; 12] = [
     "nsh.version",
     "nsh.Obit",
@@ -223,7 +225,9 @@ fn tshark_reads_what_is_forwarded_as_it_should_be_and_refuses_nothing_of_it() {
     // All fields.
     for (f, (fields, _)) in sent.iter().zip(&went) {
         let original = &frames[number(f) as usize];
-        assert_eq!(plain(fields), expected(original), "{f:02x?}");
+        // With an unassigned bit beside the MD type tshark knows no such type and shows no context.
+        let shown = if original[ETHER + 2] & 0xf0 == 0 { FIELDS.len() } else { CONTEXT };
+        assert_eq!(plain(fields)[..shown], expected(original)[..shown], "{f:02x?}");
         let mut same = f.clone();
         same[ETHER..ETHER + 2].copy_from_slice(&original[ETHER..ETHER + 2]);
         assert_eq!(same, *original, "only the time to live changes");
