@@ -10,6 +10,7 @@ mod fib;
 mod filter;
 mod harness;
 mod image;
+mod nsh;
 mod report;
 mod ring;
 mod router;
@@ -26,6 +27,7 @@ type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 const GROUPS: &[Group] = &[
     ("engine", engine::run),
     ("router", router::run),
+    ("nsh", nsh::run),
     ("filter", filter::run),
     ("fib", fib::run),
     ("wire", wire::run),

@@ -46,7 +46,7 @@ pub(crate) fn route_list(n: usize, ways: u16) -> String {
 }
 
 /// Packets to addresses of the table.
-fn traffic(set: &'static str, to: &[u32]) -> Traffic {
+pub(crate) fn traffic(set: &'static str, to: &[u32]) -> Traffic {
     Traffic::new(set, |i| ring::udp_frame([10, 0, 0, 1], to[i % to.len()].to_be_bytes(), 1000, 2000))
 }
 
@@ -55,7 +55,7 @@ fn fib(routes: &[Route]) -> Fib {
 }
 
 /// The six elements between the ends, the last two for each output.
-fn config(routes: &[Route], ways: u16) -> String {
+pub(crate) fn config(routes: &[Route], ways: u16) -> String {
     let mut c = String::from(
         "sink :: RingSink; RingSource -> class :: Classifier(12/0800, -) -> Strip(14) -> CheckIPHeader \
          -> routes :: RadixIPLookup(",

@@ -63,7 +63,7 @@ reasons! {
     NshMdType = "nsh_md_type",
     /// An NSH next protocol that is not supported or not switched on (RFC 8300 section 2.2).
     NshNext = "nsh_next",
-    /// An NSH OAM packet where OAM is not supported (RFC 9451 section 4).
+    /// An NSH OAM packet where OAM is not supported (RFC 9451).
     NshOam = "nsh_oam",
     /// The NSH time to live ended (RFC 8300 section 2.2).
     NshTtl = "nsh_ttl",

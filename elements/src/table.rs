@@ -112,6 +112,8 @@ const CLASSES: &[Class] = &[
     Class::of::<nsh::nsh_filter::NSHFilter>(),
     Class::of::<nsh::nsh_forwarder::NSHForwarder>(),
     Class::of::<nsh::nsh_function::NSHFunction>(),
+    Class::of::<nsh::nsh_integrity_check::NSHIntegrityCheck>(),
+    Class::of::<nsh::nsh_integrity_sign::NSHIntegritySign>(),
     Class::of::<nsh::nsh_metadata::NSHMetadata>(),
     Class::of::<nsh::nsh_print::NSHPrint>(),
     Class::of::<nsh::nsh_proxy::NSHProxy>(),

@@ -1,4 +1,4 @@
-//! Checks NSH headers (RFC 8300 sections 2.2 to 2.5; RFC 9451 section 4).
+//! Checks NSH headers (RFC 8300 sections 2.2 to 2.5; RFC 9451).
 use super::header::reason;
 use super::log::Log;
 use alloc::format;
@@ -105,7 +105,7 @@ impl Switches {
             nsh::MD_EXPERIMENT if self.experimental => {}
             _ => return Some(Reason::NshMdType),
         }
-        // RFC 9451 section 4: without support for OAM such packets are discarded, or forwarded unmodified if so told.
+        // RFC 9451: without support for OAM such packets are discarded, or forwarded unmodified if so told.
         if header.is_oam() && !self.forward_oam {
             return Some(Reason::NshOam);
         }

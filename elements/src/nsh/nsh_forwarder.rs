@@ -82,7 +82,7 @@ impl Configure for NSHForwarder {
               node: if the way back has the same next hops in the same order, a flow meets the same ones.\n\nDropped are \
               packets whose time to live comes to 0 (`nsh_ttl`), whose index is 0 (`nsh_index`), and whose path has no next hop \
               (`nsh_path`); the latter two are logged, a line a second at most. A path takes up to 64 next hops, the table a \
-              million paths. After a hot swap the table stays as it is if the arguments are the same.",
+              million paths. An outer UDP checksum is not corrected: take tunnels off before, and put them on behind. After a hot swap the table stays as it is if the arguments are the same.",
         example: "InfiniteSource(LIMIT 5) -> NSHEncap(10, NEXT ethernet) -> CheckNSHHeader -> f :: NSHForwarder(10/255 10.0.0.1 0 2, \
                   10/255 10.0.0.2 0 1, 10/254 last 1) -> Discard; f[1] -> Discard;",
         see: &["CheckNSHHeader", "NSHFunction", "NSHDecap", "NSHProxy", "RadixIPLookup"],

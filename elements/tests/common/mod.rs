@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
 pub mod ends;
 pub mod frames;
+pub mod nsh_frames;
 
 use sluice_dataplane::clock::Clock;
 use sluice_dataplane::context::Stream;

@@ -1,0 +1,79 @@
+//! A service function forwarder, against the router of six elements in the same run.
+use crate::harness::{Bench, Goal, Line, Subject, Table};
+use crate::ring::{self, FRAME, SETS, Traffic};
+use crate::router;
+use std::fmt::Write;
+
+/// Paths of the table.
+const PATHS: usize = 10_000;
+/// Routes of the router: as many.
+const ROUTES: usize = 10_000;
+
+/// Path `i`: several indices of each service path.
+fn path(i: usize) -> (u32, u8) {
+    (1 + (i / 4) as u32 * 7, 255 - (i % 4) as u8)
+}
+
+/// A frame with NSH of MD type 1 on path `i`, in it an IPv4 packet with ports.
+fn frame(i: usize) -> [u8; FRAME] {
+    let (spi, index) = path(i % PATHS);
+    let udp = ring::udp_frame([10, 0, 0, 1], (i as u32 | 0x0b00_0000).to_be_bytes(), 1000, 2000);
+    let mut f = [0; FRAME];
+    f[..18].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x89, 0x4f, 0x0f, 0xc6, 1, 1]);
+    f[18..22].copy_from_slice(&(spi << 8 | u32::from(index)).to_be_bytes());
+    f[38..].copy_from_slice(&udp[14..14 + FRAME - 38]);
+    f
+}
+
+/// From ring to ring: type, header, time to live, look-up, new Ethernet header; with `hops` next hops for each path.
+fn config(hops: usize) -> String {
+    let mut c = String::from(
+        "sink :: RingSink; RingSource -> class :: Classifier(12/894f, -) -> Strip(14) -> CheckNSHHeader -> f :: NSHForwarder(",
+    );
+    for i in 0..PATHS {
+        let (spi, index) = path(i);
+        for hop in 0..hops {
+            let _ = write!(c, "{spi}/{index} 192.168.{hop}.{} 0,", 1 + i % 250); // a string takes everything
+        }
+    }
+    c += "); class [1] -> Discard; f -> EtherEncap(0x894f, 2:0:0:0:0:1, 2:0:0:0:0:2) -> sink;";
+    c
+}
+
+pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
+    let (routes, to) = router::routes(ROUTES, 1);
+    let engine = |config: String| {
+        move || {
+            let mut e = ring::engine(&config, 32);
+            move || {
+                e.round();
+            }
+        }
+    };
+    for (set, packets, flows) in SETS {
+        let ip = router::traffic(set, &to);
+        let nsh = Traffic::new(set, frame);
+        let router = bench.compare(&ip, vec![Subject::new("router", 32, engine(router::config(&routes, 1)))]);
+        let sff = bench.compare(
+            &nsh,
+            vec![Subject::new("sff", 32, engine(config(1))), Subject::new("sff, 4 next hops", 32, engine(config(4)))],
+        );
+        if !bench.measures() {
+            continue;
+        }
+        let (router, sff, shared) = (router[0], sff[0], sff[1]);
+        let name = "router";
+        bench.tables.push(Table {
+            title: format!("NSH forwarder, 10k paths, {set}: {packets} packets, {flows} flows"),
+            unit: "ns/packet".into(),
+            lines: vec![
+                Line::new("router of six elements, 10k routes", router, name, router),
+                Line::new("check, forward, new Ethernet header", sff, name, router)
+                    .goal(Goal::Ratio(1.2))
+                    .goal(Goal::AtMost(25.0)),
+                Line::new("the same, 4 next hops by the inner flow", shared, name, router),
+            ],
+        });
+    }
+    Ok(())
+}
