@@ -217,12 +217,15 @@ const ALONE: &str = "2.2: a time to live of 0 becomes 63";
 /// With MD type 1 Open vSwitch writes some frames' context anew, as it was in others.
 const CONTEXT: &str = "2.4: who only forwards leaves the context as it is";
 /// What Open vSwitch forwards although it must not.
-const FORWARDS: [&str; 6] = [
+const FORWARDS: [&str; 8] = [
     "RFC 9451: OAM is not supported",
     "2.2: MD type reserved or unassigned",
     "2.2: MD type of experiments, not switched on",
     "2.2: next protocol not supported",
     "2.5.1: a TLV runs past the header",
+    // Most of these it does not forward, but some.
+    "2.4: the length is 6 with MD type 1",
+    "2.5: the length is 2 at least",
     // It was told to forward whatever the index.
     "2.3: the service index is 0",
 ];
