@@ -119,6 +119,8 @@ reasons! {
     SwapOverflow = "swap_overflow",
     /// The graph was shut down while it held the packet.
     Shutdown = "shutdown",
+    /// The function that it was meant for is down, and nothing may pass by it.
+    FunctionDown = "function_down",
     /// A script ended it.
     Script = "script",
 }

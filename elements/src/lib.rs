@@ -27,6 +27,7 @@ pub mod queues;
 pub mod scheduling;
 pub mod shaping;
 pub mod sources;
+pub mod structural;
 pub mod switching;
 mod table;
 pub mod tunnels;

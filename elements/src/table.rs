@@ -179,6 +179,7 @@ const CLASSES: &[Class] = &[
     Class::of::<ip::strip_ip_header::StripIPHeader>(),
     Class::of::<ip::strip_tcp_header::StripTCPHeader>(),
     Class::of::<bytes::strip_to_network_header::StripToNetworkHeader>(),
+    Class::of::<structural::structural_agent::StructuralAgent>(),
     Class::of::<switching::suppressor::Suppressor>(),
     Class::of::<switching::switch::Switch>(),
     Class::of::<switching::tee::Tee>(),

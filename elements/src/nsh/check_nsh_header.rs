@@ -28,11 +28,11 @@ const FAULTS: [(Reason, &str); 7] = [
 ];
 
 /// What passes although it need not be supported.
-#[derive(Clone, Copy, Debug)]
-struct Switches {
-    forward_oam: bool,
-    experimental: bool,
-    unsupported: bool,
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Switches {
+    pub(crate) forward_oam: bool,
+    pub(crate) experimental: bool,
+    pub(crate) unsupported: bool,
 }
 
 /// Checks NSH headers.
@@ -85,8 +85,9 @@ impl Configure for CheckNSHHeader {
 }
 
 impl Switches {
+    /// What is wrong with the header `offset` bytes in; it is marked if nothing is.
     #[inline]
-    fn judge(self, p: &mut Packet, offset: usize) -> Option<Reason> {
+    pub(crate) fn judge(self, p: &mut Packet, offset: usize) -> Option<Reason> {
         let bytes = p.data().get(offset..).unwrap_or(&[]);
         let (header, context) = match Nsh::parse_full(bytes) {
             Ok((header, context, _)) => (header, context),

@@ -59,12 +59,17 @@ pub struct Filter {
 /// # Errors
 /// All mistakes, in Click's words, separated by `; `; or the limit that the pattern exceeds.
 pub fn parse_filter(text: &str, names: &NameDb) -> Result<Filter, String> {
+    Ok(Filter { rules: Rules::new(alloc::vec![parse_expr(text, names)?])?, start: Start::Annotation })
+}
+
+/// Reads a pattern as an expression, to be one of several [`Rules`].
+///
+/// # Errors
+/// All mistakes, in Click's words, separated by `; `.
+pub fn parse_expr(text: &str, names: &NameDb) -> Result<Expr, String> {
     let mut notes = Notes::default();
     let expr = parse::parse_text(text, names, &mut notes);
-    if !notes.errors.is_empty() {
-        return Err(notes.errors.join("; "));
-    }
-    Ok(Filter { rules: Rules::new(alloc::vec![expr])?, start: Start::Annotation })
+    if notes.errors.is_empty() { Ok(expr) } else { Err(notes.errors.join("; ")) }
 }
 
 impl Filter {
