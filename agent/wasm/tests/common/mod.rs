@@ -140,10 +140,9 @@ impl Rig {
     pub fn load(&mut self, config: &str) {
         self.try_load(config).unwrap_or_else(|e| panic!("{e}"));
     }
-    pub fn rounds(&mut self, n: usize) {
-        (0..n).for_each(|_| {
-            self.engine.round();
-        });
+    /// So many rounds, or until nothing can happen any more.
+    pub fn rounds(&mut self, n: u64) {
+        self.engine.run_simulated(n);
     }
     #[track_caller]
     pub fn read(&mut self, path: &str) -> String {
