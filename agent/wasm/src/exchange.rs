@@ -319,10 +319,10 @@ mod tests {
         assert!(all[1].push(headroom), "none is left in the buffer");
         let lengths: Vec<u32> = all.iter().map(|p| p.len() as u32).collect();
         let verdicts = round(&mut all, 1, |area| {
-            for i in 0..2 {
+            for (i, length) in lengths.iter().enumerate().take(2) {
                 let at = get32(area, i, 0);
                 set32(area, i, 0, at - 64);
-                set32(area, i, 4, lengths[i] + 64);
+                set32(area, i, 4, length + 64);
             }
             set32(area, 2, 4, 2112 + 64);
         });
