@@ -287,7 +287,7 @@ fn the_class_is_documented_and_its_example_passes_the_checker() {
         assert!(!info.doc.is_empty() && info.args.iter().all(|a| !a.doc.is_empty()));
         assert!(builder.load(info.example, "example", &[], None).is_ok());
         let known = |name: &&str| common::table().find(name).is_some();
-        assert!(info.see.iter().all(|name| known(name)));
+        assert!(info.see.iter().all(known));
     }
     assert!(sluice_wasm::CLASSES.is_sorted_by_key(|c| c.name));
 }
