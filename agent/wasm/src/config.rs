@@ -28,6 +28,9 @@ pub enum Work {
 /// Longest time that a batch may be given: the ticker sleeps when nobody ran for longer.
 pub const MAX_MILLISECONDS: u32 = 1000;
 
+/// Most fuel that an element gives a batch: about as long as [`MAX_MILLISECONDS`].
+pub const MAX_FUEL: u64 = 1_000_000_000;
+
 /// Calls other than for a batch may do so many times as much.
 const SLOW_CALLS: u32 = 16;
 
@@ -42,7 +45,7 @@ impl Work {
     /// What a call may do that is not for a batch: starting, configuring, statistics, states.
     pub(crate) fn slow(self) -> Work {
         match self {
-            Work::Fuel(n) => Work::Fuel(n.saturating_mul(SLOW_CALLS.into())),
+            Work::Fuel(n) => Work::Fuel(n.saturating_mul(SLOW_CALLS.into()).min(MAX_FUEL)),
             Work::Time(ms) => Work::Time(ms.saturating_mul(SLOW_CALLS).min(MAX_MILLISECONDS)),
         }
     }

@@ -1,5 +1,5 @@
 //! Runs a WebAssembly function on packets.
-use crate::config::{Limits, MAX_MILLISECONDS, Work};
+use crate::config::{Limits, MAX_FUEL, MAX_MILLISECONDS, Work};
 use crate::exchange::{DROPPED, LIED, MAX_OUTPUTS, NO_BUFFER, NO_HEADROOM, OVERSIZE, TOO_LONG, TRAPPED, Verdict};
 use crate::fault::Fault;
 use crate::instance::Instance;
@@ -105,10 +105,10 @@ impl Configure for WasmFunction {
               `guest_limit`, and if it says what cannot be true as `guest_invalid`; what it drops itself is counted as \
               `guest_dropped`. After a failure a new instance is started, the first time after 10 ms, then after \
               twice as long each time, up to 10 s. Until then packets are dropped as `guest_down`, or with FAIL open \
-              go to output 0 as they came. A start or a handler may take 16 times FUEL or EPOCH, and at most 1 s with \
-              EPOCH.\n\nEvery worker has an instance of its own. After a hot swap the instance goes on as it is if the \
-              module is the same; otherwise its state is handed over if the old module gives one and the new one \
-              takes it.",
+              go to output 0 as they came. A start, a handler or the hand-over of a state may take 16 times as long \
+              as a batch (at most 1000000000 instructions, or 1 s); the worker waits for it.\n\nEvery worker has an \
+              instance of its own. After a hot swap the instance goes on as it is if the module is the same; otherwise \
+              its state is handed over if the old module gives one and the new one takes it.",
         example: "InfiniteSource(LIMIT 5) -> f :: WasmFunction(filter.wasm, CONFIG \"secret\", FUEL 200000) -> Discard; \
                   f[1] -> Discard;",
         see: &["Script"],
@@ -159,7 +159,7 @@ fn work(args: &mut Args<'_>) -> Work {
     let epoch = args.keyword_some::<Interval>("EPOCH");
     match (fuel, epoch) {
         (Some(_), Some(_)) => args.error("FUEL and EPOCH are mutually exclusive"),
-        (Some(0), None) => args.error_in("FUEL", "must be positive"),
+        (Some(fuel), None) if !(1..=MAX_FUEL).contains(&fuel) => args.error_in("FUEL", "must be 1 to 1000000000"),
         (None, Some(time)) => {
             let ms = time.0.div_ceil(1_000_000);
             if time.0 >= 1_000_000 && ms <= MAX_MILLISECONDS.into() {
@@ -247,7 +247,7 @@ impl Element for WasmFunction {
             "batches" => self.counts.batches.to_string(),
             "packets" => self.counts.packets.to_string(),
             "passed" => self.counts.passed.to_string(),
-            "fuel" => (self.counts.fuel + instance.map_or(0, Instance::fuel)).to_string(),
+            "fuel" => self.counts.fuel.wrapping_add(instance.map_or(0, Instance::fuel)).to_string(),
             "memory" => instance.map_or(0, Instance::memory).to_string(),
             "module" => self.module.as_ref().map_or(String::new(), |m| described(m)),
             "log" => self.log.text(),

@@ -17,7 +17,7 @@ pub enum Fault {
     Refused(String),
 }
 
-/// Why a guest ended, in words of RFC 3165 (`smRunExitCode`, section 7).
+/// Why a guest ended, in words of RFC 3165 (`smRunExitCode`, section 6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ExitCode {
     /// It ended well, or has not ended yet.

@@ -75,11 +75,12 @@ impl WasmFunction {
         if Arc::ptr_eq(theirs.module(), ours.module()) {
             theirs.set_limits(self.limits);
             let taken = if self.config == old.config { Ok(()) } else { theirs.reconfigure(&self.config) };
-            match &taken {
-                Ok(()) => core::mem::swap(theirs, ours), // the new one is freed with the old graph
-                Err(fault) => drop_if_failed(&mut old.instance, fault),
+            if taken.is_ok() {
+                core::mem::swap(theirs, ours); // the new one is freed with the old graph
+                return taken;
             }
-            return taken;
+            self.counts.fuel = self.counts.fuel.wrapping_add(theirs.fuel());
+            return taken.inspect_err(|fault| drop_if_failed(&mut old.instance, fault));
         }
         self.counts.fuel = self.counts.fuel.wrapping_add(theirs.fuel());
         if !ours.restores() {

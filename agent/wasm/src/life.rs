@@ -1,7 +1,7 @@
 //! The life of a function whose guest may fail: when it is started again.
 use crate::fault::{ExitCode, Fault};
 
-/// What a function does: words of RFC 3165 section 7 (`smRunState`).
+/// What a function does: words of RFC 3165 section 6 (`smRunState`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum State {
     /// Not started yet.

@@ -222,7 +222,8 @@ fn what_is_wrong_with_a_configuration_or_a_module_is_said_before_it_runs() {
     assert!(wrong("/nowhere.wasm").contains("/nowhere.wasm: No such file or directory"));
     assert!(wrong(&broken).contains("broken.wasm: invalid: "));
     assert!(wrong(&format!("{file}, FUEL 5, EPOCH 5ms")).contains("mutually exclusive"));
-    assert!(wrong(&format!("{file}, FUEL 0")).contains("must be positive"));
+    assert!(wrong(&format!("{file}, FUEL 0")).contains("must be 1 to 1000000000"));
+    assert!(wrong(&format!("{file}, FUEL 1000000001")).contains("must be 1 to 1000000000"));
     assert!(wrong(&format!("{file}, EPOCH 2s")).contains("must be 1 ms to 1 s"));
     assert!(wrong(&format!("{file}, MEMORY 0")).contains("must be 1 to 1024"));
     assert!(wrong(&format!("{file}, FAIL maybe")).contains("must be ‘open’ or ‘closed’"));
