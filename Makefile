@@ -2,7 +2,8 @@
 CARGO ?= cargo
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Tools that `run` and `test` use, by the program that shows whether they are there; then those that `bench` alone uses.
-TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc valgrind:valgrind
+TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc valgrind:valgrind \
+	clang:clang wasm-ld:lld
 # Debian has dpdk-testpmd in dpdk-dev. Libraries come next, by what pkg-config or the file system knows them as.
 BENCH_TOOLS := dpdk-testpmd:dpdk-dev
 LIBRARIES := pkg-config:pkg-config libdpdk:libdpdk-dev libclang:libclang-dev
@@ -18,7 +19,7 @@ ALL_TOOLS := $(TOOLS) $(BENCH_TOOLS) $(LIBRARIES) $(IMAGE_TOOLS)
 FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk)
 SLUICE = target/release/sluice
 
-.PHONY: run demo image test test-xen test-boots soak fuzz-api check bench build manual openapi tools clean no-std miri
+.PHONY: run demo image test test-xen test-boots soak fuzz-api check bench bench-wasm build guests manual openapi tools clean no-std miri
 
 build:
 	$(CARGO) build --release --quiet $(FEATURES)
@@ -52,6 +53,7 @@ test: tools
 		else echo "skipped: images (they need Debian's package linux-source-6.1)"; fi
 	$(CARGO) build --quiet $(FEATURES)
 	$(CARGO) test --quiet $(FEATURES)
+	$(CARGO) test --quiet -p sluice-wasm
 	@$(MAKE) --no-print-directory no-std
 	@$(MAKE) --no-print-directory miri
 
@@ -85,8 +87,12 @@ check: no-std
 	$(CARGO) fmt --check
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p sluice-agent --no-default-features -- -D warnings
+	cd agent/wasm/guests && $(CARGO) fmt --all --check -- --config-path ../../../rustfmt.toml
+	$(CARGO) clippy --quiet -p sluice-wasm --all-targets -- -D warnings
+	$(CARGO) clippy --quiet -p sluice-agent --features wasm -- -D warnings
 	@[ -z "$(FEATURES)" ] || $(CARGO) clippy --quiet --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps $(FEATURES)
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps -p sluice-wasm
 	@command -v cargo-deny >/dev/null || $(CARGO) install --quiet --locked cargo-deny
 	$(CARGO) deny --log-level error check bans licenses sources
 	@$(CARGO) deny --log-level error check advisories || { \
@@ -116,6 +122,15 @@ bench:
 	@$(MAKE) --no-print-directory tools NEED="ip valgrind dpdk-testpmd pkg-config libdpdk libclang" || true
 	$(CARGO) build --quiet --release $(FEATURES)
 	target/release/sluice-bench $(ARGS)
+
+# What a WebAssembly function costs a packet. Building it takes ten minutes on two cores.
+bench-wasm:
+	$(CARGO) bench --quiet -p sluice-wasm
+
+# The examples of WebAssembly functions, in target/guests.
+guests:
+	@$(MAKE) --no-print-directory tools NEED="clang wasm-ld"
+	@agent/wasm/guests/build.sh target/guests
 
 # elements/MANUAL.md, from the elements themselves.
 manual:

@@ -123,6 +123,16 @@ reasons! {
     FunctionDown = "function_down",
     /// A script ended it.
     Script = "script",
+    /// The guest of another framework decided so.
+    GuestDropped = "guest_dropped",
+    /// The guest failed while it had the packet.
+    GuestTrap = "guest_trap",
+    /// The guest ran for longer than it may while it had the packet.
+    GuestLimit = "guest_limit",
+    /// The guest said what cannot be true of the packet, or of one of the same batch.
+    GuestInvalid = "guest_invalid",
+    /// There is no guest just now: it failed and waits to be started again.
+    GuestDown = "guest_down",
 }
 
 /// Number of reasons.
