@@ -5,6 +5,7 @@ use anyhow::{Context as _, bail};
 use sluice_dataplane::args::{EtherAddr, NameDb, Named, split_args, unquote_text};
 use sluice_dataplane::confine::Confinement;
 use sluice_dataplane::context::Stream;
+use sluice_dataplane::element::Table;
 use sluice_dataplane::files;
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::graph::plan::{Builder, Checked};
@@ -56,11 +57,28 @@ impl Loader for Libraries<'_> {
     }
 }
 
+/// All element classes of this program.
+pub(crate) fn classes() -> Table {
+    #[cfg(feature = "wasm")]
+    {
+        static ALL: std::sync::OnceLock<Table> = std::sync::OnceLock::new();
+        *ALL.get_or_init(|| {
+            let mut all = [sluice_elements::TABLE.0, sluice_wasm::CLASSES].concat();
+            all.sort_by_key(|c| c.name);
+            Table(Vec::leak(all)) // once
+        })
+    }
+    #[cfg(not(feature = "wasm"))]
+    sluice_elements::TABLE
+}
+
 /// Builds graphs for one engine, or for several that share the work, and opens what they ask for.
 pub(crate) struct Driver {
     pub(crate) builder: Builder,
     pub(crate) opener: Opener,
     pub(crate) defines: Vec<(String, String)>,
+    /// Variables of single functions: function, name, value.
+    pub(crate) inside: Vec<(String, String, String)>,
     /// Folders with libraries, a colon between them.
     pub(crate) clickpath: String,
     /// Arguments of ControlSockets that every configuration gets.
@@ -69,9 +87,9 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(defines: Vec<(String, String)>) -> Driver {
-        let builder = Builder::new(sluice_elements::TABLE);
+        let builder = Builder::new(classes());
         let clickpath = std::env::var("CLICKPATH").unwrap_or_default();
-        Driver { builder, opener: Opener::default(), defines, clickpath, listeners: Vec::new() }
+        Driver { builder, opener: Opener::default(), defines, inside: Vec::new(), clickpath, listeners: Vec::new() }
     }
 
     /// Configurations read from now on open files beneath `folder` only, do not listen, and have no signals; with no
@@ -90,8 +108,10 @@ impl Driver {
         let mut anywhere = Libraries(&self.clickpath);
         let mut beneath = files::Libraries(confinement.files());
         let libraries: &mut dyn Loader = if confinement.files().is_confined() { &mut beneath } else { &mut anywhere };
-        let reader = Reader::new(&sluice_elements::TABLE).libraries(libraries);
+        let table = classes();
+        let reader = Reader::new(&table).libraries(libraries);
         let reader = self.defines.iter().fold(reader, |r, (name, value)| r.define(name, value));
+        let reader = self.inside.iter().fold(reader, |r, (f, name, value)| r.define_in(f, name, value));
         let mut parsed = reader.read(&source.text, &source.file);
         services::add_sockets(&mut parsed.flat, &self.listeners);
         self.builder.names = interface_names(&parsed.flat, &self.opener.given_up);

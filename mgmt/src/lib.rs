@@ -15,6 +15,7 @@
 //! [`settings`]. A request passes [`server`], [`auth`], [`routes`] and [`ems`] in this order; all others are called by [`ems`].
 #![forbid(unsafe_code)]
 #![allow(clippy::result_large_err)] // an error is the end of a request: its size costs nothing
+pub mod agent;
 pub mod alarms;
 pub mod archive;
 pub mod audit;

@@ -1,5 +1,5 @@
 //! `sluice elements`: the manual, from the elements themselves.
-use crate::driver::console;
+use crate::driver::{classes, console};
 use crate::manual::{self, json, markdown};
 use sluice_dataplane::context::Stream;
 use sluice_dataplane::lang::{Classes as _, did_you_mean};
@@ -21,14 +21,15 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
+    let table = classes();
     let text = match args.name {
         None if args.manual => markdown::manual(&TABLE),
-        None if args.json => serde_json::to_string_pretty(&json::Manual::of(&TABLE))? + "\n",
-        None => manual::list(&TABLE, width()),
+        None if args.json => serde_json::to_string_pretty(&json::Manual::of(&table))? + "\n",
+        None => manual::list(&table, width()),
         Some(name) => {
-            let Some(class) = TABLE.find(&name) else {
+            let Some(class) = table.find(&name) else {
                 eprintln!("sluice: there is no element class ‘{name}’");
-                let hint = did_you_mean(&name, TABLE.names());
+                let hint = did_you_mean(&name, table.names());
                 eprintln!("  hint: {}", hint.as_deref().unwrap_or("`sluice elements` lists all"));
                 return Ok(ExitCode::FAILURE);
             };

@@ -7,8 +7,9 @@ use crate::live::{Live, Watched};
 use crate::machine::{self, Ready, Troubles};
 use crate::services::Services;
 use crate::tap;
+use crate::vnf::compose::{All, Shape};
 use crate::vnf::description::Description;
-use crate::vnf::{Building, Managed, findings};
+use crate::vnf::{Building, Managed, Unfit, findings};
 use anyhow::{Context as _, anyhow};
 use sluice_dataplane::clock::Clock;
 use sluice_dataplane::context::Stream;
@@ -20,6 +21,7 @@ use sluice_dataplane::time;
 use sluice_dataplane::worker::crew::{Workers, engines};
 use sluice_dataplane::worker::{Ended, Pace};
 use sluice_init::boot::EXIT_REBOOT;
+use sluice_mgmt::agent::AGENT;
 use sluice_mgmt::alarms::{Cause, Severity};
 use sluice_mgmt::auth::security::{Security, SetUp};
 use sluice_mgmt::click_on_osv;
@@ -46,12 +48,22 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let journal = Arc::new(Journal::default());
     let (store, lost) = open_store(wanted.description.as_ref())?;
     let store = Arc::new(store);
-    let from_file = from_file(&source, &mut wanted);
-    let begin = at_boot(&store, MAIN, missing.is_none().then(|| from_file.clone()));
-    let begin = begin.unwrap_or(Boot { configuration: from_file, is_new: false });
-    let edited = begin.is_new.then(|| begin.configuration.clone());
+    let shape = wanted.description.as_ref().and_then(shape);
+    let files = match (&shape, &wanted.description) {
+        (Some(_), Some(d)) => members(d)?,
+        _ => vec![(MAIN.to_string(), missing.is_none(), from_file(&source, &mut wanted))],
+    };
+    let (mut all, mut edited) = (All::new(), Vec::new());
+    for (name, is_there, from_file) in files {
+        let begin = at_boot(&store, &name, is_there.then(|| from_file.clone()));
+        let begin = begin.unwrap_or(Boot { configuration: from_file, is_new: false });
+        if begin.is_new {
+            edited.push((name.clone(), begin.configuration.clone()));
+        }
+        all.insert(name, begin.configuration);
+    }
     let machine = wanted.description.as_ref().and_then(|d| d.boot.clone());
-    let managed = Managed::new(begin.configuration, machine, journal.clone());
+    let managed = Managed::new(shape, all, machine, journal.clone());
     let identity = wanted.description.as_ref().map_or_else(|| anonymous(&source), |d| d.vnf.clone());
     let ems = Ems::new(identity, managed.clone(), store.clone(), journal.clone());
     if let Some(why) = lost {
@@ -71,7 +83,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let folder = folder(&wanted)?;
     let mut driver = wanted.driver(args, workers);
     driver.builder.signals = true;
-    let prepared = match prepare(&mut driver, &managed, &source, &folder, args, begin.is_new, &ems) {
+    let prepared = match prepare(&mut driver, &managed, &source, &folder, args, &edited, &ems) {
         Prepared::Graph(plans, warnings) => {
             eprint!("{}", render_native(&warnings));
             Ok((plans, warnings))
@@ -99,7 +111,8 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
         Ok((mut plans, _)) => {
             services.adopt(std::mem::take(&mut plans[0].services))?;
             engines.iter_mut().zip(plans).for_each(|(e, plan)| drop(e.swap(plan)));
-            missing.filter(|_| managed.text().text.is_empty()).map(|why| ("function", why))
+            let empty = managed.all().get(MAIN).is_some_and(|main| main.text.is_empty());
+            missing.filter(|_| empty).map(|why| ("function", why))
         }
         Err((phase, errors)) => Some((phase, first(&errors))),
     };
@@ -117,12 +130,13 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let workers = Workers::start(engines, &paces, report.clone(), services.watch()).context("worker")?;
     services.start(workers.crew(), true, report)?;
     // Before anybody can change it: so the file's is the older one.
-    if let Some(text) = edited
-        && failed.is_none()
-        && text == managed.text()
-        && let Err(why) = ems.functions.adopt(MAIN, text, "file")
-    {
-        eprintln!("sluice: the first revision cannot be saved: {why}");
+    for (name, configuration) in edited {
+        if failed.is_none()
+            && managed.all().get(&name) == Some(&configuration)
+            && let Err(why) = ems.functions.adopt(&name, configuration, "file")
+        {
+            eprintln!("sluice: the first revision of ‘{name}’ cannot be saved: {why}");
+        }
     }
     let building = Building { driver, services: services.clone(), file: source.file.clone(), folder };
     managed.started(workers.crew(), building, &cores, failed);
@@ -147,8 +161,26 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     Ok(if clean && written && returned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Which functions there are, if there are several.
+fn shape(d: &Description) -> Option<Shape> {
+    (!d.functions.is_empty()).then(|| Shape { members: d.functions.clone(), ports: d.ports.clone() })
+}
+
+/// The agent and the functions, as their files say: name, whether that is known, and what it is.
+fn members(d: &Description) -> anyhow::Result<Vec<(String, bool, Configuration)>> {
+    let agent = Configuration { text: d.agent.text(), confined: true, ..Configuration::default() };
+    let mut all = vec![(AGENT.to_string(), true, agent)];
+    for m in &d.functions {
+        all.push((m.name.clone(), true, d.member(m)?));
+    }
+    Ok(all)
+}
+
 /// Reads the function's file. A VNF with a description goes without: its EMS is the way to give it one.
 fn read(wanted: &Wanted) -> anyhow::Result<(Source, Option<String>)> {
+    if wanted.description.as_ref().is_some_and(|d| !d.functions.is_empty()) {
+        return Ok((Source { text: String::new(), file: AGENT.into() }, None));
+    }
     match Source::read(&wanted.file) {
         Err(why) if wanted.description.is_some() => {
             let file = wanted.file.display().to_string();
@@ -273,36 +305,49 @@ enum Prepared {
     Failed(anyhow::Error),
 }
 
-/// Builds the graph that runs first. A file that was edited and is wrong now is no reason not to run what ran before.
+/// Builds the graph that runs first. Files that were edited and are wrong now are no reason not to run what ran before.
 fn prepare(
     driver: &mut Driver,
     managed: &Managed,
     source: &Source,
     folder: &Path,
     args: &Args,
-    is_new: bool,
+    edited: &[(String, Configuration)],
     ems: &Ems,
 ) -> Prepared {
     managed.starting("check");
     let first = build(driver, managed, source, folder, args);
-    let (Prepared::Wrong(_, errors), true, Some(last)) = (&first, is_new, ems.store.last(MAIN)) else { return first };
-    let text = format!("{}: {}; revision {} runs", source.file, self::first(errors), last.number);
-    managed.instead(last.configuration);
+    let Prepared::Wrong(_, errors) = &first else { return first };
+    let mut texts = Vec::new();
+    for (name, _) in edited {
+        let Some(last) = ems.store.last(name) else { continue };
+        texts.push((name, format!("{name}: {}; revision {} runs", self::first(errors), last.number)));
+        managed.instead(name, last.configuration);
+    }
+    if texts.is_empty() {
+        return first;
+    }
     match build(driver, managed, source, folder, args) {
         second @ Prepared::Graph(..) => {
-            eprintln!("sluice: {text}");
-            let cause = Cause::ConfigurationOrCustomizationError;
-            ems.alarms.raise("function/main", cause, Severity::Major, &text);
+            for (name, text) in texts {
+                eprintln!("sluice: {text}");
+                let cause = Cause::ConfigurationOrCustomizationError;
+                ems.alarms.raise(&format!("function/{name}"), cause, Severity::Major, &text);
+            }
             second
         }
-        _ => first,
+        _ => {
+            edited.iter().for_each(|(name, configuration)| managed.instead(name, configuration.clone()));
+            first
+        }
     }
 }
 
 fn build(driver: &mut Driver, managed: &Managed, source: &Source, folder: &Path, args: &Args) -> Prepared {
-    let source = match crate::vnf::source(driver, &managed.text(), &source.file, folder) {
+    let source = match managed.source(driver, &source.file, folder) {
         Ok(source) => source,
-        Err(why) => return Prepared::Failed(anyhow!(why)),
+        Err(Unfit::Wrong(errors)) => return Prepared::Wrong("check", errors),
+        Err(Unfit::Impossible(why)) => return Prepared::Failed(anyhow!(why)),
     };
     let checked = match driver.check(&source) {
         Ok(checked) => checked,
@@ -364,7 +409,7 @@ fn until_the_end(
         }
         ready.tell(|| managed.status());
         if asked.reload {
-            reload(wanted, ems);
+            reload(args, wanted, ems);
         }
         if now - ticked >= 1_000_000_000 {
             live.tick(Duration::from_nanos(now - ticked));
@@ -384,18 +429,31 @@ fn until_the_end(
 }
 
 /// Reads the file again and changes over to it. What is wrong with it changes nothing.
-fn reload(wanted: &Wanted, ems: &Ems) {
-    let source = match Source::read(&wanted.file) {
-        Ok(source) => source,
-        Err(e) => return eprintln!("sluice: {e:#}; the running graph goes on"),
+fn reload(args: &Args, wanted: &Wanted, ems: &Ems) {
+    let several = wanted.description.as_ref().is_some_and(|d| !d.functions.is_empty());
+    let read = || -> anyhow::Result<Vec<(String, String)>> {
+        if !several {
+            return Ok(vec![(MAIN.into(), Source::read(&wanted.file)?.text)]);
+        }
+        let mut all = members(&Description::read(&args.file)?)?;
+        all.rotate_left(1); // the agent last: it names the functions
+        Ok(all.into_iter().map(|(name, _, configuration)| (name, configuration.text)).collect())
     };
-    let change = Change { text: Some(source.text), ..Change::default() };
-    match ems.functions.change(MAIN, change, &Terms::default(), "file", Origin::File) {
+    match read() {
+        Ok(all) => all.into_iter().for_each(|(name, text)| reload_one(&name, text, wanted, ems)),
+        Err(e) => eprintln!("sluice: {e:#}; the running graph goes on"),
+    }
+}
+
+fn reload_one(name: &str, text: String, wanted: &Wanted, ems: &Ems) {
+    let shown = if name == MAIN { wanted.file.display().to_string() } else { name.into() };
+    let change = Change { text: Some(text), ..Change::default() };
+    match ems.functions.change(name, change, &Terms::default(), "file", Origin::File) {
         Ok(changed) => {
             changed.findings.iter().for_each(|f| eprint!("{}", line(f)));
             let pauses: Vec<String> =
                 changed.pauses_ns.iter().map(|ns| format!("{:.1} us", *ns as f64 / 1e3)).collect();
-            eprintln!("sluice: {} is running now (paused {})", source.file, pauses.join(", "));
+            eprintln!("sluice: {shown} is running now (paused {})", pauses.join(", "));
         }
         Err(why) => {
             match why.findings.is_empty() {

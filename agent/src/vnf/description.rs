@@ -1,9 +1,10 @@
 //! `vnf.toml`: who a VNF is, what it runs, on which ports, and how it is managed.
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
+use sluice_mgmt::agent::{AGENT, Agent};
 use sluice_mgmt::settings::Settings;
 use sluice_mgmt::thresholds::Limits;
-use sluice_mgmt::vnf::{Configuration, Identity};
+use sluice_mgmt::vnf::{Configuration, Identity, MAIN};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,10 @@ pub(crate) struct Description {
     pub(crate) vnf: Identity,
     /// What it runs.
     pub(crate) function: Function,
+    /// What it runs, if that is several functions with the structural agent before them.
+    pub(crate) functions: Vec<Member>,
+    /// Which packets go to which of them.
+    pub(crate) agent: Agent,
     /// Where packets enter and leave it.
     #[serde(rename = "port")]
     pub(crate) ports: Vec<Port>,
@@ -44,6 +49,74 @@ pub(crate) struct Function {
     pub(crate) trusted: bool,
 }
 
+/// A table `[[functions]]`: one of several functions.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Member {
+    /// Its name: letters, digits and `_`.
+    pub(crate) name: String,
+    /// What runs it.
+    #[serde(default)]
+    pub(crate) framework: Framework,
+    /// Its text's file: a Click configuration, or what a WebAssembly module is configured with.
+    #[serde(default)]
+    pub(crate) file: PathBuf,
+    /// Values of its parameters.
+    #[serde(default)]
+    pub(crate) parameters: BTreeMap<String, String>,
+    /// What becomes of its packets while it does not run.
+    #[serde(default)]
+    pub(crate) fail: Fail,
+    /// It knows NSH: it sees whole frames, and takes the service index down itself.
+    #[serde(default)]
+    pub(crate) aware: bool,
+    /// Ports that its outputs 1, 2 and so on lead to, for packets that it sends itself.
+    #[serde(default)]
+    pub(crate) outputs: Vec<String>,
+}
+
+/// What runs a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Framework {
+    /// A Click graph.
+    #[default]
+    Click,
+    /// A WebAssembly module.
+    Wasm,
+}
+
+impl Framework {
+    /// As the EMS names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Framework::Click => "click",
+            Framework::Wasm => "wasm",
+        }
+    }
+}
+
+/// What becomes of the packets of a function that does not run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Fail {
+    /// They are dropped.
+    #[default]
+    Closed,
+    /// They pass by it.
+    Open,
+}
+
+/// Who moves a port's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Access {
+    /// DPDK.
+    Accelerated,
+    /// The kernel's packet sockets.
+    Direct,
+}
+
 /// A table `[[port]]`: it gives the function's parameters `NAME`, `NAME_ADDR` and `NAME_MAC` their values.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +125,9 @@ pub(crate) struct Port {
     pub(crate) name: String,
     /// What it is called outside: `eth0`, or the name of a port of DPDK.
     pub(crate) device: String,
+    /// Who moves its frames, where the structural agent is before the functions; all ports have the same.
+    #[serde(default)]
+    pub(crate) access: Option<Access>,
     /// What DPDK calls the device, if the kernel gave it up: elements that name the device get this port.
     #[serde(default)]
     pub(crate) dpdk: Option<String>,
@@ -84,12 +160,15 @@ impl Description {
     pub(crate) fn read(file: &Path) -> anyhow::Result<Description> {
         let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
         let mut d: Description = toml::from_str(&text).map_err(|e| anyhow::anyhow!("{}: {e}", file.display()))?;
-        if d.function.file.as_os_str().is_empty() {
-            bail!("{}: [function] names no file", file.display());
+        match (d.function.file.as_os_str().is_empty(), d.functions.is_empty()) {
+            (true, true) => bail!("{}: [function] names no file, and there are no [[functions]]", file.display()),
+            (false, false) => bail!("{}: [function] is the only one; there are [[functions]], too", file.display()),
+            _ => d.check_members().with_context(|| file.display().to_string())?,
         }
         let folder = file.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let whole = |path: &mut PathBuf| *path = folder.join(&*path);
         whole(&mut d.function.file);
+        d.functions.iter_mut().filter(|f| !f.file.as_os_str().is_empty()).for_each(|f| whole(&mut f.file));
         if d.function.folder.as_os_str().is_empty() {
             d.function.folder = "files".into();
         }
@@ -118,6 +197,34 @@ impl Description {
         Ok(d)
     }
 
+    /// Whether several functions fit together.
+    fn check_members(&self) -> anyhow::Result<()> {
+        let word = |n: &str| !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        for (n, f) in self.functions.iter().enumerate() {
+            let name = &f.name;
+            if !word(name) || name.starts_with(|c: char| c.is_ascii_digit()) || [AGENT, MAIN].contains(&name.as_str()) {
+                bail!("[[functions]] cannot be called ‘{name}’: letters, digits and _, neither agent nor main");
+            }
+            if self.functions[..n].iter().any(|other| other.name == *name) {
+                bail!("two functions are called ‘{name}’");
+            }
+            if self.ports.iter().any(|p| p.name == *name) {
+                bail!("a port and a function are called ‘{name}’");
+            }
+            if f.framework == Framework::Click && f.file.as_os_str().is_empty() {
+                bail!("function ‘{name}’ names no file");
+            }
+        }
+        if let (false, Some(p)) = (self.functions.is_empty(), self.ports.iter().find(|p| !word(&p.name))) {
+            bail!("a port cannot be called ‘{}’: letters, digits and _", p.name);
+        }
+        let wanted = |a| self.ports.iter().any(|p| p.access == Some(a));
+        if wanted(Access::Accelerated) && self.ports.iter().any(|p| p.access != Some(Access::Accelerated)) {
+            bail!("ports are accelerated or direct, all of them: CE02 and CE03 exclude each other");
+        }
+        Ok(())
+    }
+
     /// The devices that the kernel gave up, and what DPDK calls them.
     pub(crate) fn given_up(&self) -> HashMap<String, String> {
         self.ports.iter().filter_map(|p| Some((p.device.clone(), p.dpdk.clone()?))).collect()
@@ -125,7 +232,20 @@ impl Description {
 
     /// What its file says that it is to run.
     pub(crate) fn configuration(&self, text: String) -> Configuration {
-        let mut parameters = self.function.parameters.clone();
+        self.with_ports(text, &self.function.parameters)
+    }
+
+    /// What its file says of one of several functions.
+    pub(crate) fn member(&self, of: &Member) -> anyhow::Result<Configuration> {
+        let text = match of.file.as_os_str().is_empty() {
+            true => String::new(),
+            false => std::fs::read_to_string(&of.file).with_context(|| of.file.display().to_string())?,
+        };
+        Ok(Configuration { confined: true, ..self.with_ports(text, &of.parameters) })
+    }
+
+    fn with_ports(&self, text: String, parameters: &BTreeMap<String, String>) -> Configuration {
+        let mut parameters = parameters.clone();
         for p in &self.ports {
             parameters.insert(p.name.clone(), p.device.clone());
             let more = [("ADDR", &p.address), ("MAC", &p.mac)];

@@ -1,7 +1,9 @@
 //! The VNF that the EMS manages: a Click graph on workers.
 //!
-//! Reading order: this file (state, and changes of the graph), [`description`] (`vnf.toml`), [`look`] (elements, graph,
+//! Reading order: this file (state, and changes of the graph), [`description`] (`vnf.toml`), [`compose`] (several functions
+//! as one graph), [`look`] (elements, graph,
 //! handlers), [`counters`] (what is counted), [`follow`] (traces and taps), [`system`] (the process around it).
+pub(crate) mod compose;
 mod counters;
 pub(crate) mod description;
 mod follow;
@@ -10,25 +12,31 @@ mod system;
 
 use crate::driver::{Driver, Source};
 use crate::services::Services;
+use compose::{All, Shape};
 use sluice_dataplane::engine::Engine;
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::lang::{Diagnostic, Severity};
 use sluice_dataplane::worker::crew::Crew;
+use sluice_mgmt::agent::AGENT;
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::system::{Installed, System};
 use sluice_mgmt::vnf::{
     Applied, Configuration, Drawing, Element, End, Finding, FunctionInfo, Grade, Graph, MAIN, ManagedVnf, Refusal,
     Snapshot, State, Status, TapRequest, TapSink, Trace, TraceRequest,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-/// A VNF with one function, `main`.
+/// A VNF with one function, `main`; or with several, and the structural agent before them.
 pub(crate) struct Managed {
     journal: Arc<Journal>,
     status: Mutex<Status>,
-    configuration: Mutex<Configuration>,
+    /// Which functions there are, if there are several.
+    shape: Option<Shape>,
+    configurations: Mutex<All>,
+    /// Functions that somebody stopped.
+    stopped: Mutex<BTreeSet<String>>,
     /// What builds graphs. Held while one is built.
     building: Mutex<Option<Building>>,
     /// Reaches the workers, while there are any.
@@ -38,6 +46,14 @@ pub(crate) struct Managed {
     end: Mutex<Option<End>>,
     /// Where the first process of the machine tells how things are, if this is all there is on it.
     boot: Option<PathBuf>,
+}
+
+/// Why there is no configuration to build.
+pub(crate) enum Unfit {
+    /// Its parts do not fit together.
+    Wrong(Vec<Diagnostic>),
+    /// The kernel cannot confine it.
+    Impossible(String),
 }
 
 /// What builds graphs.
@@ -57,12 +73,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Managed {
     /// A VNF that boots.
-    pub(crate) fn new(configuration: Configuration, boot: Option<PathBuf>, journal: Arc<Journal>) -> Arc<Managed> {
+    pub(crate) fn new(
+        shape: Option<Shape>,
+        configurations: All,
+        boot: Option<PathBuf>,
+        journal: Arc<Journal>,
+    ) -> Arc<Managed> {
         let status = Status { state: State::Starting, phase: "devices".into(), detail: None };
         Arc::new(Managed {
             journal,
             status: Mutex::new(status),
-            configuration: Mutex::new(configuration),
+            shape,
+            configurations: Mutex::new(configurations),
+            stopped: Mutex::default(),
             building: Mutex::default(),
             crew: RwLock::default(),
             counters: counters::Cache::default(),
@@ -108,14 +131,52 @@ impl Managed {
         follow::tick(&crew, &self.traces);
     }
 
-    /// It is to run this one instead.
-    pub(crate) fn instead(&self, configuration: Configuration) {
-        *lock(&self.configuration) = configuration;
+    /// A function is to run this one instead.
+    pub(crate) fn instead(&self, function: &str, configuration: Configuration) {
+        lock(&self.configurations).insert(function.into(), configuration);
     }
 
     /// What it runs, or would.
-    pub(crate) fn text(&self) -> Configuration {
-        lock(&self.configuration).clone()
+    pub(crate) fn all(&self) -> All {
+        lock(&self.configurations).clone()
+    }
+
+    /// Gets a builder of graphs ready for what it runs, or would. `file` is where a plain function was read from.
+    ///
+    /// # Errors
+    /// The parts do not fit together, or the kernel cannot confine.
+    pub(crate) fn source(&self, driver: &mut Driver, file: &str, folder: &Path) -> Result<Source, Unfit> {
+        self.source_of(driver, &self.all(), &lock(&self.stopped).clone(), file, folder)
+    }
+
+    fn source_of(
+        &self,
+        driver: &mut Driver,
+        all: &All,
+        stopped: &BTreeSet<String>,
+        file: &str,
+        folder: &Path,
+    ) -> Result<Source, Unfit> {
+        let Some(shape) = &self.shape else {
+            return source(driver, &all.get(MAIN).cloned().unwrap_or_default(), file, folder)
+                .map_err(Unfit::Impossible);
+        };
+        driver.defines.clear();
+        driver.confine(Some(folder)).map_err(Unfit::Impossible)?;
+        compose::compose(driver, shape, all, stopped).map_err(Unfit::Wrong)
+    }
+
+    /// All configurations, with another one of a function.
+    fn with(&self, function: &str, wanted: &Configuration) -> All {
+        let mut all = self.all();
+        all.insert(function.into(), wanted.clone());
+        all
+    }
+
+    /// The beginning of the names of a function's elements: all of them are those of `main`, and of the agent those that are
+    /// in no function.
+    fn prefix(&self, function: &str) -> Option<String> {
+        (self.shape.is_some() && ![MAIN, AGENT].contains(&function)).then(|| format!("{function}/"))
     }
 
     fn crew(&self) -> Result<Crew, Refusal> {
@@ -123,9 +184,15 @@ impl Managed {
         crew.ok_or_else(|| Refusal::Unavailable("the workers have not started yet, or are gone".into()))
     }
 
-    /// `main`, or nothing.
+    /// Whether there is such a function.
     fn known(&self, function: &str) -> Result<(), Refusal> {
-        if function == MAIN { Ok(()) } else { Err(Refusal::NotFound(format!("there is no function ‘{function}’"))) }
+        let known = lock(&self.configurations).contains_key(function);
+        known.then_some(()).ok_or_else(|| Refusal::NotFound(format!("there is no function ‘{function}’")))
+    }
+
+    /// The same for what is looked at: `main` is the graph of all functions.
+    fn seen(&self, function: &str) -> Result<(), Refusal> {
+        if function == MAIN { Ok(()) } else { self.known(function) }
     }
 
     fn building(&self) -> Result<MutexGuard<'_, Option<Building>>, Refusal> {
@@ -153,13 +220,16 @@ impl Managed {
 }
 
 impl Building {
-    /// Gets ready to build `wanted`.
-    fn source(&mut self, wanted: &Configuration) -> Result<Source, Refusal> {
-        source(&mut self.driver, wanted, &self.file, &self.folder).map_err(Refusal::Unavailable)
+    /// Gets ready to build what `vnf` would run with these configurations.
+    fn source(&mut self, vnf: &Managed, all: &All) -> Result<Source, Refusal> {
+        let stopped = lock(&vnf.stopped).clone();
+        vnf.source_of(&mut self.driver, all, &stopped, &self.file, &self.folder).map_err(|unfit| match unfit {
+            Unfit::Wrong(errors) => Refusal::Wrong(findings(&errors)),
+            Unfit::Impossible(why) => Refusal::Unavailable(why),
+        })
     }
 
-    fn prepare(&mut self, wanted: &Configuration) -> Result<(Vec<Plan>, Vec<Finding>), Refusal> {
-        let source = self.source(wanted)?;
+    fn prepare(&mut self, source: Source) -> Result<(Vec<Plan>, Vec<Finding>), Refusal> {
         let (plans, warnings) = self.driver.prepare(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
         Ok((plans, findings(&warnings)))
     }
@@ -211,8 +281,11 @@ impl ManagedVnf for Managed {
         if run == (state == State::Running) && state != State::Failed {
             return Ok(());
         }
-        let wanted = if run { self.text() } else { Configuration::default() };
-        let (plans, _) = building.prepare(&wanted)?;
+        let source = match run {
+            true => building.source(self, &self.all())?,
+            false => Source { text: String::new(), file: MAIN.into() },
+        };
+        let (plans, _) = building.prepare(source)?;
         self.change_over(building, plans, !run)?;
         let state = if run { State::Running } else { State::Stopped };
         *lock(&self.status) = Status { state, phase: "done".into(), detail: None };
@@ -234,19 +307,22 @@ impl ManagedVnf for Managed {
     }
 
     fn functions(&self) -> Vec<FunctionInfo> {
-        vec![FunctionInfo { name: MAIN.into(), framework: "click".into() }]
+        let info = |name: &str, framework: &str| FunctionInfo { name: name.into(), framework: framework.into() };
+        let Some(shape) = &self.shape else { return vec![info(MAIN, "click")] };
+        let members = shape.members.iter().map(|m| info(&m.name, m.framework.name()));
+        std::iter::once(info(AGENT, "agent")).chain(members).collect()
     }
 
     fn configuration(&self, function: &str) -> Result<Configuration, Refusal> {
         self.known(function)?;
-        Ok(self.text())
+        Ok(lock(&self.configurations).get(function).cloned().unwrap_or_default())
     }
 
     fn check(&self, function: &str, wanted: &Configuration) -> Result<Vec<Finding>, Refusal> {
         self.known(function)?;
         let mut building = self.building()?;
         let Some(building) = building.as_mut() else { return Ok(Vec::new()) };
-        let source = building.source(wanted)?;
+        let source = building.source(self, &self.with(function, wanted))?;
         let checked = building.driver.check(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
         Ok(findings(&checked.warnings))
     }
@@ -256,14 +332,15 @@ impl ManagedVnf for Managed {
         let mut building = self.building()?;
         let Some(building) = building.as_mut() else { return Ok(Applied::default()) };
         if self.status().state == State::Stopped {
-            let source = building.source(wanted)?;
+            let source = building.source(self, &self.with(function, wanted))?;
             let checked = building.driver.check(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
-            *lock(&self.configuration) = wanted.clone();
+            self.instead(function, wanted.clone());
             return Ok(Applied { findings: findings(&checked.warnings), pauses_ns: Vec::new() });
         }
-        let (plans, findings) = building.prepare(wanted)?;
+        let source = building.source(self, &self.with(function, wanted))?;
+        let (plans, findings) = building.prepare(source)?;
         let pauses_ns = self.change_over(building, plans, false)?;
-        *lock(&self.configuration) = wanted.clone();
+        self.instead(function, wanted.clone());
         // A function that works is the way out of `failed`.
         *lock(&self.status) = Status { state: State::Running, phase: "done".into(), detail: None };
         self.journal.say("vnf", &format!("another configuration of {function} runs"));
@@ -271,27 +348,38 @@ impl ManagedVnf for Managed {
     }
 
     fn elements(&self, function: &str) -> Result<Vec<Element>, Refusal> {
-        self.known(function)?;
-        look::elements(&self.crew()?, &self.snapshot())
+        self.seen(function)?;
+        let all = look::elements(&self.crew()?, &self.snapshot())?;
+        Ok(match self.prefix(function) {
+            Some(prefix) => {
+                let own =
+                    all.into_iter().filter_map(|e| Some(Element { name: e.name.strip_prefix(&prefix)?.into(), ..e }));
+                own.collect()
+            }
+            None if function == AGENT => all.into_iter().filter(|e| !e.name.contains('/')).collect(),
+            None => all,
+        })
     }
 
     fn read_handler(&self, function: &str, element: &str, handler: &str, parameter: &str) -> Result<String, Refusal> {
-        self.known(function)?;
-        look::read(&self.crew()?, element, handler, parameter)
+        self.seen(function)?;
+        let name = self.prefix(function).unwrap_or_default() + element;
+        look::read(&self.crew()?, &name, handler, parameter)
     }
 
     fn write_handler(&self, function: &str, element: &str, handler: &str, value: &str) -> Result<String, Refusal> {
-        self.known(function)?;
-        look::write(&self.crew()?, element, handler, value)
+        self.seen(function)?;
+        let name = self.prefix(function).unwrap_or_default() + element;
+        look::write(&self.crew()?, &name, handler, value)
     }
 
     fn graph(&self, function: &str) -> Result<Graph, Refusal> {
-        self.known(function)?;
+        self.seen(function)?;
         look::graph(&self.crew()?, &self.snapshot())
     }
 
     fn drawing(&self, function: &str, form: Drawing) -> Result<String, Refusal> {
-        self.known(function)?;
+        self.seen(function)?;
         look::drawing(&self.crew()?, form)
     }
 

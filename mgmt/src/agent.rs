@@ -1,0 +1,191 @@
+//! The structural agent as it is managed: which packets go on which service path, and what comes next on it.
+//!
+//! It is a configuration like that of a function, of the name [`AGENT`]: a text (TOML) with revisions, entity tags and changes
+//! that must be confirmed. Routes for rules and paths change their part of it.
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The name of the agent among the functions of a VNF.
+pub const AGENT: &str = "agent";
+
+/// What becomes of frames that no rule matches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Foreign {
+    /// They are dropped as `unmatched`.
+    #[default]
+    Drop,
+    /// They leave by the other port, of two.
+    Pass,
+}
+
+/// The agent's configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Agent {
+    /// What becomes of frames that no rule matches.
+    pub foreign: Foreign,
+    /// OAM packets (RFC 8300 section 2.2, the O bit) are forwarded as they are, not dropped.
+    pub forward_oam: bool,
+    /// MD type 15 and next protocols 254 and 255 are let through.
+    pub experimental: bool,
+    /// New headers have MD type 2 and no metadata, instead of type 1.
+    pub short_headers: bool,
+    /// Which frames without NSH go on which path: the first rule that matches.
+    pub rules: Vec<Rule>,
+    /// Service paths.
+    pub paths: Vec<Path>,
+}
+
+/// Which frames go on a path. What is absent matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its name: a word.
+    pub name: String,
+    /// The port that they come from; or the function, for packets that it made itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The identifier of their first VLAN tag, 0 to 4095.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4095)]
+    pub vlan: Option<u16>,
+    /// Their Ethernet type, behind a VLAN tag if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ether_type: Option<u16>,
+    /// A pattern of IPFilter: `tcp dst port 80 and src net 10.0.0.0/8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets: Option<String>,
+    /// Frames with NSH that are at this place on another path (a reclassifier); nothing else of the rule counts then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nsh: Option<Place>,
+    /// The path that they go on, its identifier (SPI).
+    #[schema(minimum = 1, maximum = 16_777_215)]
+    pub path: u32,
+}
+
+/// A place on a service path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Service path identifier.
+    #[schema(minimum = 1, maximum = 16_777_215)]
+    pub path: u32,
+    /// Service index.
+    pub index: u8,
+}
+
+/// A service path. The index goes down by one with each hop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Path {
+    /// Service path identifier.
+    #[schema(minimum = 1, maximum = 16_777_215)]
+    pub id: u32,
+    /// The index that it begins with here: 255, or less where it comes from elsewhere.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    #[schema(minimum = 1)]
+    pub index: u8,
+    /// What comes one after the other.
+    pub hops: Vec<Hop>,
+    /// Where frames leave after the last hop, without NSH.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<End>,
+}
+
+fn first() -> u8 {
+    255
+}
+
+fn is_first(index: &u8) -> bool {
+    *index == first()
+}
+
+/// A hop: a function of this VNF, or another one behind a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hop {
+    /// The function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// The port to the next service function forwarder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// Its Ethernet address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+}
+
+/// Where frames leave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    /// The port.
+    pub port: String,
+    /// The Ethernet address that they are sent to then; absent: it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+}
+
+/// A connection point of the Click-on-OSv model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Interface {
+    /// `CE01` to `CE03` (to the outside), `CI01` to `CI03` (inside).
+    pub id: String,
+    /// What it connects.
+    pub name: String,
+    /// It is in use.
+    pub active: bool,
+    /// What passed so far, by name.
+    pub counters: std::collections::BTreeMap<String, u64>,
+}
+
+/// A rule and how many packets it matched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CountedRule {
+    /// The rule.
+    #[serde(flatten)]
+    pub rule: Rule,
+    /// Packets that it matched.
+    pub packets: u64,
+}
+
+/// A path and how many packets came to each of its hops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CountedPath {
+    /// The path.
+    #[serde(flatten)]
+    pub path: Path,
+    /// Packets that came to each hop, and to the end if there is one.
+    pub packets: Vec<u64>,
+}
+
+impl Agent {
+    /// Reads the text.
+    ///
+    /// # Errors
+    /// What is wrong, with its line.
+    pub fn read(text: &str) -> Result<Agent, String> {
+        toml::from_str(text).map_err(|e| e.to_string())
+    }
+
+    /// The text.
+    pub fn text(&self) -> String {
+        toml::to_string(self).unwrap_or_default() // it has no type that TOML does not
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_written_as_it_is_read() {
+        let text = "foreign = 'pass'\n[[rules]]\nname = 'web'\nfrom = 'A'\npackets = 'tcp dst port 80'\npath = 10\n\
+                    [[paths]]\nid = 10\nhops = [{ function = 'fw' }, { port = 'B', mac = '02:00:00:00:00:01' }]\nto = { port = 'B' }\n";
+        let agent = Agent::read(text).unwrap();
+        assert_eq!((agent.paths[0].index, agent.foreign), (255, Foreign::Pass));
+        assert_eq!(Agent::read(&agent.text()), Ok(agent));
+        assert!(Agent::read("[[rules]]\nname = 'x'\nway = 1\n").unwrap_err().contains("line 3"));
+    }
+}
