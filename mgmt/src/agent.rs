@@ -2,6 +2,11 @@
 //!
 //! It is a configuration like that of a function, of the name [`AGENT`]: a text (TOML) with revisions, entity tags and changes
 //! that must be confirmed. Routes for rules and paths change their part of it.
+use crate::ems::Ems;
+use crate::functions::{Change, Changed, Terms};
+use crate::problem::Problem;
+use crate::store::Origin;
+use crate::vnf::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -34,7 +39,7 @@ pub struct Agent {
     /// Which frames without NSH go on which path: the first rule that matches.
     pub rules: Vec<Rule>,
     /// Service paths.
-    pub paths: Vec<Path>,
+    pub paths: Vec<ServicePath>,
 }
 
 /// Which frames go on a path. What is absent matches all.
@@ -78,7 +83,7 @@ pub struct Place {
 /// A service path. The index goes down by one with each hop.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Path {
+pub struct ServicePath {
     /// Service path identifier.
     #[schema(minimum = 1, maximum = 16_777_215)]
     pub id: u32,
@@ -155,7 +160,7 @@ pub struct CountedRule {
 pub struct CountedPath {
     /// The path.
     #[serde(flatten)]
-    pub path: Path,
+    pub path: ServicePath,
     /// Packets that came to each hop, and to the end if there is one.
     pub packets: Vec<u64>,
 }
@@ -173,6 +178,97 @@ impl Agent {
     pub fn text(&self) -> String {
         toml::to_string(self).unwrap_or_default() // it has no type that TOML does not
     }
+}
+
+/// The agent's configuration as it is now, and its entity tag.
+fn now(ems: &Ems) -> Result<(Agent, String), Problem> {
+    let none = |_| Problem::not_found("this VNF has no structural agent: its description names no [[functions]]");
+    let function = ems.functions.get(AGENT).map_err(none)?;
+    let agent = Agent::read(&function.configuration.text).map_err(Problem::internal)?;
+    Ok((agent, function.etag))
+}
+
+/// Changes a part of the configuration, as a function is changed.
+pub(crate) fn change(ems: &Ems, author: &str, terms: Terms, part: impl FnOnce(&mut Agent)) -> Result<Changed, Problem> {
+    let (mut agent, etag) = now(ems)?;
+    part(&mut agent);
+    // It was merged with what was read: if somebody else was faster, that is not what it would change.
+    let terms = Terms { if_match: Some(terms.if_match.filter(|tag| tag.trim() != "*").unwrap_or(etag)), ..terms };
+    let change = Change { text: Some(agent.text()), ..Change::default() };
+    ems.functions.change(AGENT, change, &terms, author, Origin::Api)
+}
+
+/// The lines of a handler of the agent's element: a number, and a name behind a tab.
+fn counts(ems: &Ems, handler: &str) -> Vec<(u64, String)> {
+    let text = ems.vnf.read_handler(AGENT, AGENT, handler, "").unwrap_or_default(); // it may be stopped
+    let line = |l: &str| {
+        let mut words = l.split('\t');
+        Some((words.next()?.parse().ok()?, words.next()?.to_string()))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+/// The rules with their counts, and the entity tag of the agent's configuration.
+pub(crate) fn rules(ems: &Ems) -> Result<(Vec<CountedRule>, String), Problem> {
+    let (agent, etag) = now(ems)?;
+    let counts = counts(ems, "rules");
+    let packets = |rule: &Rule| counts.iter().find(|c| c.1 == rule.name).map_or(0, |c| c.0);
+    Ok((agent.rules.into_iter().map(|rule| CountedRule { packets: packets(&rule), rule }).collect(), etag))
+}
+
+/// The paths with their counts, and the entity tag of the agent's configuration.
+pub(crate) fn paths(ems: &Ems) -> Result<(Vec<CountedPath>, String), Problem> {
+    let (agent, etag) = now(ems)?;
+    let counts = counts(ems, "paths");
+    let counted = |path: ServicePath| {
+        let places = path.hops.len() + usize::from(path.to.is_some());
+        let place = |n: usize| format!("{}/{}", path.id, usize::from(path.index).saturating_sub(n));
+        let packets = |n| counts.iter().find(|c| c.1 == place(n)).map_or(0, |c| c.0);
+        CountedPath { packets: (0..places).map(packets).collect(), path }
+    };
+    Ok((agent.paths.into_iter().map(counted).collect(), etag))
+}
+
+/// The six connection points of the Click-on-OSv model.
+pub(crate) fn interfaces(ems: &Ems) -> Vec<Interface> {
+    let snapshot = ems.vnf.snapshot();
+    let ports = |accelerated: bool| {
+        let mine = snapshot.ports.iter().filter(|p| (p.driver == "dpdk") == accelerated);
+        let (mut received, mut sent, mut dropped, mut some) = (0, 0, 0, false);
+        for p in mine {
+            some = true;
+            received += p.received.as_ref().map_or(0, |s| s.packets);
+            sent += p.sent.as_ref().map_or(0, |s| s.packets);
+            let lost = p.received.iter().chain(&p.sent).flat_map(|s| s.dropped.values());
+            dropped += lost.sum::<u64>();
+        }
+        (some, [("received", received), ("sent", sent), ("dropped", dropped)])
+    };
+    let requests: u64 = ems.requests.all().iter().map(|r| r.count).sum();
+    let revisions = ems.functions.list().iter().map(|f| f.revision).sum();
+    let sum = |handler| counts(ems, handler).iter().map(|c| c.0).sum::<u64>();
+    let functions = ems.vnf.functions();
+    let one = |id: &str, name: &str, active: bool, counters: &[(&str, u64)]| Interface {
+        id: id.into(),
+        name: name.into(),
+        active,
+        counters: counters.iter().map(|(name, n)| (name.to_string(), *n)).collect(),
+    };
+    let (accelerated, fast) = ports(true);
+    let (direct, plain) = ports(false);
+    vec![
+        one("CE01", "management: REST", true, &[("requests", requests)]),
+        one("CE02", "accelerated network: DPDK", accelerated, &fast),
+        one("CE03", "direct network: the kernel's sockets", direct, &plain),
+        one("CI01", "agent to accelerator", accelerated, &fast),
+        one("CI02", "EMS to agent", true, &[("revisions", revisions)]),
+        one(
+            "CI03",
+            "agent to frameworks",
+            functions.iter().any(|f| f.framework != AGENT && f.state == State::Running),
+            &[("given", sum("given")), ("returned", sum("returned")), ("bypassed", sum("bypassed"))],
+        ),
+    ]
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! All that can be asked of the EMS: one enum, whoever asks and however (REST, SOL 002, Click-on-OSv's paths, SNMP).
+use crate::agent;
 use crate::alarms::Alarm;
 use crate::audit::Entry;
 use crate::auth::Role;
@@ -55,6 +56,18 @@ pub enum Command {
     Revision(String, u64),
     /// To let that one run again.
     Restore(String, u64, Terms),
+    /// To let one of several functions run, or to stop it.
+    SetFunctionState(String, Wanted),
+    /// The connection points of the structural agent.
+    Interfaces,
+    /// Its rules.
+    Rules,
+    /// Its service paths.
+    Paths,
+    /// To replace its rules.
+    ChangeRules(Vec<agent::Rule>, Terms),
+    /// To replace its service paths.
+    ChangePaths(Vec<agent::ServicePath>, Terms),
     /// The elements of a function.
     Elements(String),
     /// One of them.
@@ -161,6 +174,12 @@ pub enum Answer {
     Vnf(Box<Vnf>),
     /// To `System`.
     System(Box<System>),
+    /// See the command.
+    Interfaces(Vec<agent::Interface>),
+    /// See the command.
+    Rules(Vec<agent::CountedRule>, String),
+    /// See the command.
+    Paths(Vec<agent::CountedPath>, String),
     /// To `Install`.
     Installed(Installed),
     /// To `Functions`.
@@ -224,6 +243,8 @@ impl Command {
     pub fn role(&self) -> Role {
         use Command::*;
         match self {
+            Interfaces | Rules | Paths => Role::ReadOnly,
+            SetFunctionState(..) | ChangeRules(..) | ChangePaths(..) => Role::Operator,
             Identity | Vnf | System | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_)
             | Element(..) => Role::ReadOnly,
             ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Metrics(_) | Ports | Port(_) | Workers | Log(..)
@@ -250,6 +271,12 @@ impl Command {
             Install(_) => "install an image".into(),
             ChangeFunction(_, _, terms) if terms.dry_run => return None,
             ChangeFunction(name, ..) => format!("change function {name}"),
+            SetFunctionState(name, w) => {
+                format!("set function {name} {}", if *w == Wanted::Running { "running" } else { "stopped" })
+            }
+            ChangeRules(_, terms) | ChangePaths(_, terms) if terms.dry_run => return None,
+            ChangeRules(..) => "change rules of the agent".into(),
+            ChangePaths(..) => "change paths of the agent".into(),
             Confirm(name) => format!("confirm function {name}"),
             Revert(name) => format!("revert function {name}"),
             Restore(_, _, terms) if terms.dry_run => return None,

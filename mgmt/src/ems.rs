@@ -18,7 +18,7 @@ use crate::store::{Origin, Store};
 use crate::tap::{self, TAPS};
 use crate::thresholds::{Limits, Thresholds};
 use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State, Status, TraceRequest};
-use crate::{archive, backup, bundle, workers};
+use crate::{agent, archive, backup, bundle, workers};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -165,6 +165,26 @@ impl Ems {
                     ..Change::to(self.functions.revision(&name, number)?.revision.configuration)
                 };
                 Answer::Changed(self.functions.change(&name, change, &terms, &actor.name, Origin::Api)?)
+            }
+            Command::SetFunctionState(name, wanted) => {
+                vnf.set_function_running(&name, wanted == Wanted::Running)?;
+                let list = self.functions.list();
+                Answer::Functions(list.into_iter().filter(|f| f.name == name).collect())
+            }
+            Command::Interfaces => Answer::Interfaces(agent::interfaces(self)),
+            Command::Rules => {
+                let (rules, etag) = agent::rules(self)?;
+                Answer::Rules(rules, etag)
+            }
+            Command::Paths => {
+                let (paths, etag) = agent::paths(self)?;
+                Answer::Paths(paths, etag)
+            }
+            Command::ChangeRules(rules, terms) => {
+                Answer::Changed(agent::change(self, &actor.name, terms, |a| a.rules = rules)?)
+            }
+            Command::ChangePaths(paths, terms) => {
+                Answer::Changed(agent::change(self, &actor.name, terms, |a| a.paths = paths)?)
             }
             Command::Elements(function) => Answer::Elements(vnf.elements(&function)?),
             Command::Element(function, name) => {

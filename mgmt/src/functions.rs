@@ -181,8 +181,8 @@ impl Functions {
 
     /// All functions.
     pub fn list(&self) -> Vec<FunctionSummary> {
-        let state = self.vnf.status().state;
         let one = |info: crate::vnf::FunctionInfo| {
+            let state = info.state;
             let Function { name, framework, revision, etag, confirm_by, .. } = self.get(&info.name).ok()?;
             Some(FunctionSummary { name, framework, revision, etag, confirm_by, state })
         };

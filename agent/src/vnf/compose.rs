@@ -7,7 +7,7 @@ use super::description::{Access, Fail, Framework, Member, Port};
 use crate::driver::{Driver, Source, classes};
 use sluice_dataplane::args::quote;
 use sluice_dataplane::lang::{Diagnostic, Reader};
-use sluice_mgmt::agent::{AGENT, Agent, Foreign, Hop, Path};
+use sluice_mgmt::agent::{AGENT, Agent, Foreign, Hop, ServicePath};
 use sluice_mgmt::vnf::Configuration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,7 +169,7 @@ fn tables(agent: &Agent, lines: &mut Vec<String>, wrong: &mut Vec<Diagnostic>) {
     }
 }
 
-fn steps(path: &Path) -> Result<Vec<String>, String> {
+fn steps(path: &ServicePath) -> Result<Vec<String>, String> {
     let places = path.hops.len() + usize::from(path.to.is_some());
     if path.id == 0 || path.id > 0xff_ffff {
         return Err("the identifier is 1 to 16777215".into());

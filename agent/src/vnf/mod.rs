@@ -166,6 +166,10 @@ impl Managed {
         compose::compose(driver, shape, all, stopped).map_err(Unfit::Wrong)
     }
 
+    fn stopped(&self) -> BTreeSet<String> {
+        lock(&self.stopped).clone()
+    }
+
     /// All configurations, with another one of a function.
     fn with(&self, function: &str, wanted: &Configuration) -> All {
         let mut all = self.all();
@@ -221,9 +225,8 @@ impl Managed {
 
 impl Building {
     /// Gets ready to build what `vnf` would run with these configurations.
-    fn source(&mut self, vnf: &Managed, all: &All) -> Result<Source, Refusal> {
-        let stopped = lock(&vnf.stopped).clone();
-        vnf.source_of(&mut self.driver, all, &stopped, &self.file, &self.folder).map_err(|unfit| match unfit {
+    fn source(&mut self, vnf: &Managed, all: &All, stopped: &BTreeSet<String>) -> Result<Source, Refusal> {
+        vnf.source_of(&mut self.driver, all, stopped, &self.file, &self.folder).map_err(|unfit| match unfit {
             Unfit::Wrong(errors) => Refusal::Wrong(findings(&errors)),
             Unfit::Impossible(why) => Refusal::Unavailable(why),
         })
@@ -282,7 +285,7 @@ impl ManagedVnf for Managed {
             return Ok(());
         }
         let source = match run {
-            true => building.source(self, &self.all())?,
+            true => building.source(self, &self.all(), &self.stopped())?,
             false => Source { text: String::new(), file: MAIN.into() },
         };
         let (plans, _) = building.prepare(source)?;
@@ -307,10 +310,37 @@ impl ManagedVnf for Managed {
     }
 
     fn functions(&self) -> Vec<FunctionInfo> {
-        let info = |name: &str, framework: &str| FunctionInfo { name: name.into(), framework: framework.into() };
+        let whole = self.status().state;
+        let stopped = lock(&self.stopped).clone();
+        let info = |name: &str, framework: &str| {
+            let state = if whole == State::Running && stopped.contains(name) { State::Stopped } else { whole };
+            FunctionInfo { name: name.into(), framework: framework.into(), state }
+        };
         let Some(shape) = &self.shape else { return vec![info(MAIN, "click")] };
         let members = shape.members.iter().map(|m| info(&m.name, m.framework.name()));
         std::iter::once(info(AGENT, "agent")).chain(members).collect()
+    }
+
+    fn set_function_running(&self, function: &str, run: bool) -> Result<(), Refusal> {
+        self.known(function)?;
+        if self.shape.is_none() || function == AGENT {
+            return Err(Refusal::Conflict("the VNF runs, or is stopped, as a whole: PUT /v1/vnf/state".into()));
+        }
+        let mut building = self.building()?;
+        let Some(building) = building.as_mut() else { return Ok(()) };
+        if self.status().state != State::Running {
+            return Err(Refusal::Conflict("the VNF does not run".into()));
+        }
+        let mut stopped = lock(&self.stopped).clone();
+        if !if run { stopped.remove(function) } else { stopped.insert(function.into()) } {
+            return Ok(());
+        }
+        let source = building.source(self, &self.all(), &stopped)?;
+        let (plans, _) = building.prepare(source)?;
+        self.change_over(building, plans, false)?;
+        *lock(&self.stopped) = stopped;
+        self.journal.say("vnf", &format!("function {function} {}", if run { "started" } else { "stopped" }));
+        Ok(())
     }
 
     fn configuration(&self, function: &str) -> Result<Configuration, Refusal> {
@@ -322,7 +352,7 @@ impl ManagedVnf for Managed {
         self.known(function)?;
         let mut building = self.building()?;
         let Some(building) = building.as_mut() else { return Ok(Vec::new()) };
-        let source = building.source(self, &self.with(function, wanted))?;
+        let source = building.source(self, &self.with(function, wanted), &self.stopped())?;
         let checked = building.driver.check(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
         Ok(findings(&checked.warnings))
     }
@@ -332,12 +362,12 @@ impl ManagedVnf for Managed {
         let mut building = self.building()?;
         let Some(building) = building.as_mut() else { return Ok(Applied::default()) };
         if self.status().state == State::Stopped {
-            let source = building.source(self, &self.with(function, wanted))?;
+            let source = building.source(self, &self.with(function, wanted), &self.stopped())?;
             let checked = building.driver.check(&source).map_err(|all| Refusal::Wrong(findings(&all)))?;
             self.instead(function, wanted.clone());
             return Ok(Applied { findings: findings(&checked.warnings), pauses_ns: Vec::new() });
         }
-        let source = building.source(self, &self.with(function, wanted))?;
+        let source = building.source(self, &self.with(function, wanted), &self.stopped())?;
         let (plans, findings) = building.prepare(source)?;
         let pauses_ns = self.change_over(building, plans, false)?;
         self.instead(function, wanted.clone());

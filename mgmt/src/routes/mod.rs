@@ -13,6 +13,7 @@ use axum::{Extension, Json, Router};
 use std::sync::Arc;
 
 mod accept;
+pub mod agent;
 pub mod alarms;
 pub mod audit;
 pub mod backup;
@@ -56,6 +57,7 @@ fn api() -> register::Routes<Shared> {
         .merge(system::routes())
         .merge(functions::routes())
         .merge(revisions::routes())
+        .merge(agent::routes())
         .merge(stats::routes())
         .merge(bundle::routes())
         .merge(backup::routes())
@@ -156,6 +158,9 @@ impl IntoResponse for Answer {
             Answer::Ports(list) => Json(list).into_response(),
             Answer::Port(p) => Json(p).into_response(),
             Answer::System(system) => Json(system).into_response(),
+            Answer::Interfaces(list) => Json(list).into_response(),
+            Answer::Rules(list, etag) => ([(header::ETAG, etag)], Json(list)).into_response(),
+            Answer::Paths(list, etag) => ([(header::ETAG, etag)], Json(list)).into_response(),
             Answer::Installed(image) => Json(image).into_response(),
             Answer::Workers(list) => Json(list).into_response(),
             Answer::Log(lines) => Json(lines).into_response(),

@@ -15,9 +15,9 @@ pub(super) fn routes() -> Routes<Shared> {
 /// The state that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct StateRequest {
+pub(super) struct StateRequest {
     /// The state.
-    state: Wanted,
+    pub(super) state: Wanted,
 }
 
 /// Who it is, its state, uptime, revisions and versions.

@@ -87,8 +87,10 @@ fn yes() -> bool {
 pub struct FunctionInfo {
     /// Its name; a plain VNF has one, `main`.
     pub name: String,
-    /// What runs it: `click`.
+    /// What runs it: `click`, `wasm`; `agent` for the structural agent.
     pub framework: String,
+    /// Whether it moves packets.
+    pub state: State,
 }
 
 /// How bad a finding is.
@@ -213,6 +215,14 @@ pub trait ManagedVnf: Send + Sync + 'static {
 
     /// Its functions.
     fn functions(&self) -> Vec<FunctionInfo>;
+
+    /// Lets one of several functions run, or stops it; what is meant for it passes by or is dropped then. Does nothing in the
+    /// state that is wanted.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`]; [`Refusal::Conflict`] if it is the only one, the agent, or the VNF does not run;
+    /// [`Refusal::Wrong`] when it does not start.
+    fn set_function_running(&self, function: &str, run: bool) -> Result<(), Refusal>;
 
     /// What would run now: the configuration that it has.
     ///

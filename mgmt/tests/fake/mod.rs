@@ -133,8 +133,13 @@ impl ManagedVnf for Fake {
     }
     fn functions(&self) -> Vec<FunctionInfo> {
         let inner = self.0.lock().unwrap();
+        let state = if inner.stopped { State::Stopped } else { State::Running };
         let names = std::iter::once(MAIN).chain(inner.others.keys().map(String::as_str));
-        names.map(|name| FunctionInfo { name: name.into(), framework: "click".into() }).collect()
+        names.map(|name| FunctionInfo { name: name.into(), framework: "click".into(), state }).collect()
+    }
+    fn set_function_running(&self, function: &str, _: bool) -> Result<(), Refusal> {
+        self.known(function)?;
+        Err(Refusal::Conflict("it is the only function".into()))
     }
     fn configuration(&self, function: &str) -> Result<Configuration, Refusal> {
         self.known(function)?;
