@@ -95,6 +95,8 @@ reasons! {
     Shutdown = "shutdown",
     /// A script ended it.
     Script = "script",
+    /// The function that should have it does not run, or has stalled, and fails closed.
+    FunctionDown = "function_down",
 }
 
 /// Number of reasons.
