@@ -21,6 +21,8 @@ pub struct Door {
     returned: AtomicU64,
     /// When the first packet was given since one came back, in the clock of the graph; 0: none was.
     waiting_since: AtomicU64,
+    /// There was a program before: what comes back may be its.
+    opened: AtomicBool,
     /// A supervisor has it.
     claimed: AtomicBool,
 }
@@ -79,6 +81,7 @@ impl Door {
             number.store(0, Relaxed);
         }
         self.stalled.store(false, Relaxed);
+        self.opened.store(true, Relaxed);
         self.up.store(true, Release);
     }
 
@@ -94,6 +97,11 @@ impl Door {
             (true, false) => Passage::Up,
             (true, true) => Passage::Stalled,
         }
+    }
+
+    /// Whether a program has ever had packets: before that, nothing that comes back is a program's.
+    pub(crate) fn was_opened(&self) -> bool {
+        self.opened.load(Relaxed)
     }
 
     /// Packets that the program was given and did not give back, in this run. Those that got lost on the way stay in it.

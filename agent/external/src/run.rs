@@ -71,14 +71,15 @@ impl Run {
     /// It cannot be started.
     pub(crate) fn start(task: &Task, sandbox: &Sandbox, words: &Words, tell: Sender<Event>) -> io::Result<Run> {
         let text = serde_json::to_vec(task)?;
-        let (sandbox, words) = (sandbox.clone(), words.clone());
+        let sandbox = sandbox.clone();
         let (answer, wait) = channel();
-        // A thread of its own, which waits for the end: process numbers are a thread's for its children, once; and when the
-        // thread that started a process ends, the kernel takes it for the end of the parent.
+        // A thread of its own, which waits for the end: process numbers are a thread's for its children, once, and it can
+        // start no threads then; and when the thread that started a process ends, the kernel takes it for the end of the
+        // parent.
         thread::Builder::new().name("run".into()).spawn(move || {
-            let mut child = match start(&sandbox, &text, &words) {
-                Ok((child, run)) => {
-                    let _ = answer.send(Ok(run));
+            let mut child = match start(&sandbox, &text) {
+                Ok((mut child, run)) => {
+                    let _ = answer.send(Ok((run, child.stdout.take(), child.stderr.take())));
                     child
                 }
                 Err(error) => return drop(answer.send(Err(error))),
@@ -86,7 +87,15 @@ impl Run {
             let ended = child.wait().map_or(Ended::Status(crate::sandbox::FAILED), Ended::of);
             let _ = tell.send(Event::Ended(ended)); // the supervisor may be gone
         })?;
-        wait.recv().unwrap_or_else(|_| Err(io::Error::other("the thread of the run panicked")))
+        let started = wait.recv().unwrap_or_else(|_| Err(io::Error::other("the thread of the run panicked")));
+        let (run, out, err) = started?;
+        // Who says more than a pipe holds, and is not listened to, would wait: then it ends.
+        let heard = out.map_or(Ok(()), |out| words.listen(out)).and(err.map_or(Ok(()), |err| words.listen(err)));
+        if let Err(error) = heard {
+            run.signal(Signal::KILL);
+            words.add(format!("it cannot be listened to: {error}"));
+        }
+        Ok(run)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -98,7 +107,7 @@ impl Run {
     }
 }
 
-fn start(sandbox: &Sandbox, task: &[u8], words: &Words) -> io::Result<(Child, Run)> {
+fn start(sandbox: &Sandbox, task: &[u8]) -> io::Result<(Child, Run)> {
     separate(Own::ProcessNumbers).map_err(|error| {
         let why = match error.raw_os_error() {
             Some(1) => "it takes root".into(),
@@ -113,12 +122,6 @@ fn start(sandbox: &Sandbox, task: &[u8], words: &Words) -> io::Result<(Child, Ru
     let ready = (|| {
         let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
         let run = Run { process: child.id(), handle: pidfd_open(id, PidfdFlags::empty())?, started: now() };
-        if let Some(out) = child.stdout.take() {
-            words.listen(out)?;
-        }
-        if let Some(err) = child.stderr.take() {
-            words.listen(err)?;
-        }
         if let Some(mut input) = child.stdin.take() {
             input.write_all(task)?;
         }
