@@ -119,7 +119,7 @@ reasons! {
     SwapOverflow = "swap_overflow",
     /// The graph was shut down while it held the packet.
     Shutdown = "shutdown",
-    /// The function that it was meant for is down, and nothing may pass by it.
+    /// The function that it was meant for does not run, or has stalled, and fails closed.
     FunctionDown = "function_down",
     /// A script ended it.
     Script = "script",

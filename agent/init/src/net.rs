@@ -11,7 +11,6 @@ mod apply;
 mod bytes;
 mod dhcp4;
 mod dhcp6;
-mod netlink;
 mod plan;
 mod random;
 mod report;
@@ -167,7 +166,7 @@ pub struct Handle {
 /// # Errors
 /// There is no such interface, or it cannot be switched on.
 pub fn raise(interface: &str) -> io::Result<()> {
-    let mut kernel = netlink::Netlink::open()?;
+    let mut kernel = sluice_netlink::Netlink::open()?;
     let link = kernel.link(interface)?;
     Ok(kernel.set_up(link.index)?)
 }

@@ -1,7 +1,7 @@
 //! Makes the interface what it should be: takes away what is no longer planned, adds what is new or got lost.
-use super::netlink::{Address, Netlink};
 use super::plan::{Plan, Planned};
 use rustix::io::Errno;
+use sluice_netlink::{Address, Netlink};
 use std::time::Duration;
 
 /// What was set so far.

@@ -1,9 +1,9 @@
 //! What the interface should have, from everything that is known: pure.
 use super::dhcp4;
 use super::dhcp6;
-use super::netlink::Route;
 use super::router::RouterDns;
 use super::{Network, Source};
+use sluice_netlink::Route;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! What is told of the management network: addresses and problems, from what is known. Pure.
-use super::netlink::{Address as Held, Link};
 use super::plan::Plan;
 use super::{Address, Dhcp6, Network, Source};
 use crate::boot::{Problem, Severity};
+use sluice_netlink::{Address as Held, Link};
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! The loop of the management network: looks at the kernel, lets the clients speak, makes the interface what it should
 //! be, tells what is, and waits.
 use super::apply::Applied;
-use super::netlink::{Address, Events, Link, Netlink};
 use super::plan::Plan;
 use super::random::Random;
 use super::report::{Known, is_link_local};
@@ -10,6 +9,7 @@ use super::{Dhcp6, Network, Paths, Shared, State, dhcp4, dhcp6, report, resolver
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
+use sluice_netlink::{Address, Events, Link, Netlink};
 use std::io::{self, PipeReader};
 use std::net::UdpSocket;
 use std::time::Duration;

@@ -1,5 +1,7 @@
-//! What a process knows by number: descriptors that it was started with, signals to itself.
+//! What a process knows by number: descriptors that it was started with, signals to itself. And which of the kernel's
+//! namespaces it is in.
 use super::raw;
+use rustix::thread::UnshareFlags;
 use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 
@@ -26,6 +28,42 @@ pub fn raise(signal: i32) -> io::Result<()> {
     }
 }
 
+/// What a thread can have for itself (namespaces(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// Network devices, addresses, sockets' names.
+    Network,
+    /// Process numbers: of the processes that this thread starts from now on, the first of which is number 1. When
+    /// that one ends, the kernel ends the others.
+    ProcessNumbers,
+    /// Mounts, and System V's and POSIX's means of communication. The thread must be the only one of its process.
+    MountsAndIpc,
+}
+
+/// Gives the calling thread a new namespace.
+///
+/// # Errors
+/// `EPERM`: the process may not; `EINVAL`: the kernel has no such namespaces.
+pub fn separate(what: Own) -> io::Result<()> {
+    let flags = match what {
+        Own::Network => UnshareFlags::NEWNET,
+        Own::ProcessNumbers => UnshareFlags::NEWPID,
+        Own::MountsAndIpc => UnshareFlags::NEWNS | UnshareFlags::NEWIPC,
+    };
+    // SAFETY: descriptors stay shared with the other threads: `FILES` is not among the flags.
+    Ok(unsafe { rustix::thread::unshare_unsafe(flags) }?)
+}
+
+/// Has the kernel close all descriptors from `first` on when this process becomes another program, whoever opened them.
+///
+/// # Errors
+/// `ENOSYS`, `EINVAL`: the kernel cannot (before Linux 5.11).
+pub fn close_on_exec(first: u32) -> io::Result<()> {
+    // SAFETY: no pointers; descriptors stay open and valid in this program.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +82,18 @@ mod tests {
         assert_eq!(all, b"x");
         assert_eq!(inherited(-1).unwrap_err().raw_os_error(), Some(libc::EBADF));
         assert!(inherited(1 << 20).is_err());
+    }
+
+    #[test]
+    fn a_thread_gets_a_network_of_its_own_and_the_others_keep_theirs() {
+        let network = || std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+        let before = network();
+        let own = std::thread::spawn(move || separate(Own::Network).map(|()| network())).join().unwrap();
+        match own {
+            Ok(own) => assert_ne!(own, before),
+            Err(e) => println!("skipped: a_thread_gets_a_network_of_its_own needs root ({e})"),
+        }
+        assert_eq!(network(), before);
     }
 
     #[test]

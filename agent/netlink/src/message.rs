@@ -1,32 +1,48 @@
 //! The bytes of rtnetlink (rtnetlink(7), netlink(7)): numbers are in the byte order of the machine, everything is aligned
 //! to 4 bytes.
+use rustix::fd::{AsRawFd as _, BorrowedFd};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// Kinds of messages and attributes, as in `linux/rtnetlink.h`, `linux/if_link.h`, `linux/if_addr.h`.
 pub(super) mod code {
-    pub(in super::super) const ERROR: u16 = 2;
-    pub(in super::super) const DONE: u16 = 3;
-    pub(in super::super) const NEW_LINK: u16 = 16;
-    pub(in super::super) const GET_LINK: u16 = 18;
-    pub(in super::super) const NEW_ADDRESS: u16 = 20;
-    pub(in super::super) const DELETE_ADDRESS: u16 = 21;
-    pub(in super::super) const GET_ADDRESS: u16 = 22;
-    pub(in super::super) const NEW_ROUTE: u16 = 24;
-    pub(in super::super) const DELETE_ROUTE: u16 = 25;
-    pub(in super::super) const ND_OPTIONS: u16 = 68;
+    pub(crate) const ERROR: u16 = 2;
+    pub(crate) const DONE: u16 = 3;
+    pub(crate) const NEW_LINK: u16 = 16;
+    pub(crate) const DELETE_LINK: u16 = 17;
+    pub(crate) const GET_LINK: u16 = 18;
+    pub(crate) const NEW_ADDRESS: u16 = 20;
+    pub(crate) const DELETE_ADDRESS: u16 = 21;
+    pub(crate) const GET_ADDRESS: u16 = 22;
+    pub(crate) const NEW_ROUTE: u16 = 24;
+    pub(crate) const DELETE_ROUTE: u16 = 25;
+    pub(crate) const ND_OPTIONS: u16 = 68;
 
-    pub(in super::super) const REQUEST: u16 = 1;
-    pub(in super::super) const ACK: u16 = 4;
-    pub(in super::super) const DUMP: u16 = 0x300;
-    pub(in super::super) const REPLACE: u16 = 0x100;
-    pub(in super::super) const CREATE: u16 = 0x400;
+    pub(crate) const REQUEST: u16 = 1;
+    pub(crate) const ACK: u16 = 4;
+    pub(crate) const DUMP: u16 = 0x300;
+    pub(crate) const REPLACE: u16 = 0x100;
+    pub(crate) const EXCLUSIVE: u16 = 0x200;
+    pub(crate) const CREATE: u16 = 0x400;
+}
+
+/// Attributes of links, as in `linux/if_link.h` and `linux/veth.h`.
+pub(super) mod attribute {
+    pub(crate) const NAME: u16 = 3;
+    pub(crate) const MTU: u16 = 4;
+    pub(crate) const LINK_INFO: u16 = 18;
+    pub(crate) const ALIAS: u16 = 20;
+    pub(crate) const NAMESPACE: u16 = 28;
+    pub(crate) const INFO_KIND: u16 = 1;
+    pub(crate) const INFO_DATA: u16 = 2;
+    pub(crate) const VETH_PEER: u16 = 1;
 }
 
 const HEADER: usize = 16;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IFF_UP: u32 = 1;
+const IFF_RUNNING: u32 = 0x40;
 const IFF_LOWER_UP: u32 = 0x10000;
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 const IFA_F_DADFAILED: u32 = 0x08;
@@ -115,6 +131,24 @@ impl Writer {
         }
     }
 
+    pub(super) fn name(self, name: &str) -> Self {
+        self.attribute(attribute::NAME, &[name.as_bytes(), &[0]].concat())
+    }
+
+    pub(super) fn mtu(self, mtu: u32) -> Self {
+        self.attribute(attribute::MTU, &mtu.to_ne_bytes())
+    }
+
+    pub(super) fn namespace(self, namespace: BorrowedFd<'_>) -> Self {
+        self.attribute(attribute::NAMESPACE, &namespace.as_raw_fd().to_ne_bytes())
+    }
+
+    /// An attribute of what `fill` writes.
+    pub(super) fn nest(self, kind: u16, fill: impl FnOnce(Self) -> Self) -> Self {
+        let inner = fill(Self(Vec::new())).0;
+        self.attribute(kind, &inner)
+    }
+
     pub(super) fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
         self.0.extend((value.len() as u16 + 4).to_ne_bytes());
         self.0.extend(kind.to_ne_bytes());
@@ -132,41 +166,55 @@ impl Writer {
 
 /// An address to be set, or one that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::net) struct Address {
-    pub(in crate::net) ip: IpAddr,
-    pub(in crate::net) prefix: u8,
-    /// Left from now; None: for ever.
-    pub(in crate::net) preferred: Option<Duration>,
-    pub(in crate::net) valid: Option<Duration>,
+pub struct Address {
+    /// Of IPv4 or IPv6.
+    pub ip: IpAddr,
+    /// Bits of the network's prefix.
+    pub prefix: u8,
+    /// How long it may be used for what is new, from now on; None: for ever.
+    pub preferred: Option<Duration>,
+    /// How long it may be used at all, from now on; None: for ever.
+    pub valid: Option<Duration>,
     /// Another machine may have it: it is not used yet (RFC 4862 section 5.4).
-    pub(in crate::net) tentative: bool,
+    pub tentative: bool,
     /// Another machine has it.
-    pub(in crate::net) duplicate: bool,
+    pub duplicate: bool,
 }
 
 /// A route through the interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::net) struct Route {
-    pub(in crate::net) to: IpAddr,
-    pub(in crate::net) prefix: u8,
+pub struct Route {
+    /// The destination's network.
+    pub to: IpAddr,
+    /// Bits of its prefix.
+    pub prefix: u8,
     /// None: the destination is on the link.
-    pub(in crate::net) gateway: Option<IpAddr>,
+    pub gateway: Option<IpAddr>,
 }
 
 /// An interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::net) struct Link {
-    pub(in crate::net) index: u32,
+pub struct Link {
+    /// The kernel's number for it, at least 1.
+    pub index: u32,
     /// None if it is not Ethernet.
-    pub(in crate::net) mac: Option<[u8; 6]>,
-    pub(in crate::net) up: bool,
-    pub(in crate::net) carrier: bool,
+    pub mac: Option<[u8; 6]>,
+    /// Switched on.
+    pub up: bool,
+    /// Has a carrier.
+    pub carrier: bool,
+    /// Frames can be sent (RFC 2863: operational status up, or unknown).
+    pub running: bool,
     /// How often the carrier went away.
-    pub(in crate::net) drops: u32,
-    /// A router advertisement has come; what it says of DHCPv6 (RFC 4861 section 4.2).
-    pub(in crate::net) router: bool,
-    pub(in crate::net) managed: bool,
-    pub(in crate::net) other: bool,
+    pub drops: u32,
+    /// A router advertisement has come.
+    pub router: bool,
+    /// It says that addresses come by DHCPv6 (RFC 4861 section 4.2).
+    pub managed: bool,
+    /// It says that other settings do.
+    pub other: bool,
+    /// The text beside it; empty if there is none.
+    pub alias: String,
 }
 
 /// A message from the kernel.
@@ -200,11 +248,16 @@ impl Message<'_> {
             index: number(self.body, 4)?,
             up: flags & IFF_UP != 0,
             carrier: flags & IFF_LOWER_UP != 0,
+            running: flags & IFF_RUNNING != 0,
             ..Link::default()
         };
         for (kind, value) in attributes(self.body.get(16..)?) {
             match kind {
                 1 => link.mac = value.try_into().ok(),
+                attribute::ALIAS => {
+                    let text = String::from_utf8_lossy(value);
+                    link.alias = text.trim_end_matches('\0').to_owned();
+                }
                 // IFLA_CARRIER_DOWN_COUNT.
                 48 => link.drops = number(value, 0).unwrap_or(0),
                 // IFLA_AF_SPEC, in it AF_INET6, in it IFLA_INET6_FLAGS.

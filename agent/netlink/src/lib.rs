@@ -1,11 +1,14 @@
 //! Links, addresses and routes of the kernel, by rtnetlink.
 //!
-//! Own code on rustix's sockets: seven kinds of messages are used, which is less than the glue to a library of all of
+//! Own code on rustix's sockets: eight kinds of messages are used, which is less than the glue to a library of all of
 //! rtnetlink would be.
+//!
+//! A socket speaks of the network namespace in which it was opened.
+#![forbid(unsafe_code)]
 mod message;
 
-pub(super) use message::{Address, Link, Route};
-use message::{Writer, code, messages};
+pub use message::{Address, Link, Route};
+use message::{Writer, attribute, code, messages};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
@@ -34,14 +37,18 @@ fn open(flags: SocketFlags, groups: u32) -> io::Result<OwnedFd> {
 
 /// Asks the kernel and tells it. Calls last 2 seconds at the very most.
 #[derive(Debug)]
-pub(super) struct Netlink {
+pub struct Netlink {
     socket: OwnedFd,
     sequence: u32,
     buffer: Vec<u8>,
 }
 
 impl Netlink {
-    pub(super) fn open() -> io::Result<Self> {
+    /// A socket to the kernel, for the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open() -> io::Result<Self> {
         let socket = open(SocketFlags::empty(), 0)?;
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(PATIENCE))?;
         Ok(Self { socket, sequence: 0, buffer: vec![0; BUFFER] })
@@ -51,14 +58,12 @@ impl Netlink {
     ///
     /// # Errors
     /// [`Errno::NODEV`] if there is none.
-    pub(super) fn link(&mut self, name: &str) -> Result<Link, Errno> {
-        const NAME: u16 = 3;
+    pub fn link(&mut self, name: &str) -> Result<Link, Errno> {
         let mut found = None;
-        let name = [name.as_bytes(), &[0]].concat();
         self.ask(
             code::GET_LINK,
             code::ACK,
-            |writer| writer.link(0, 0).attribute(NAME, &name),
+            |writer| writer.link(0, 0).name(name),
             |message| {
                 if message.kind == code::NEW_LINK {
                     found = message.link();
@@ -68,18 +73,60 @@ impl Netlink {
         found.ok_or(Errno::NODEV)
     }
 
-    pub(super) fn set_up(&mut self, index: u32) -> Result<(), Errno> {
+    /// Switches the link on.
+    ///
+    /// # Errors
+    /// What the kernel says, here and in all that follows.
+    pub fn set_up(&mut self, index: u32) -> Result<(), Errno> {
         self.tell(code::NEW_LINK, 0, |writer| writer.link(index, 1))
     }
 
+    /// Switches the link on, without ARP: this machine answers nobody there.
+    pub fn set_up_without_arp(&mut self, index: u32) -> Result<(), Errno> {
+        const UP_AND_NOARP: u32 = 0x81;
+        self.tell(code::NEW_LINK, 0, |writer| writer.link(index, UP_AND_NOARP))
+    }
+
     /// `mtu`: bytes, 1 to 65535 or what the device can do.
-    pub(super) fn set_mtu(&mut self, index: u32, mtu: u32) -> Result<(), Errno> {
-        const MTU: u16 = 4;
-        self.tell(code::NEW_LINK, 0, |writer| writer.link(index, 0).attribute(MTU, &mtu.to_ne_bytes()))
+    pub fn set_mtu(&mut self, index: u32, mtu: u32) -> Result<(), Errno> {
+        self.tell(code::NEW_LINK, 0, |writer| writer.link(index, 0).mtu(mtu))
+    }
+
+    /// Makes two Ethernet devices of which each receives what the other sends (veth(4)): `name` here, `peer` in the
+    /// network namespace of the descriptor. Both are down.
+    ///
+    /// # Errors
+    /// [`Errno::EXIST`] if one of the names is taken; [`Errno::OPNOTSUPP`] if the kernel has no such devices.
+    pub fn add_pair(&mut self, name: &str, peer: &str, namespace: BorrowedFd<'_>, mtu: u32) -> Result<(), Errno> {
+        let other = |writer: Writer| writer.link(0, 0).name(peer).mtu(mtu).namespace(namespace);
+        self.tell(code::NEW_LINK, code::CREATE | code::EXCLUSIVE, |writer| {
+            writer.link(0, 0).name(name).mtu(mtu).nest(attribute::LINK_INFO, |writer| {
+                let writer = writer.attribute(attribute::INFO_KIND, b"veth\0");
+                writer.nest(attribute::INFO_DATA, |writer| writer.nest(attribute::VETH_PEER, other))
+            })
+        })
+    }
+
+    /// A text that people see beside the link, up to 255 bytes.
+    pub fn set_alias(&mut self, index: u32, alias: &str) -> Result<(), Errno> {
+        self.tell(code::NEW_LINK, 0, |writer| writer.link(index, 0).attribute(attribute::ALIAS, alias.as_bytes()))
+    }
+
+    /// Moves the link into the network namespace of the descriptor, where it is called `name`. It is down there.
+    ///
+    /// # Errors
+    /// [`Errno::EXIST`] if the name is taken there.
+    pub fn move_link(&mut self, index: u32, namespace: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+        self.tell(code::NEW_LINK, 0, |writer| writer.link(index, 0).name(name).namespace(namespace))
+    }
+
+    /// Removes the link; of a pair, both.
+    pub fn remove_link(&mut self, index: u32) -> Result<(), Errno> {
+        self.tell(code::DELETE_LINK, 0, |writer| writer.link(index, 0))
     }
 
     /// The addresses of an interface, also those that are not in use yet.
-    pub(super) fn addresses(&mut self, index: u32) -> Result<Vec<Address>, Errno> {
+    pub fn addresses(&mut self, index: u32) -> Result<Vec<Address>, Errno> {
         let mut addresses = Vec::new();
         // All families and interfaces: `struct ifaddrmsg` of zeros.
         self.ask(
@@ -100,25 +147,25 @@ impl Netlink {
     }
 
     /// Adds the address, or gives it new lifetimes.
-    pub(super) fn put_address(&mut self, index: u32, address: &Address) -> Result<(), Errno> {
+    pub fn put_address(&mut self, index: u32, address: &Address) -> Result<(), Errno> {
         self.tell(code::NEW_ADDRESS, code::CREATE | code::REPLACE, |writer| writer.address(index, address))
     }
 
     /// # Errors
     /// [`Errno::ADDRNOTAVAIL`] if it is not there.
-    pub(super) fn remove_address(&mut self, index: u32, ip: IpAddr, prefix: u8) -> Result<(), Errno> {
+    pub fn remove_address(&mut self, index: u32, ip: IpAddr, prefix: u8) -> Result<(), Errno> {
         let address = Address { ip, prefix, preferred: None, valid: None, tentative: false, duplicate: false };
         self.tell(code::DELETE_ADDRESS, 0, |writer| writer.address(index, &address))
     }
 
     /// Adds the route; one to the same destination that is there already gives way.
-    pub(super) fn put_route(&mut self, index: u32, route: &Route) -> Result<(), Errno> {
+    pub fn put_route(&mut self, index: u32, route: &Route) -> Result<(), Errno> {
         self.tell(code::NEW_ROUTE, code::CREATE | code::REPLACE, |writer| writer.route(index, route))
     }
 
     /// # Errors
     /// [`Errno::SRCH`] if it is not there.
-    pub(super) fn remove_route(&mut self, index: u32, route: &Route) -> Result<(), Errno> {
+    pub fn remove_route(&mut self, index: u32, route: &Route) -> Result<(), Errno> {
         self.tell(code::DELETE_ROUTE, 0, |writer| writer.route(index, route))
     }
 
@@ -155,7 +202,7 @@ impl Netlink {
 
 /// Hears what changes.
 #[derive(Debug)]
-pub(super) struct Events {
+pub struct Events {
     socket: OwnedFd,
     buffer: Vec<u8>,
 }
@@ -167,13 +214,17 @@ impl AsFd for Events {
 }
 
 impl Events {
-    pub(super) fn open() -> io::Result<Self> {
+    /// A socket that hears of everything in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open() -> io::Result<Self> {
         Ok(Self { socket: open(SocketFlags::NONBLOCK, GROUPS)?, buffer: vec![0; BUFFER] })
     }
 
     /// Reads what has come. Options of router advertisements to interface `index` go to `options`; everything else only
     /// means that the kernel has to be looked at again, and so does an overflow. True if there was anything.
-    pub(super) fn drain(&mut self, index: u32, mut options: impl FnMut(&[u8])) -> bool {
+    pub fn drain(&mut self, index: u32, mut options: impl FnMut(&[u8])) -> bool {
         let mut any = false;
         for _ in 0..READS {
             match recv(&self.socket, &mut self.buffer[..], RecvFlags::empty()) {
