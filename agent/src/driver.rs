@@ -15,6 +15,7 @@ use sluice_dataplane::port::{Direction, Seat};
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Buffers of the pool. Memory is taken as packets are, so a large number costs nothing.
 pub(crate) const BUFFERS: usize = 65_536;
@@ -59,17 +60,14 @@ impl Loader for Libraries<'_> {
 
 /// All element classes of this program.
 pub(crate) fn classes() -> Table {
-    #[cfg(feature = "wasm")]
-    {
-        static ALL: std::sync::OnceLock<Table> = std::sync::OnceLock::new();
-        *ALL.get_or_init(|| {
-            let mut all = [sluice_elements::TABLE.0, sluice_wasm::CLASSES].concat();
-            all.sort_by_key(|c| c.name);
-            Table(Vec::leak(all)) // once
-        })
-    }
-    #[cfg(not(feature = "wasm"))]
-    sluice_elements::TABLE
+    static ALL: OnceLock<Table> = OnceLock::new();
+    *ALL.get_or_init(|| {
+        let mut all = [sluice_elements::TABLE.0, sluice_external::CLASSES].concat();
+        #[cfg(feature = "wasm")]
+        all.extend(sluice_wasm::CLASSES);
+        all.sort_by_key(|c| c.name);
+        Table(Vec::leak(all)) // once
+    })
 }
 
 /// Builds graphs for one engine, or for several that share the work, and opens what they ask for.

@@ -67,6 +67,9 @@ pub struct Rule {
     /// The path that they go on, its identifier (SPI).
     #[schema(minimum = 1, maximum = 16_777_215)]
     pub path: u32,
+    /// The index at which they come on it; absent: where it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u8>,
 }
 
 /// A place on a service path.

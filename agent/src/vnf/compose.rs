@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Shape {
     pub(crate) members: Vec<Member>,
     pub(crate) ports: Vec<Port>,
+    /// The compounds of programs that were started, by function.
+    pub(crate) programs: BTreeMap<String, String>,
 }
 
 /// The configurations of the agent and of the functions, by name.
@@ -47,7 +49,8 @@ pub(crate) fn compose(
         let down = if stopped.contains(&m.name) { " down" } else { "" };
         let aware = if m.aware { " aware" } else { "" };
         let open = if m.fail == Fail::Open { " open" } else { "" };
-        lines.push(format!("FUNCTION {}{aware}{open}{down}", m.name));
+        let detached = if m.framework == Framework::External { " detached" } else { "" };
+        lines.push(format!("FUNCTION {}{aware}{open}{down}{detached}", m.name));
     }
     tables(&agent, &mut lines, &mut wrong);
     let lines: Vec<String> = lines.iter().map(|l| quote(l.as_bytes())).collect();
@@ -70,7 +73,7 @@ pub(crate) fn compose(
         }
         let empty = Configuration::default();
         let of = all.get(&m.name).unwrap_or(&empty);
-        text += &function(m, of, &mut wrong);
+        text += &function(m, of, &shape.programs, &mut wrong);
         text += &format!("{ELEMENT}[{at}] -> {0}; {0}[0] -> [{at}] {ELEMENT};\n", m.name);
         for (output, port) in m.outputs.iter().enumerate() {
             if shape.ports.iter().any(|p| p.name == *port) {
@@ -90,7 +93,12 @@ fn error(place: &str, message: String) -> Diagnostic {
 }
 
 /// The compound of a function.
-fn function(m: &Member, of: &Configuration, wrong: &mut Vec<Diagnostic>) -> String {
+fn function(
+    m: &Member,
+    of: &Configuration,
+    programs: &BTreeMap<String, String>,
+    wrong: &mut Vec<Diagnostic>,
+) -> String {
     let name = &m.name;
     match m.framework {
         Framework::Click => {
@@ -105,6 +113,14 @@ fn function(m: &Member, of: &Configuration, wrong: &mut Vec<Diagnostic>) -> Stri
             }
             text
         }
+        // It is the same whatever its text: its program stands in the description.
+        Framework::External => match programs.get(name) {
+            Some(click) => format!("{name} :: {click};\n"),
+            None => {
+                wrong.push(error(name, "its program was not started".into()));
+                String::new()
+            }
+        },
         Framework::Wasm => {
             let parameter = |n: &str| of.parameters.get(n).map(|v| format!(", {n} {}", quote(v.as_bytes())));
             let Some(module) = of.parameters.get("MODULE") else {
@@ -155,7 +171,7 @@ fn tables(agent: &Agent, lines: &mut Vec<String>, wrong: &mut Vec<Diagnostic>) {
             wrong.push(error(AGENT, format!("rule {}: there is no path {}", rule.name, rule.path)));
             continue;
         };
-        let to = format!("{}/{}", path.id, path.index);
+        let to = format!("{}/{}", path.id, rule.index.unwrap_or(path.index));
         if let Some(place) = rule.nsh {
             lines.push(format!("RECLASSIFY {}/{} TO {to}", place.path, place.index));
             continue;

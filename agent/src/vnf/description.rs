@@ -1,6 +1,7 @@
 //! `vnf.toml`: who a VNF is, what it runs, on which ports, and how it is managed.
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
+use sluice_external::Spec;
 use sluice_mgmt::agent::{AGENT, Agent};
 use sluice_mgmt::settings::Settings;
 use sluice_mgmt::thresholds::Limits;
@@ -50,7 +51,7 @@ pub(crate) struct Function {
 }
 
 /// A table `[[functions]]`: one of several functions.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Member {
     /// Its name: letters, digits and `_`.
@@ -70,6 +71,9 @@ pub(crate) struct Member {
     /// It knows NSH: it sees whole frames, and takes the service index down itself.
     #[serde(default)]
     pub(crate) aware: bool,
+    /// The program, for the framework `external`.
+    #[serde(default)]
+    pub(crate) program: Option<Spec>,
     /// Ports that its outputs 1, 2 and so on lead to, for packets that it sends itself.
     #[serde(default)]
     pub(crate) outputs: Vec<String>,
@@ -84,6 +88,8 @@ pub(crate) enum Framework {
     Click,
     /// A WebAssembly module.
     Wasm,
+    /// A program of its own.
+    External,
 }
 
 impl Framework {
@@ -92,6 +98,7 @@ impl Framework {
         match self {
             Framework::Click => "click",
             Framework::Wasm => "wasm",
+            Framework::External => "external",
         }
     }
 }
@@ -210,6 +217,9 @@ impl Description {
             }
             if self.ports.iter().any(|p| p.name == *name) {
                 bail!("a port and a function are called ‘{name}’");
+            }
+            if (f.framework == Framework::External) != f.program.is_some() {
+                bail!("function ‘{name}’: [functions.program] belongs to the framework external, and to it alone");
             }
             if f.framework == Framework::Click && f.file.as_os_str().is_empty() {
                 bail!("function ‘{name}’ names no file");

@@ -11,6 +11,7 @@ pub(crate) struct Client {
 }
 
 /// An answer.
+#[derive(Debug)]
 pub(crate) struct Got {
     /// 0: there was none.
     pub(crate) status: u16,

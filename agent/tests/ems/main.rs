@@ -1,4 +1,5 @@
 //! The EMS of a real VNF, over real sockets, while real traffic flows.
+mod agent;
 mod boot;
 #[path = "../../../mgmt/tests/callback/mod.rs"]
 mod callback;

@@ -18,15 +18,20 @@ pub(crate) struct Rig {
 impl Rig {
     /// The function `text` between the ports A and B, and what else its description says. Nothing without root.
     pub(crate) fn new(name: &str, text: &str, more: &str) -> Option<Rig> {
+        Rig::with(name, &[("wire.click", text)], &format!("[function]\nfile = 'wire.click'\n{more}"))
+    }
+
+    /// A VNF with these files, and what its description says beside its ports.
+    pub(crate) fn with(name: &str, files: &[(&str, &str)], more: &str) -> Option<Rig> {
         if !can_make_namespaces(name) {
             return None;
         }
         let net = Net::new(Layout::OneNetwork, true);
         must(&format!("ip -n {} link set lo up", net.r));
         let folder = Folder::new(name);
-        fs::write(folder.file("wire.click"), text).expect("write");
+        files.iter().for_each(|(file, text)| fs::write(folder.file(file), text).expect("write"));
         let description = format!(
-            "[vnf]\nid = '{ID}'\nname = 'wire'\n[function]\nfile = 'wire.click'\n\
+            "[vnf]\nid = '{ID}'\nname = 'wire'\n\
              [[port]]\nname = 'A'\ndevice = 'left'\n[[port]]\nname = 'B'\ndevice = 'right'\n{more}"
         );
         fs::write(folder.file("vnf.toml"), description).expect("write");

@@ -71,9 +71,11 @@ impl Configure for StructuralAgent {
               those of its functions: what comes from a port, or back from a function, goes to the function that is next on its \
               service path, or out of a port.\n\nAn argument is a line of its tables:\n\n\
               `PORT NAME [ADDRESS]`: the next port, and its Ethernet address.\n\n\
-              `FUNCTION NAME [aware] [open] [down]`: the next function. One that is aware of NSH gets whole frames and takes the \
+              `FUNCTION NAME [aware] [open] [down] [detached]`: the next function. One that is aware of NSH gets whole frames and takes the \
               index down by one itself; others get Ethernet frames without NSH, and the agent is their proxy. What is meant for a \
-              function that is down passes by if it is open, and is dropped if it is not.\n\n\
+              function that is down passes by if it is open, and is dropped if it is not. What comes back from one that is \
+              detached (another program, behind interfaces) has lost its marks: a rule for it may say where it goes on; without one \
+              it goes on where the function is, if that is one place only.\n\n\
               `PATH SPI/SI FUNCTION NAME`, `PATH SPI/SI REMOTE PORT ADDRESS`, `PATH SPI/SI END PORT [ADDRESS]`: what comes \
               next at that place on a path: a function; another forwarder, to which frames are sent with NSH; or the end, where NSH \
               comes off.\n\n\
@@ -350,6 +352,13 @@ impl Progress {
                             self.bare(table, p, *place, 0, Some(*step as usize))
                         }
                         None => {
+                            // What came back from a function that is on one path only goes on there.
+                            let on = function.filter(|(_, f)| f.detached).and_then(|(_, f)| f.only);
+                            if let Some(place) = on {
+                                let next = Path::new(place.spi(), place.index().saturating_sub(1));
+                                *out = self.bare(table, p, next, 0, None).unwrap_or_else(end);
+                                continue;
+                            }
                             self.foreign += 1;
                             match table.foreign {
                                 Foreign::Pass if function.is_none() => Ok(1 - source as u16),

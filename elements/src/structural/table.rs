@@ -18,6 +18,10 @@ pub(crate) struct Function {
     pub(crate) open: bool,
     /// It does not run.
     pub(crate) down: bool,
+    /// Its packets come back without what they were marked with.
+    pub(crate) detached: bool,
+    /// Where it is on a path, if that is one place only.
+    pub(crate) only: Option<Path>,
 }
 
 /// What comes next at a place on a path.
@@ -96,6 +100,10 @@ impl Table {
             if table.reclassified.insert(from, to).is_err() {
                 wrong.push("too many paths".into());
             }
+        }
+        for (n, function) in table.functions.iter_mut().enumerate() {
+            let mut places = table.steps.iter().filter(|s| s.1 == Step::Function(n as u16));
+            function.only = places.next().filter(|_| places.next().is_none()).map(|s| s.0);
         }
         table.sort_rules(rules, wrong);
         if table.foreign == Foreign::Pass && table.ports.len() != 2 {
@@ -186,13 +194,14 @@ fn port(words: Words<'_, '_>, names: &NameDb) -> Result<(String, EtherAddr), Str
 
 fn function(words: Words<'_, '_>) -> Result<Function, String> {
     let name = words.next().ok_or("a name is missing")?.to_string();
-    let mut function = Function { name, aware: false, open: false, down: false };
+    let mut function = Function { name, aware: false, open: false, down: false, detached: false, only: None };
     for word in words {
         match word {
             "aware" => function.aware = true,
             "open" => function.open = true,
             "down" => function.down = true,
-            _ => return Err(format!("a function is not {word}, but aware, open or down")),
+            "detached" => function.detached = true,
+            _ => return Err(format!("a function is not {word}, but aware, open, down or detached")),
         }
     }
     Ok(function)

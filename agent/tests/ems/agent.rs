@@ -1,0 +1,169 @@
+//! Several functions in one VNF, and the structural agent before them.
+use crate::rig::Rig;
+use serde_json::{Value, json};
+
+const FILTER: &str = "define($RULES allow all);\ninput -> MarkIPHeader(14) -> f :: IPFilter($RULES) -> output;\n";
+const COUNT: &str = "input -> c :: Counter -> output;\n";
+const CHAIN: &str = "
+[[functions]]
+name = 'filter'
+file = 'filter.click'
+[functions.parameters]
+RULES = 'deny udp dst port 9, allow all'
+[[functions]]
+name = 'count'
+file = 'count.click'
+fail = 'open'
+[agent]
+[[agent.rules]]
+name = 'there'
+from = 'A'
+path = 10
+[[agent.rules]]
+name = 'back'
+from = 'B'
+path = 11
+[[agent.paths]]
+id = 10
+hops = [{ function = 'filter' }, { function = 'count' }]
+to = { port = 'B' }
+[[agent.paths]]
+id = 11
+hops = []
+to = { port = 'A' }
+";
+
+const FILES: &[(&str, &str)] = &[("filter.click", FILTER), ("count.click", COUNT)];
+
+/// Packets that a path's hops have seen.
+fn packets(rig: &Rig, path: usize) -> Vec<u64> {
+    let paths = rig.ems.get("/v1/agent/paths").is(200).json();
+    paths[path]["packets"].as_array().expect("counts").iter().filter_map(Value::as_u64).collect()
+}
+
+/// Whether a ping comes back.
+fn answers(rig: &Rig) -> bool {
+    rig.net.in_a("ping -c 1 -W 1 10.0.1.3").status.success()
+}
+
+#[test]
+fn packets_go_from_function_to_function_and_paths_change_while_they_flow() {
+    let Some(rig) = Rig::with("agent-chain", FILES, CHAIN) else { return };
+    let sluice = rig.start_and_settle();
+    let functions = rig.ems.get("/v1/functions").is(200).json();
+    let names: Vec<&str> = functions.as_array().expect("list").iter().filter_map(|f| f["name"].as_str()).collect();
+    assert_eq!(names, ["agent", "filter", "count"]);
+    let mut traffic = rig.traffic(4);
+    // From two functions to one, and back; each is a revision of the agent.
+    let back = json!({ "id": 11, "hops": [], "to": { "port": "A" } });
+    let path = |hops: Value| json!([{ "id": 10, "hops": hops, "to": { "port": "B" } }, back]).to_string();
+    let one = path(json!([{ "function": "filter" }]));
+    let two = path(json!([{ "function": "filter" }, { "function": "count" }]));
+    for n in 0..6 {
+        rig.ems.put_json("/v1/agent/paths", if n % 2 == 0 { &one } else { &two }).is(200);
+    }
+    // A function is replaced, too; the other one's counts go on.
+    let count = || rig.ems.get("/v1/elements/c/handlers/count?function=count").is(200).body;
+    let number = |text: &str| text.trim().parse::<u64>().expect("a number");
+    let before = number(&count());
+    rig.ems.put("/v1/functions/filter", &FILTER.replace("-> output", "-> Counter -> output")).is(200);
+    assert!(number(&count()) >= before && before > 0, "{before}");
+    assert!(traffic.flows());
+    traffic.arrived();
+    let seen = packets(&rig, 0);
+    // The second place was sometimes that of a function, sometimes the end.
+    assert!(seen[0] == seen[1] && seen[2] < seen[1] && seen[2] > 0, "{seen:?}");
+    let history = rig.ems.get("/v1/functions/agent/revisions").is(200).json();
+    assert_eq!(history.as_array().map(Vec::len), Some(7), "{history}");
+    let interfaces = rig.ems.get("/v1/agent/interfaces").is(200).json();
+    let ids: Vec<&str> = interfaces.as_array().expect("list").iter().filter_map(|i| i["id"].as_str()).collect();
+    assert_eq!(ids, ["CE01", "CE02", "CE03", "CI01", "CI02", "CI03"]);
+    assert!(interfaces[2]["active"] == true && interfaces[1]["active"] == false, "{interfaces}");
+    assert!(interfaces[5]["counters"]["given"].as_u64() > Some(1000), "{interfaces}");
+    rig.shut_down(sluice);
+}
+
+#[test]
+fn what_is_wrong_with_rules_and_paths_is_said_and_changes_nothing() {
+    let Some(rig) = Rig::with("agent-wrong", FILES, CHAIN) else { return };
+    let sluice = rig.start_and_settle();
+    let (to, back) = (json!({ "port": "B" }), json!({ "id": 11, "hops": [], "to": { "port": "A" } }));
+    let filter = json!([{ "function": "filter" }]);
+    let wrong = [
+        ("rules", json!([{ "name": "x", "path": 99 }]), "no path 99"),
+        ("rules", json!([{ "name": "x", "from": "C", "path": 10 }]), "no port or function C"),
+        ("rules", json!([{ "name": "x", "packets": "tcp dst prot 80", "path": 10 }]), "prot"),
+        ("rules", json!([{ "name": "a b", "path": 10 }]), "cannot be called"),
+        ("paths", json!([{ "id": 10, "hops": [{ "function": "nobody" }], "to": to }, back]), "nobody"),
+        ("paths", json!([{ "id": 10, "hops": filter }]), "ends in a function"),
+        ("paths", json!([{ "id": 0, "hops": [], "to": to }]), "1 to 16777215"),
+        ("paths", json!([{ "id": 10, "index": 1, "hops": filter, "to": to }]), "come to 0"),
+        ("paths", json!([{ "id": 10, "hops": [{ "port": "B" }] }]), "Ethernet address"),
+    ];
+    for (what, body, why) in wrong {
+        let said = rig.ems.put_json(&format!("/v1/agent/{what}"), &body.to_string()).is(422);
+        assert!(said.body.contains(why), "{body}: {said:?}");
+    }
+    rig.ems.put_json("/v1/agent/rules", "[{\"nmae\": 1}]").is(422);
+    // A function cannot reach beyond its braces.
+    let out = rig.ems.put("/v1/functions/count", "input -> output; }; x :: { Idle -> Discard;").is(422);
+    assert!(out.body.contains("outside of the function"), "{out:?}");
+    let now = rig.ems.get("/v1/functions").is(200).json();
+    assert!(now.as_array().expect("list").iter().all(|f| f["revision"] == 1), "{now}");
+    rig.net.settle("10.0.1.3");
+    rig.shut_down(sluice);
+}
+
+#[test]
+fn a_stopped_function_is_passed_by_or_its_packets_are_dropped_as_its_description_says() {
+    let Some(rig) = Rig::with("agent-stopped", FILES, CHAIN) else { return };
+    let _sluice = rig.start_and_settle();
+    let set = |function: &str, state: &str| {
+        rig.ems.put_json(&format!("/v1/functions/{function}/state"), &json!({ "state": state }).to_string())
+    };
+    set("count", "stopped").is(200);
+    let functions = rig.ems.get("/v1/functions").is(200).json();
+    assert_eq!(functions[2]["state"], "stopped", "{functions}");
+    rig.net.settle("10.0.1.3");
+    let bypassed = rig.ems.get("/v1/elements/agent/handlers/bypassed?function=agent").is(200).body;
+    assert!(bypassed.lines().any(|l| l.ends_with("\tcount") && !l.starts_with("0\t")), "{bypassed}");
+    set("count", "running").is(200);
+    set("filter", "stopped").is(200);
+    assert!(!answers(&rig), "it fails closed");
+    let stats = rig.ems.get("/v1/stats").is(200).json();
+    assert!(stats.to_string().contains("function_down"), "{stats}");
+    set("agent", "stopped").is(409);
+    set("nobody", "stopped").is(404);
+    set("filter", "running").is(200);
+    rig.net.settle("10.0.1.3");
+}
+
+/// Sends back whatever comes.
+const ECHO: &str = "import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind(('eth0', 0))
+while True:
+  frame, at = s.recvfrom(2048)
+  if at[2] != 4: s.send(frame)
+";
+
+#[test]
+fn a_program_is_a_function_among_others() {
+    let program = format!(
+        "[[functions]]\nname = 'legacy'\nframework = 'external'\n[functions.program]\n\
+         command = ['/usr/bin/python3', '-c', '''{ECHO}''']\n[agent]"
+    );
+    let chain = CHAIN.replace("[agent]", &program).replace(
+        "hops = [{ function = 'filter' }, { function = 'count' }]",
+        "hops = [{ function = 'filter' }, { function = 'legacy' }, { function = 'count' }]",
+    );
+    let Some(rig) = Rig::with("agent-program", FILES, &chain) else { return };
+    let sluice = rig.start_and_settle();
+    let seen = packets(&rig, 0);
+    assert!(seen.len() == 4 && seen.iter().all(|n| *n > 0), "{seen:?}");
+    let functions = rig.ems.get("/v1/functions").is(200).json();
+    assert!(functions.to_string().contains("\"external\""), "{functions}");
+    rig.ems.post("/v1/system/shutdown", "").is(202);
+    let (ok, _, report) = sluice.wait();
+    assert!(ok, "{report}");
+}
