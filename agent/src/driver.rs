@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use sluice_dataplane::args::{EtherAddr, NameDb, Named, split_args, unquote_text};
 use sluice_dataplane::confine::Confinement;
 use sluice_dataplane::context::Stream;
-use sluice_dataplane::element::Table;
+use sluice_dataplane::element::{Class, Table};
 use sluice_dataplane::files;
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::graph::plan::{Builder, Checked};
@@ -62,9 +62,13 @@ impl Loader for Libraries<'_> {
 pub(crate) fn classes() -> Table {
     static ALL: OnceLock<Table> = OnceLock::new();
     *ALL.get_or_init(|| {
-        let mut all = [sluice_elements::TABLE.0, sluice_external::CLASSES].concat();
-        #[cfg(feature = "wasm")]
-        all.extend(sluice_wasm::CLASSES);
+        let more: &[&[Class]] = &[
+            #[cfg(feature = "external")]
+            sluice_external::CLASSES,
+            #[cfg(feature = "wasm")]
+            sluice_wasm::CLASSES,
+        ];
+        let mut all = [sluice_elements::TABLE.0, &more.concat()].concat();
         all.sort_by_key(|c| c.name);
         Table(Vec::leak(all)) // once
     })

@@ -11,6 +11,7 @@ mod graph;
 mod live;
 mod machine;
 mod manual;
+mod programs;
 mod report;
 mod services;
 mod signals;
@@ -45,11 +46,7 @@ fn main() -> ExitCode {
     if let Some(ended) = machine::by_name() {
         return ended;
     }
-    // What stands between a function's program and this one (`sluice_external`).
-    let all: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
-    if all.get(1).is_some_and(|name| name == "__sandbox") {
-        sluice_external::sandbox(&all[2..]);
-    }
+    programs::sandbox();
     let mut arguments = std::env::args_os().skip(1);
     let command = match arguments.next() {
         Some(name) if name == "click" => Command::Click(cmd::click::Args::raw(arguments)),

@@ -5,6 +5,7 @@ use crate::dpdk::Dpdk;
 use crate::driver::{Driver, Source, console};
 use crate::live::{Live, Watched};
 use crate::machine::{self, Ready, Troubles};
+use crate::programs::Programs;
 use crate::services::Services;
 use crate::tap;
 use crate::vnf::compose::{All, Shape};
@@ -20,7 +21,6 @@ use sluice_dataplane::pool::Pool;
 use sluice_dataplane::time;
 use sluice_dataplane::worker::crew::{Workers, engines};
 use sluice_dataplane::worker::{Ended, Pace};
-use sluice_external::{External, Sandbox};
 use sluice_init::boot::EXIT_REBOOT;
 use sluice_mgmt::agent::AGENT;
 use sluice_mgmt::alarms::{Cause, Severity};
@@ -49,7 +49,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     let journal = Arc::new(Journal::default());
     let (store, lost) = open_store(wanted.description.as_ref())?;
     let store = Arc::new(store);
-    let programs = programs(wanted.description.as_ref())?;
+    let programs = Programs::start(wanted.description.as_ref())?;
     let shape = wanted.description.as_ref().and_then(|d| shape(d, &programs));
     let files = match (&shape, &wanted.description) {
         (Some(_), Some(d)) => members(d)?,
@@ -147,7 +147,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
     }
     let ended = until_the_end(args, &wanted, workers, &services, &managed, (&ems, &programs), &mut live);
     managed.ended();
-    drop(programs);
+    programs.end();
     let how = managed.end_wanted();
     drop(server);
     let clean = finish(ended?, args.quiet);
@@ -165,35 +165,9 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
 }
 
 /// Which functions there are, if there are several.
-fn shape(d: &Description, programs: &[External]) -> Option<Shape> {
-    let programs = programs.iter().map(|p| (p.name().to_string(), p.click())).collect();
+fn shape(d: &Description, programs: &Programs) -> Option<Shape> {
+    let programs = programs.compounds();
     (!d.functions.is_empty()).then(|| Shape { members: d.functions.clone(), ports: d.ports.clone(), programs })
-}
-
-/// Starts the programs of functions that have one. They end with the values.
-fn programs(d: Option<&Description>) -> anyhow::Result<Vec<External>> {
-    let all = d.iter().flat_map(|d| &d.functions).filter_map(|m| Some((&m.name, m.program.clone()?)));
-    all.map(|(name, spec)| {
-        let again = Sandbox { program: "/proc/self/exe".into(), arguments: vec!["__sandbox".into()] };
-        External::start(name, spec, again).map_err(|why| anyhow!("function ‘{name}’: {why}"))
-    })
-    .collect()
-}
-
-/// Raises an alarm for each program that does not run, and takes it back.
-fn look_at(programs: &[External], ems: &Ems) {
-    for program in programs {
-        let (object, status) = (format!("function/{}", program.name()), program.status());
-        let cause = Cause::SoftwareProgramAbnormallyTerminated;
-        if status.state == sluice_external::State::Running && !status.stalled {
-            ems.alarms.clear(&object, cause);
-        } else if status.starts > 0 {
-            let what = if status.stalled { "it has stalled" } else { "it does not run" };
-            let said = status.words.last().map(|w| format!("; it said last: {w}")).unwrap_or_default();
-            let why = if status.detail.is_empty() { String::new() } else { format!(": {}", status.detail) };
-            ems.alarms.raise(&object, cause, Severity::Major, &format!("the program: {what}{why}{said}"));
-        }
-    }
 }
 
 /// The agent and the functions, as their files say: name, whether that is known, and what it is.
@@ -420,7 +394,7 @@ fn until_the_end(
     workers: Workers,
     services: &Services,
     managed: &Managed,
-    (ems, programs): (&Ems, &[External]),
+    (ems, programs): (&Ems, &Programs),
     live: &mut Live,
 ) -> anyhow::Result<Vec<Ended>> {
     let started = time::now();
@@ -445,7 +419,7 @@ fn until_the_end(
             live.tick(Duration::from_nanos(now - ticked));
             managed.tick();
             troubles.look(ems);
-            look_at(programs, ems);
+            programs.look(ems);
             ticked = now;
         }
     }

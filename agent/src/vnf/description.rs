@@ -1,7 +1,7 @@
 //! `vnf.toml`: who a VNF is, what it runs, on which ports, and how it is managed.
+use crate::programs::Spec;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-use sluice_external::Spec;
 use sluice_mgmt::agent::{AGENT, Agent};
 use sluice_mgmt::settings::Settings;
 use sluice_mgmt::thresholds::Limits;
