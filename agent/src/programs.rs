@@ -1,8 +1,11 @@
 //! Programs of functions of the framework `external`: started with the VNF, watched, ended with it.
 //!
 //! An image of a virtual machine has no programs unless it was given some: it may do without this (feature `external`).
-use crate::vnf::description::Description;
+use crate::vnf::compose::GUEST;
+use crate::vnf::description::{Description, Framework};
+use sluice_mgmt::alarms::{Cause, Severity};
 use sluice_mgmt::ems::Ems;
+use sluice_mgmt::vnf::State;
 use std::collections::BTreeMap;
 
 #[cfg(feature = "external")]
@@ -24,6 +27,11 @@ impl Programs {
     pub(crate) fn start(d: Option<&Description>) -> anyhow::Result<Programs> {
         let all = d.iter().flat_map(|d| &d.functions).filter_map(|m| Some((&m.name, m.program.clone()?)));
         let start = |(name, spec): (&String, Spec)| {
+            if spec.attach == sluice_external::Attach::Memif {
+                anyhow::bail!(
+                    "function ‘{name}’: a program is attached by veth or tap; memif is for graphs of your own"
+                );
+            }
             let again =
                 sluice_external::Sandbox { program: "/proc/self/exe".into(), arguments: vec![SANDBOX.to_string()] };
             let started = sluice_external::External::start(name, spec, again);
@@ -39,7 +47,6 @@ impl Programs {
 
     /// Raises an alarm for each that does not run, and takes it back.
     pub(crate) fn look(&self, ems: &Ems) {
-        use sluice_mgmt::alarms::{Cause, Severity};
         for program in &self.0 {
             let (object, status) = (format!("function/{}", program.name()), program.status());
             let cause = Cause::SoftwareProgramAbnormallyTerminated;
@@ -58,6 +65,27 @@ impl Programs {
 impl Programs {
     /// Ends them.
     pub(crate) fn end(self) {}
+}
+
+/// Raises an alarm for each WebAssembly function that is down, and takes it back.
+pub(crate) fn look_at_guests(ems: &Ems) {
+    for f in ems.vnf.functions().iter().filter(|f| f.framework == Framework::Wasm.name() && f.state == State::Running) {
+        let read = |handler| ems.vnf.read_handler(&f.name, GUEST, handler, "").unwrap_or_default();
+        let (object, cause) = (format!("function/{}", f.name), Cause::SoftwareProgramAbnormallyTerminated);
+        match read("down").trim().parse() {
+            Ok(0) => ems.alarms.clear(&object, cause),
+            Ok(down @ 1u64..) => {
+                let why = read("last_error");
+                ems.alarms.raise(
+                    &object,
+                    cause,
+                    Severity::Major,
+                    &format!("{down} of its instances are down: {}", why.trim()),
+                );
+            }
+            Err(_) => {} // it is being replaced
+        }
+    }
 }
 
 /// The first argument of this program when it is what stands between a function's program and the rest.

@@ -5,7 +5,7 @@ use crate::dpdk::Dpdk;
 use crate::driver::{Driver, Source, console};
 use crate::live::{Live, Watched};
 use crate::machine::{self, Ready, Troubles};
-use crate::programs::Programs;
+use crate::programs::{Programs, look_at_guests};
 use crate::services::Services;
 use crate::tap;
 use crate::vnf::compose::{All, Shape};
@@ -420,6 +420,7 @@ fn until_the_end(
             managed.tick();
             troubles.look(ems);
             programs.look(ems);
+            look_at_guests(ems);
             ticked = now;
         }
     }

@@ -26,6 +26,9 @@ pub(crate) type All = BTreeMap<String, Configuration>;
 /// The element of the agent in the graph.
 pub(crate) const ELEMENT: &str = "agent";
 
+/// The element of a WebAssembly function in its compound.
+pub(crate) const GUEST: &str = "guest";
+
 /// The configuration of all of it; the driver learns the parameters of each function. Functions that are `stopped` are not in
 /// it, and what is meant for them passes by or is dropped.
 ///
@@ -131,7 +134,7 @@ fn function(
             let fail = if m.fail == Fail::Open { "open" } else { "closed" };
             let (module, config) = (quote(module.as_bytes()), quote(of.text.as_bytes()));
             format!(
-                "{name} :: {{ input -> guest :: WasmFunction({module}, CONFIG {config}, FAIL {fail}{limits}) -> output }};\n"
+                "{name} :: {{ input -> {GUEST} :: WasmFunction({module}, CONFIG {config}, FAIL {fail}{limits}) -> output }};\n"
             )
         }
     }
