@@ -209,6 +209,6 @@ const CLASSES: &[Class] = &[
     Class::of::<vlan::vlan_encap::VLANEncap>(),
     Class::of::<tunnels::vxlan_decap::VXLANDecap>(),
     Class::of::<tunnels::vxlan_encap::VXLANEncap>(),
-    Class::of::<tunnels::vxlan_gpe_decap::VXLANGPEDecap>(),
-    Class::of::<tunnels::vxlan_gpe_encap::VXLANGPEEncap>(),
+    Class::of::<tunnels::vxlangpe_decap::VXLANGPEDecap>(),
+    Class::of::<tunnels::vxlangpe_encap::VXLANGPEEncap>(),
 ];

@@ -4,5 +4,5 @@ pub mod gre_decap;
 pub mod gre_encap;
 pub mod vxlan_decap;
 pub mod vxlan_encap;
-pub mod vxlan_gpe_decap;
-pub mod vxlan_gpe_encap;
+pub mod vxlangpe_decap;
+pub mod vxlangpe_encap;
