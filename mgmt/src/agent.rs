@@ -137,7 +137,7 @@ pub struct End {
 
 /// A connection point of the Click-on-OSv model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Interface {
+pub struct ConnectionPoint {
     /// `CE01` to `CE03` (to the outside), `CI01` to `CI03` (inside).
     pub id: String,
     /// What it connects.
@@ -233,7 +233,7 @@ pub(crate) fn paths(ems: &Ems) -> Result<(Vec<CountedPath>, String), Problem> {
 }
 
 /// The six connection points of the Click-on-OSv model.
-pub(crate) fn interfaces(ems: &Ems) -> Vec<Interface> {
+pub(crate) fn interfaces(ems: &Ems) -> Vec<ConnectionPoint> {
     let snapshot = ems.vnf.snapshot();
     let ports = |accelerated: bool| {
         let mine = snapshot.ports.iter().filter(|p| (p.driver == "dpdk") == accelerated);
@@ -251,7 +251,7 @@ pub(crate) fn interfaces(ems: &Ems) -> Vec<Interface> {
     let revisions = ems.functions.list().iter().map(|f| f.revision).sum();
     let sum = |handler| counts(ems, handler).iter().map(|c| c.0).sum::<u64>();
     let functions = ems.vnf.functions();
-    let one = |id: &str, name: &str, active: bool, counters: &[(&str, u64)]| Interface {
+    let one = |id: &str, name: &str, active: bool, counters: &[(&str, u64)]| ConnectionPoint {
         id: id.into(),
         name: name.into(),
         active,

@@ -175,7 +175,7 @@ pub enum Answer {
     /// To `System`.
     System(Box<System>),
     /// See the command.
-    Interfaces(Vec<agent::Interface>),
+    Interfaces(Vec<agent::ConnectionPoint>),
     /// See the command.
     Rules(Vec<agent::CountedRule>, String),
     /// See the command.

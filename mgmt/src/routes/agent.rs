@@ -2,7 +2,7 @@
 use super::functions::TermsQuery;
 use super::register::{Routes, routes};
 use super::{Ask, Shared};
-use crate::agent::{CountedPath, CountedRule, Interface, Rule, ServicePath};
+use crate::agent::{ConnectionPoint, CountedPath, CountedRule, Rule, ServicePath};
 use crate::command::{Answer, Command, Wanted};
 use crate::functions::{Changed, FunctionSummary};
 use crate::problem::Problem;
@@ -21,7 +21,7 @@ pub(super) fn routes() -> Routes<Shared> {
 
 /// The six connection points: management, accelerated and direct network, and those inside.
 #[utoipa::path(get, path = "/v1/agent/interfaces", tag = "agent", responses(
-    (status = 200, description = "Each with its counters", body = Vec<Interface>),
+    (status = 200, description = "Each with its counters", body = Vec<ConnectionPoint>),
 ))]
 async fn list_interfaces(ask: Ask) -> Result<Answer, Problem> {
     ask.for_(Command::Interfaces).await
