@@ -15,7 +15,6 @@ pub(crate) use sluice_external::Spec;
 pub(crate) type Spec = toml::Table;
 
 /// The programs that were started. They end with this.
-#[derive(Default)]
 pub(crate) struct Programs(#[cfg(feature = "external")] Vec<sluice_external::External>);
 
 #[cfg(feature = "external")]
