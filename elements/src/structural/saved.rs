@@ -32,7 +32,8 @@ impl Saved {
             self.places = vec![Place { number: 0, spi: 0, len: 0, header: [0; nsh::MAX_LEN] }; PLACES];
             self.next = start();
         }
-        self.next = self.next.wrapping_add(1).max(1);
+        // Past the last number comes the first one of the same place as 0, which says "none".
+        self.next = self.next.checked_add(1).unwrap_or(PLACES as u32);
         let number = self.next;
         if let Some(place) = self.places.get_mut(number as usize % PLACES) {
             (place.number, place.spi) = (number, spi);
