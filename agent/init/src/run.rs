@@ -158,7 +158,11 @@ impl Machine {
             let program = Path::new("/proc/self/exe");
             let (age, ended) = match start(program, &arguments, &environment, &self.console, &words) {
                 Ok(process) => match self.watch(&process, events) {
-                    Watched::Ended(ended) => (process.age(), ended.to_string()),
+                    Watched::Ended(ended) => {
+                        let age = process.age();
+                        process.heard();
+                        (age, ended.to_string())
+                    }
                     Watched::Machine(end) => return end,
                 },
                 Err(e) => (Duration::ZERO, format!("it cannot be started: {e}")),
@@ -166,8 +170,6 @@ impl Machine {
             let was_ready = fs::remove_file(READY).is_ok();
             self.early = if was_ready { 0 } else { self.early + 1 };
             self.boot.restarts += 1;
-            // What it said as it died is still on its way through the pipe.
-            thread::sleep(Duration::from_millis(5));
             self.boot.last_words = format!("{ended}\n{}", words.take());
             self.console.say(format!("sluice init: the VNF's process: {ended}; it is started again"));
             if self.early >= EARLY {

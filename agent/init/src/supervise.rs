@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -16,6 +16,8 @@ const LINES: usize = 40;
 const LONGEST: u64 = 4096;
 /// Lines that wait for a slow console. Those that come while there are so many are not shown.
 const WAITING: usize = 256;
+/// How long what a process said as it died is waited for.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// A process that lives shorter than this is not started again at once.
 const SHORT: Duration = Duration::from_secs(5);
 /// Longest pause before it is started again.
@@ -90,6 +92,8 @@ impl Console {
 pub struct Process {
     id: Pid,
     started: Duration,
+    /// It is cut off when all that the process said was read.
+    pipes: Receiver<()>,
 }
 
 /// Starts the VNF's process. Its standard output and error go to the console, and into `words`.
@@ -110,18 +114,26 @@ pub fn start(
         i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("no process number"))?;
     // If memory runs out, it is the one that ends: it can be started again.
     let _ = std::fs::write(format!("/proc/{id}/oom_score_adj"), "500");
+    let (open, pipes) = sync_channel(0);
     if let Some(out) = child.stdout.take() {
-        listen("out", out, console, words)?;
+        listen("out", out, console, words, open.clone())?;
     }
     if let Some(err) = child.stderr.take() {
-        listen("err", err, console, words)?;
+        listen("err", err, console, words, open)?;
     }
-    Ok(Process { id, started: time::now() })
+    Ok(Process { id, started: time::now(), pipes })
 }
 
-fn listen(name: &str, from: impl Read + Send + 'static, console: &Console, words: &Words) -> io::Result<()> {
+fn listen(
+    name: &str,
+    from: impl Read + Send + 'static,
+    console: &Console,
+    words: &Words,
+    open: SyncSender<()>,
+) -> io::Result<()> {
     let (console, words) = (console.clone(), words.clone());
     let read = move || {
+        let _open = open;
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
         // An error is the end, too: then there is nobody to read from.
@@ -139,6 +151,11 @@ impl Process {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let _ = kill_process(self.id, signal); // it may have ended
+    }
+
+    /// Waits until what it said as it died has come through the pipes; not for long, as its children may have them still.
+    pub fn heard(&self) {
+        let _ = self.pipes.recv_timeout(LAST_WORDS); // nothing is ever sent: it ends with the pipes
     }
 
     /// How long it has been running.
@@ -199,12 +216,9 @@ mod tests {
             reap(Some(&process))
         });
         assert_eq!(ended.take(2000).flatten().next(), Some(Ended::Signal(9)));
-        let said = std::iter::repeat_with(|| {
-            thread::sleep(Duration::from_millis(5));
-            words.0.lock().unwrap().len()
-        });
-        assert!(said.take(2000).any(|n| n == LINES));
-        assert!(words.take().contains("line 99"));
+        process.heard();
+        let said = words.take();
+        assert!(said.contains("line 99") && said.lines().count() == LINES, "{said}");
         assert_eq!(words.take(), "");
     }
 }
