@@ -9,6 +9,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+/// How often a stalled program gets a packet, nanoseconds.
+const PROBE: u64 = 1_000_000_000;
+
 /// One function's door. Shut until a supervisor opens it.
 #[derive(Debug, Default)]
 pub struct Door {
@@ -21,6 +24,8 @@ pub struct Door {
     returned: AtomicU64,
     /// When the first packet was given since one came back, in the clock of the graph; 0: none was.
     waiting_since: AtomicU64,
+    /// When one packet is given to a program that has stalled, in the clock of the graph.
+    probe_at: AtomicU64,
     /// There was a program before: what comes back may be its.
     opened: AtomicBool,
     /// A supervisor has it.
@@ -135,8 +140,16 @@ impl Door {
     }
 
     /// The program has had packets for too long.
-    pub(crate) fn stall(&self) {
+    pub(crate) fn stall(&self, now: u64) {
+        self.probe_at.store(now.saturating_add(PROBE), Relaxed);
         self.stalled.store(true, Relaxed);
+    }
+
+    /// Whether it is time to give a stalled program one packet, which it may give back. One worker is told so.
+    pub(crate) fn probe(&self, now: u64) -> bool {
+        let at = self.probe_at.load(Relaxed);
+        let next = now.saturating_add(PROBE);
+        now >= at && self.probe_at.compare_exchange(at, next, Relaxed, Relaxed).is_ok()
     }
 }
 
@@ -166,7 +179,7 @@ mod tests {
         door.take_back(3);
         assert_eq!((door.outstanding(), door.waiting_since()), (7, None));
         door.give(1, || 0);
-        door.stall();
+        door.stall(2);
         assert_eq!((door.passage(), door.waiting_since()), (Passage::Stalled, Some(1)));
         door.open();
         assert_eq!((door.passage(), door.outstanding(), door.waiting_since()), (Passage::Up, 0, None));

@@ -66,7 +66,8 @@ impl Configure for ExternalGate {
               and the packets themselves go on by output 1.\n\nWhile no supervisor in this process says that the \
               program of function NAME takes packets, those of input 0 go on by output 1 as they are (FAIL open), or are \
               dropped as `function_down` (FAIL closed). The same happens while the program has stalled: packets were given to \
-              it, and for the time STALL not one came back. That ends when one comes back, or with a new start of the program. \
+              it, and for the time STALL not one came back. That ends when one comes back (one packet a second is still given to \
+              it, to see), or with a new start of the program. \
               Before the program has run for the first time, nothing comes back, and what does is dropped. \
               A packet that got lost on the way is none to wait for as soon as a later one is back. A program that may drop all that it \
               gets for a while, such as a filter, needs a STALL of 0.",
@@ -131,7 +132,17 @@ impl Element for ExternalGate {
             self.door.take_back(n);
             return batch.drain().for_each(|p| cx.emit(ON, p));
         }
-        if self.door.passage() != Passage::Up {
+        let passage = self.door.passage();
+        if passage == Passage::Stalled
+            && self.door.probe(cx.recent())
+            && let Some(p) = batch.pop_front()
+        {
+            // What it had may be lost for good: without another packet it could never show that it works.
+            self.counts.given += 1;
+            self.door.give(1, || cx.recent());
+            cx.emit(PROGRAM, p);
+        }
+        if passage != Passage::Up {
             return self.fail(cx, batch);
         }
         if self.returns {
@@ -159,7 +170,7 @@ impl Element for ExternalGate {
             Some(since) if now >= since.saturating_add(self.patience) => {
                 if self.door.passage() == Passage::Up {
                     self.counts.stalls += 1;
-                    self.door.stall();
+                    self.door.stall(now);
                 }
             }
             _ => self.watch(cx),

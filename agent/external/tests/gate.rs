@@ -137,6 +137,22 @@ fn a_stall_is_noticed_without_another_packet_and_ends_when_packets_come_back() {
 }
 
 #[test]
+fn a_program_whose_packets_were_lost_is_found_working_by_another_packet() {
+    let door = Door::of("probed");
+    let script = "Script(wait 50.5ms, write program.switch 1, wait 200ms, write program.switch 0);";
+    for burst in [1, 32] {
+        door.open();
+        let mut b = bench(burst, &echo("probed", 2000, "", script));
+        finish(&mut b);
+        let [given, lost, dropped, stalls] =
+            numbers(&mut b, ["gate.given", "lost.count", "gate.dropped", "gate.stalls"]);
+        // It loses what comes within 100 ms, and gets nothing for a second.
+        assert!((99..=102).contains(&lost) && (990..=1002).contains(&dropped), "{lost} {dropped}");
+        assert_eq!((given + dropped, stalls, door.passage()), (2000, 1, Passage::Up));
+    }
+}
+
+#[test]
 fn packets_that_get_lost_on_the_way_are_no_stall() {
     let door = Door::of("lossy");
     door.open();
