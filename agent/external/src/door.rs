@@ -4,9 +4,8 @@
 //! A door is found by the function's name, so that a graph can be built before the program runs, after it, or without
 //! it. Packets never wait here: everything is a plain atomic number.
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// One function's door. Shut until a supervisor opens it.
@@ -21,7 +20,7 @@ pub struct Door {
     returned: AtomicU64,
     /// When the first packet was given since one came back, in the clock of the graph; 0: none was.
     waiting_since: AtomicU64,
-    /// There was a program before: what comes back may be its.
+    /// There is a program, or was one that failed: what comes back may be its.
     opened: AtomicBool,
     /// A supervisor has it.
     claimed: AtomicBool,
@@ -90,6 +89,12 @@ impl Door {
         self.up.store(false, Release);
     }
 
+    /// The program is gone on purpose: what comes from where it was is not its own any more.
+    pub(crate) fn close(&self) {
+        self.shut();
+        self.opened.store(false, Relaxed);
+    }
+
     /// Whether packets may go in.
     pub fn passage(&self) -> Passage {
         match (self.up.load(Acquire), self.stalled.load(Relaxed)) {
@@ -99,7 +104,8 @@ impl Door {
         }
     }
 
-    /// Whether a program has ever had packets: before that, nothing that comes back is a program's.
+    /// Whether a program has had packets since it was started on purpose: before that, nothing that comes back is a
+    /// program's.
     pub(crate) fn was_opened(&self) -> bool {
         self.opened.load(Relaxed)
     }
@@ -172,5 +178,9 @@ mod tests {
         assert_eq!((door.passage(), door.outstanding(), door.waiting_since()), (Passage::Up, 0, None));
         door.take_back(9); // of the run before
         assert_eq!(door.outstanding(), 0);
+        door.shut();
+        assert!(door.was_opened(), "it may still have sent something");
+        door.close();
+        assert!(!door.was_opened() && door.passage() == Passage::Down);
     }
 }
