@@ -37,13 +37,16 @@ pub struct Change {
     /// It is what ran before, so it may do what it could.
     #[serde(skip)]
     pub trusted: bool,
+    /// It may open files beneath the VNF's folder only, wherever it comes from.
+    #[serde(skip)]
+    pub confined: bool,
 }
 
 impl Change {
     /// To all of a configuration.
     pub fn to(configuration: Configuration) -> Change {
         let Configuration { text, parameters, confined } = configuration;
-        Change { text: Some(text), parameters: Some(parameters), comment: None, trusted: !confined }
+        Change { text: Some(text), parameters: Some(parameters), comment: None, trusted: !confined, confined }
     }
 }
 
@@ -92,6 +95,9 @@ pub struct FunctionSummary {
     pub confirm_by: Option<String>,
     /// Whether it moves packets.
     pub state: State,
+    /// Why it does not, or what it waits for, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// What became of a change.
@@ -182,9 +188,9 @@ impl Functions {
     /// All functions.
     pub fn list(&self) -> Vec<FunctionSummary> {
         let one = |info: crate::vnf::FunctionInfo| {
-            let state = info.state;
             let Function { name, framework, revision, etag, confirm_by, .. } = self.get(&info.name).ok()?;
-            Some(FunctionSummary { name, framework, revision, etag, confirm_by, state })
+            let crate::vnf::FunctionInfo { state, detail, .. } = info;
+            Some(FunctionSummary { name, framework, revision, etag, confirm_by, state, detail })
         };
         self.vnf.functions().into_iter().filter_map(one).collect()
     }
@@ -252,13 +258,13 @@ impl Functions {
             let detail = format!("‘{name}’ is at {} now, not at {wanted}", now.etag);
             return Err(Problem::precondition_failed(detail).header(header::ETAG, now.etag));
         }
-        let Change { text, parameters, comment, trusted } = change;
+        let Change { text, parameters, comment, trusted, confined } = change;
         let was = now.configuration;
         let text = text.unwrap_or_else(|| was.text.clone());
         let parameters = parameters.unwrap_or_else(|| was.parameters.clone());
         // What is as it was may do what it could.
         let same = (&text, &parameters) == (&was.text, &was.parameters);
-        let confined = if same { was.confined } else { origin == Origin::Api && !trusted };
+        let confined = if same { was.confined } else { confined || origin == Origin::Api && !trusted };
         let configuration = Configuration { text, parameters, confined };
         let function = name.to_string();
         let unchanged = |findings| Changed {

@@ -104,6 +104,7 @@ impl From<Refusal> for Problem {
             Refusal::Wrong(findings) => Problem { findings, ..Problem::unprocessable(detail) },
             Refusal::Invalid(_) => Problem::unprocessable(detail),
             Refusal::Unavailable(_) => Problem::unavailable(detail, 1),
+            Refusal::NotKept(_) => Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail),
         }
     }
 }

@@ -41,6 +41,31 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn functions_that_were_stopped_are_known_at_the_next_start_and_none_is_if_their_list_is_damaged() {
+    let scratch = Scratch::new();
+    let names = |all: &[&str]| all.iter().map(|n| n.to_string()).collect::<std::collections::BTreeSet<String>>();
+    let store = open(scratch.path());
+    assert_eq!(store.stopped(), names(&[]));
+    store.set_stopped(&names(&["legacy", "stopped"])).unwrap();
+    store.append("stopped", draft(Origin::Api, "a function of that name")).unwrap();
+    drop(store);
+    let store = open(scratch.path());
+    assert_eq!(store.stopped(), names(&["legacy", "stopped"]));
+    store.set_stopped(&names(&["legacy"])).unwrap();
+    // What cannot be written changes nothing.
+    std::fs::create_dir(scratch.path().join(".stopped.json.tmp")).unwrap();
+    store.set_stopped(&names(&[])).unwrap_err();
+    assert_eq!(store.stopped(), names(&["legacy"]));
+    drop(store);
+    std::fs::remove_dir(scratch.path().join(".stopped.json.tmp")).unwrap();
+    assert_eq!(open(scratch.path()).stopped(), names(&["legacy"]));
+    std::fs::write(scratch.path().join("stopped.json"), "[\"leg").unwrap();
+    let (store, damaged) = Store::open(scratch.path()).unwrap();
+    assert!(damaged.len() == 1 && damaged[0].contains("stopped.json"), "{damaged:?}");
+    assert_eq!(store.stopped(), names(&[]));
+}
+
+#[test]
 fn revisions_survive_the_process_and_their_numbers_go_on() {
     let scratch = Scratch::new();
     let folder = scratch.path().join("var/revisions");

@@ -4,9 +4,8 @@
 //! A door is found by the function's name, so that a graph can be built before the program runs, after it, or without
 //! it. Packets never wait here: everything is a plain atomic number.
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// How often a stalled program gets a packet, nanoseconds.
@@ -26,7 +25,7 @@ pub struct Door {
     waiting_since: AtomicU64,
     /// When one packet is given to a program that has stalled, in the clock of the graph.
     probe_at: AtomicU64,
-    /// There was a program before: what comes back may be its.
+    /// There is a program, or was one that failed: what comes back may be its.
     opened: AtomicBool,
     /// A supervisor has it.
     claimed: AtomicBool,
@@ -95,6 +94,12 @@ impl Door {
         self.up.store(false, Release);
     }
 
+    /// The program is gone on purpose: what comes from where it was is not its own any more.
+    pub(crate) fn close(&self) {
+        self.shut();
+        self.opened.store(false, Relaxed);
+    }
+
     /// Whether packets may go in.
     pub fn passage(&self) -> Passage {
         match (self.up.load(Acquire), self.stalled.load(Relaxed)) {
@@ -104,7 +109,8 @@ impl Door {
         }
     }
 
-    /// Whether a program has ever had packets: before that, nothing that comes back is a program's.
+    /// Whether a program has had packets since it was started on purpose: before that, nothing that comes back is a
+    /// program's.
     pub(crate) fn was_opened(&self) -> bool {
         self.opened.load(Relaxed)
     }
@@ -185,5 +191,9 @@ mod tests {
         assert_eq!((door.passage(), door.outstanding(), door.waiting_since()), (Passage::Up, 0, None));
         door.take_back(9); // of the run before
         assert_eq!(door.outstanding(), 0);
+        door.shut();
+        assert!(door.was_opened(), "it may still have sent something");
+        door.close();
+        assert!(!door.was_opened() && door.passage() == Passage::Down);
     }
 }

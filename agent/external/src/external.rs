@@ -4,14 +4,17 @@ use crate::click::compound;
 use crate::door::{Door, Passage};
 use crate::links;
 use crate::namespace::Namespace;
+use crate::owner::Owner;
 use crate::program::{self, PATH};
 use crate::run::{Ended, Sandbox};
 use crate::sandbox::Task;
 use crate::spec::{Attach, Limits, Spec};
 use crate::supervise::{Event, Shared, Supervisor};
 use serde::Serialize;
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -19,8 +22,11 @@ use std::thread::{self, JoinHandle};
 
 /// Where the sockets of memif are. Only this user reaches them.
 const SOCKETS: &str = "/run/sluice";
-/// The longest name of a function, bytes.
+/// What the name of such a socket ends with.
+const SOCKET: &str = ".memif";
+/// The longest name of a function, bytes; and with memif, where DPDK takes 64 for the name of a device.
 const LONGEST_NAME: usize = 64;
+const LONGEST_MEMIF: usize = 48;
 
 /// What a function does at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,6 +57,8 @@ pub struct Status {
     pub process: Option<u32>,
     /// How often it was started.
     pub starts: u64,
+    /// How often a run ended that was not to end, or could not begin.
+    pub failures: u64,
     /// How often it was ended because it had stalled.
     pub stalls: u64,
     /// How it ended last.
@@ -83,13 +91,21 @@ fn is_name(name: &str) -> bool {
 /// What DPDK is to be started with (each behind `--vdev`) before a function is attached by memif; nothing otherwise.
 ///
 /// # Errors
-/// The folder of the sockets cannot be made.
+/// The folder of the sockets cannot be made, or the name is none that DPDK takes.
 pub fn vdevs(name: &str, spec: &Spec) -> io::Result<Vec<String>> {
     if spec.attach != Attach::Memif {
         return Ok(Vec::new());
     }
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(SOCKETS)?;
+    if !is_name(name) || name.len() > LONGEST_MEMIF {
+        let why = format!("a function that is attached by memif has a name of at most {LONGEST_MEMIF} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(SOCKETS)?;
+    for entry in fs::read_dir(SOCKETS)?.flatten() {
+        if entry.file_name().to_str().and_then(maker).is_some_and(|owner| !owner.lives()) {
+            let _ = fs::remove_file(entry.path()); // another process may have been faster
+        }
+    }
     let vdev = |(i, socket): (usize, PathBuf)| {
         format!("{},role=server,id={i},socket={},socket-abstract=no", memif(name, i), socket.display())
     };
@@ -101,16 +117,16 @@ fn memif(name: &str, i: usize) -> String {
     format!("net_memif_{name}_{i}")
 }
 
+/// Sockets that no other process has.
 fn sockets(name: &str, spec: &Spec) -> Vec<PathBuf> {
     let count = if spec.attach == Attach::Memif { spec.interfaces.len() } else { 0 };
-    (0..count).map(|i| Path::new(SOCKETS).join(format!("{name}-{i}.memif"))).collect()
+    let owner = Owner::this().text();
+    (0..count).map(|i| Path::new(SOCKETS).join(format!("{name}-{i}.{owner}{SOCKET}"))).collect()
 }
 
-/// The function as a compound element with one input and one output, without a program behind it: to check what it is
-/// part of.
-pub fn draft(name: &str, spec: &Spec) -> String {
-    let device = |i| if spec.attach == Attach::Memif { memif(name, i) } else { format!("slx-{i}") };
-    compound(name, spec, &(0..spec.interfaces.len()).map(device).collect::<Vec<_>>())
+/// The process that made a socket of this name.
+fn maker(file: &str) -> Option<Owner> {
+    Owner::read(file.strip_suffix(SOCKET)?.split_once('.')?.1)
 }
 
 impl External {
@@ -196,11 +212,6 @@ impl External {
         &self.name
     }
 
-    /// What it was started from.
-    pub fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
     /// What it does at this moment.
     pub fn status(&self) -> Status {
         let mut status = self.shared.status();
@@ -209,20 +220,31 @@ impl External {
         status
     }
 
-    /// Ends the program and starts it again, at once, also if it was given up or stopped.
-    pub fn restart(&self) {
-        let _ = self.events.send(Event::Restart); // the thread ends only with this
+    /// Starts the program, at once, if it does not run: it was stopped, given up, or waits for its next try.
+    pub fn run(&self) {
+        let _ = self.events.send(Event::Start); // the thread ends only with this
     }
 
-    /// Ends the program until [`restart`](Self::restart). Its network stays.
+    /// Ends the program and starts it again, at once.
+    pub fn restart(&self) {
+        let _ = self.events.send(Event::Restart);
+    }
+
+    /// Ends the program until it is [run](Self::run) again. It takes no packets from now on, has a moment to give back
+    /// those that it has, is asked to end, and killed if it does not. Its network stays.
     pub fn stop(&self) {
         let _ = self.events.send(Event::Stop);
+    }
+
+    /// Begins to end it for good, so that several end at the same time; when this is dropped, that is waited for.
+    pub fn quit(&self) {
+        let _ = self.events.send(Event::Quit);
     }
 }
 
 impl Drop for External {
     fn drop(&mut self) {
-        let _ = self.events.send(Event::Quit);
+        self.quit();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -275,4 +297,21 @@ fn environment(spec: &Spec) -> Vec<(String, String)> {
     let default = default.into_iter().filter(|(name, _)| !spec.env.contains_key(*name));
     let own = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     default.chain(own).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_of_memif_tell_who_made_them() {
+        let spec: Spec = toml::from_str("command = ['x']\nattach = 'memif'\ninterfaces = 2").unwrap();
+        let all = sockets("dpi", &spec);
+        let name = |i: usize| all[i].file_name().and_then(|n| n.to_str()).unwrap();
+        assert!(name(0).starts_with("dpi-0.") && name(1).starts_with("dpi-1."), "{all:?}");
+        assert_eq!(maker(name(1)), Some(Owner::this()));
+        assert_eq!(maker("dpi-0.memif"), None);
+        let longest = Path::new(SOCKETS).join(format!("{}-1.4194304.99999999999{SOCKET}", "x".repeat(LONGEST_MEMIF)));
+        assert!(longest.as_os_str().len() < 108, "sun_path of unix(7)");
+    }
 }

@@ -1,7 +1,8 @@
 //! Any Linux program as a function of a VNF: `tcpdump`, an intrusion detection system, a script.
 //!
-//! The program lives in a network namespace of its own, where it finds ordinary interfaces, and sees nothing else of the
-//! machine. The graph has the other ends, and [`ExternalGate`] before them, which knows whether the program works.
+//! The program lives in a network namespace of its own, where it finds ordinary interfaces, and sees nothing of the machine's
+//! other networks, processes and devices. Of its files it sees what its user may, unless it has a root file system of its own.
+//! The graph has the other ends, and [`ExternalGate`] before them, which knows whether the program works.
 //!
 //! Reading order: [`Spec`] (what is wanted), [`External`] (what is made of it), `supervise` (its life), `sandbox` (what
 //! stands between), `links` (the interfaces), [`Door`] and [`ExternalGate`] (what the graph knows of it).
@@ -28,7 +29,7 @@ mod supervise;
 mod words;
 
 pub use door::{Door, Passage};
-pub use external::{External, State, Status, draft, vdevs};
+pub use external::{External, State, Status, vdevs};
 pub use gate::ExternalGate;
 pub use run::{Ended, Sandbox};
 pub use sandbox::sandbox;

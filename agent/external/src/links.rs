@@ -90,30 +90,39 @@ pub(crate) fn pairs(function: &str, names: &[String], spec: &Spec, namespace: &N
     names.iter().try_for_each(|name| until_it_sends(&mut netlink, name))
 }
 
-/// Whether the graph has made these TAP devices.
-pub(crate) fn are_there(names: &[String]) -> io::Result<bool> {
-    let mut netlink = Netlink::open()?;
-    for name in names {
-        match netlink.link(name) {
-            Ok(_) => {}
-            Err(Errno::NODEV) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(true)
-}
-
-/// Gives TAP devices that the graph has made to the program. The graph keeps their other ends.
+/// Gives TAP devices that the graph has made to the program, unless it has them. The graph keeps their other ends. False if
+/// the graph has not made all of them yet.
 ///
 /// # Errors
 /// What cannot be done.
-pub(crate) fn hand_over(names: &[String], spec: &Spec, namespace: &Namespace) -> io::Result<()> {
+pub(crate) fn hand_over(names: &[String], spec: &Spec, namespace: &Namespace) -> io::Result<bool> {
+    let missing = namespace.inside(|| {
+        let mut netlink = Netlink::open()?;
+        let pairs = names.iter().zip(&spec.interfaces);
+        pairs.map(|pair| Ok((pair, there(&mut netlink, pair.1)?))).collect::<io::Result<Vec<_>>>()
+    })?;
     let mut netlink = Netlink::open()?;
-    for (name, inner) in names.iter().zip(&spec.interfaces) {
-        let link = netlink.link(name)?;
-        netlink.move_link(link.index, namespace.as_fd(), inner)?;
+    let mut ready = Vec::new();
+    for ((name, inner), _) in missing.into_iter().filter(|(_, there)| there.is_none()) {
+        // The last thing that the graph does to it is to switch it on.
+        match there(&mut netlink, name)? {
+            Some(link) if link.running => ready.push((link.index, inner)),
+            _ => return Ok(false),
+        }
     }
-    namespace.inside(|| set_up(spec))
+    for (index, inner) in ready {
+        netlink.move_link(index, namespace.as_fd(), inner)?;
+    }
+    namespace.inside(|| set_up(spec))?; // again: it may have failed the last time
+    Ok(true)
+}
+
+fn there(netlink: &mut Netlink, name: &str) -> io::Result<Option<Link>> {
+    match netlink.link(name) {
+        Ok(link) => Ok(Some(link)),
+        Err(Errno::NODEV) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Switches the namespace's interfaces on, once they are what they should be.

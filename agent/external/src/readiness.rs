@@ -2,9 +2,9 @@
 use std::fs;
 use std::path::Path;
 
-/// Whether a packet socket listens on each of these interfaces (by number), or on all, in the network of a process.
-pub(crate) fn listens(process: u32, interfaces: &[u32]) -> bool {
-    fs::read_to_string(format!("/proc/{process}/net/packet")).is_ok_and(|text| all_listened_to(&text, interfaces))
+/// Whether a packet socket listens on each of these interfaces (by number), or on all, in the network of this thread.
+pub(crate) fn listens(interfaces: &[u32]) -> bool {
+    fs::read_to_string("/proc/thread-self/net/packet").is_ok_and(|text| all_listened_to(&text, interfaces))
 }
 
 /// `/proc/net/packet`: a line of titles; then socket, references, type, protocol, interface, whether it runs, ...
@@ -21,9 +21,9 @@ fn all_listened_to(text: &str, interfaces: &[u32]) -> bool {
     interfaces.iter().all(|i| listening.contains(i) || listening.contains(&0))
 }
 
-/// Whether somebody is connected to each of these sockets of this process's network.
+/// Whether somebody is connected to each of these sockets of this thread's network.
 pub(crate) fn is_connected(sockets: &[&Path]) -> bool {
-    fs::read_to_string("/proc/net/unix").is_ok_and(|text| all_connected(&text, sockets))
+    fs::read_to_string("/proc/thread-self/net/unix").is_ok_and(|text| all_connected(&text, sockets))
 }
 
 /// `/proc/net/unix`: a line of titles; then number, references, protocol, flags, type, state, inode, path. State 3 is

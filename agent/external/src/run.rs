@@ -13,7 +13,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How this program is started as a sandbox: [`sandbox`](crate::sandbox) must get what stands behind these arguments.
@@ -62,7 +62,12 @@ pub(crate) struct Run {
     pub(crate) process: u32,
     handle: OwnedFd,
     started: u64,
+    /// What listens to it.
+    listeners: Vec<JoinHandle<()>>,
 }
+
+/// Looks, 2 ms each, whether the last words of a program have been heard.
+const LOOKS: u32 = 50;
 
 impl Run {
     /// Starts a program. What it says goes into `words`; that it ended, to `tell`.
@@ -88,14 +93,27 @@ impl Run {
             let _ = tell.send(Event::Ended(ended)); // the supervisor may be gone
         })?;
         let started = wait.recv().unwrap_or_else(|_| Err(io::Error::other("the thread of the run panicked")));
-        let (run, out, err) = started?;
-        // Who says more than a pipe holds, and is not listened to, would wait: then it ends.
-        let heard = out.map_or(Ok(()), |out| words.listen(out)).and(err.map_or(Ok(()), |err| words.listen(err)));
-        if let Err(error) = heard {
-            run.signal(Signal::KILL);
-            words.add(format!("it cannot be listened to: {error}"));
+        let (mut run, out, err) = started?;
+        let listeners = [out.map(|out| words.listen(out)), err.map(|err| words.listen(err))];
+        match listeners.into_iter().flatten().collect() {
+            Ok(listeners) => run.listeners = listeners,
+            // Who says more than a pipe holds, and is not listened to, would wait: then it ends.
+            Err(error) => {
+                run.signal(Signal::KILL);
+                words.add(format!("it cannot be listened to: {error}"));
+            }
         }
         Ok(run)
+    }
+
+    /// It has ended: waits a moment until what it said last has been heard. Somebody else may still have its end of the pipe.
+    pub(crate) fn hear_out(&self) {
+        for _ in 0..LOOKS {
+            if self.listeners.iter().all(JoinHandle::is_finished) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -121,7 +139,8 @@ fn start(sandbox: &Sandbox, task: &[u8]) -> io::Result<(Child, Run)> {
     let mut child = command.spawn()?;
     let ready = (|| {
         let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-        let run = Run { process: child.id(), handle: pidfd_open(id, PidfdFlags::empty())?, started: now() };
+        let handle = pidfd_open(id, PidfdFlags::empty())?;
+        let run = Run { process: child.id(), handle, started: now(), listeners: Vec::new() };
         if let Some(mut input) = child.stdin.take() {
             input.write_all(task)?;
         }

@@ -6,6 +6,7 @@
 //! processes and mounts, starts the second, and reaps. When it ends, the kernel ends all others there; and it ends with
 //! the supervisor, whatever happens to that. The second one ([`become_program`]) takes its limits and gives up its rights.
 mod become_program;
+mod mounts;
 mod warden;
 
 use crate::program::User;

@@ -109,7 +109,7 @@ pub struct Spec {
     pub ready: Ready,
     /// What it may use.
     pub limits: Limits,
-    /// Its root file system; None: the host's.
+    /// Its root file system; None: the host's, and then it reads and writes whatever its user may.
     pub root: Option<PathBuf>,
     /// Where it starts.
     pub folder: PathBuf,

@@ -26,12 +26,18 @@ const SOON: Duration = Duration::from_millis(20);
 const LATER: Duration = Duration::from_millis(50);
 /// Nothing has to be looked at.
 const NEVER: Duration = Duration::from_secs(3600);
+/// A program that is to end and has packets has so long to give one of them back.
+const FAREWELL: Duration = Duration::from_millis(100);
+/// How long to wait for what cannot even be killed, such as a process that waits for a disk, when all is to end.
+const LAST: Duration = Duration::from_secs(5);
 
 /// What a supervisor is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The program has ended.
     Ended(Ended),
+    /// It is to run; if it does, nothing happens.
+    Start,
     /// It is to be started again.
     Restart,
     /// It is to end, until it is to be started again.
@@ -52,6 +58,7 @@ struct Known {
     state: State,
     process: Option<u32>,
     starts: u64,
+    failures: u64,
     stalls: u64,
     ended: Option<Ended>,
     detail: String,
@@ -59,7 +66,8 @@ struct Known {
 
 impl Default for Known {
     fn default() -> Known {
-        Known { state: State::Starting, process: None, starts: 0, stalls: 0, ended: None, detail: String::new() }
+        let detail = String::new();
+        Known { state: State::Starting, process: None, starts: 0, failures: 0, stalls: 0, ended: None, detail }
     }
 }
 
@@ -72,6 +80,7 @@ impl Shared {
             outstanding: 0,
             process: k.process,
             starts: k.starts,
+            failures: k.failures,
             stalls: k.stalls,
             ended: k.ended,
             detail: k.detail.clone(),
@@ -111,106 +120,96 @@ enum Over {
 impl Supervisor {
     /// Until it is told to quit.
     pub(crate) fn work(self) {
-        if let Some(event) = self.attach()
-            && self.rest(event)
-        {
-            return;
-        }
         let mut pause = Pause::default();
         loop {
-            let (over, age) = self.run();
-            self.door.shut();
-            let quit = match over {
-                Over::Asked(event) => self.rest(event),
-                Over::Ended(_) | Over::Stalled => match pause.after(age, &self.spec.restart) {
-                    Some(time) => self.back_off(time),
-                    None => {
-                        self.shared.note(|k| {
-                            k.state = State::Failed;
-                            if k.detail.is_empty() {
-                                k.detail = "it ended too often".into();
-                            }
-                        });
-                        self.until_restart()
-                    }
+            let wish = match self.attach().map(|()| self.run()) {
+                Err(wish) | Ok((Over::Asked(wish), _)) => wish,
+                Ok((Over::Ended(_) | Over::Stalled, age)) => match pause.after(age, &self.spec.restart) {
+                    Some(time) => match self.back_off(time) {
+                        Some(wish) => wish,
+                        None => continue,
+                    },
+                    None => self.give_up(),
                 },
             };
-            if quit {
+            if !self.obey(wish) {
                 return;
             }
+            pause = Pause::default();
         }
     }
 
-    /// After a wish: true if all is to end.
-    fn rest(&self, wish: Event) -> bool {
-        match wish {
-            Event::Quit => true,
-            Event::Stop => {
-                self.shared.note(|k| (k.state, k.detail) = (State::Stopped, String::new()));
-                self.until_restart()
-            }
-            Event::Restart | Event::Ended(_) => false,
-        }
-    }
-
-    /// True if all is to end.
-    fn until_restart(&self) -> bool {
+    /// Does what is wanted, and what is wanted after that; true as soon as the program is to run, false if all is to end.
+    fn obey(&self, mut wish: Event) -> bool {
         loop {
-            match self.inbox.recv() {
-                Ok(Event::Restart) => return false,
-                Ok(Event::Quit) | Err(_) => return true,
-                Ok(Event::Stop) => self.shared.note(|k| k.state = State::Stopped),
-                Ok(Event::Ended(_)) => {}
+            match wish {
+                Event::Start | Event::Restart => return true,
+                Event::Quit => return false,
+                Event::Stop => {
+                    self.door.close();
+                    self.shared.note(|k| (k.state, k.detail) = (State::Stopped, String::new()));
+                }
+                Event::Ended(_) => {}
             }
+            wish = self.inbox.recv().unwrap_or(Event::Quit);
         }
     }
 
-    /// True if all is to end.
-    fn back_off(&self, time: Duration) -> bool {
+    /// It ended too often. The next wish.
+    fn give_up(&self) -> Event {
+        self.shared.note(|k| {
+            k.state = State::Failed;
+            if k.detail.is_empty() {
+                k.detail = "it ended too often".into();
+            }
+        });
+        self.inbox.recv().unwrap_or(Event::Quit)
+    }
+
+    /// Waits so long, or until a wish comes.
+    fn back_off(&self, time: Duration) -> Option<Event> {
         self.shared.note(|k| k.state = State::BackingOff);
         match self.inbox.recv_timeout(time) {
-            Ok(wish) => self.rest(wish),
-            Err(RecvTimeoutError::Timeout) => false,
-            Err(RecvTimeoutError::Disconnected) => true,
+            Ok(wish) => Some(wish),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Event::Quit),
         }
     }
 
-    /// Waits for what the graph makes, and gives it to the program. A wish ends it.
-    fn attach(&self) -> Option<Event> {
+    /// Sees to it that the program has its interfaces. Those that the graph makes are there when the graph is, and gone with
+    /// it.
+    ///
+    /// # Errors
+    /// Something else is wanted.
+    fn attach(&self) -> Result<(), Event> {
         if self.spec.attach != Attach::Tap {
-            return None;
+            return Ok(());
         }
-        let mut wish = None;
         loop {
-            let done = match links::are_there(&self.devices) {
-                Ok(false) => Err("it waits for the graph to make its interfaces".to_string()),
-                Ok(true) => links::hand_over(&self.devices, &self.spec, &self.namespace).map_err(|e| e.to_string()),
-                Err(error) => Err(error.to_string()),
+            let detail = match links::hand_over(&self.devices, &self.spec, &self.namespace) {
+                Ok(true) => return Ok(()),
+                Ok(false) => "it waits for the graph to make its interfaces".to_string(),
+                Err(error) => error.to_string(),
             };
-            let Err(detail) = done else { return wish };
-            self.shared.note(|k| k.detail = detail);
+            self.shared.note(|k| (k.state, k.detail) = (State::Starting, detail));
             match self.inbox.recv_timeout(SOON) {
-                Ok(Event::Quit) | Err(RecvTimeoutError::Disconnected) => return Some(Event::Quit),
-                Ok(Event::Stop) => {
-                    wish = Some(Event::Stop);
-                    self.shared.note(|k| k.state = State::Stopped);
-                }
-                Ok(Event::Restart) => {
-                    wish = None;
-                    self.shared.note(|k| k.state = State::Starting);
-                }
-                Ok(Event::Ended(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(wish @ (Event::Stop | Event::Quit)) => return Err(wish),
+                Ok(Event::Start | Event::Restart | Event::Ended(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(Event::Quit),
             }
         }
     }
 
     /// One run, from start to end.
     fn run(&self) -> (Over, Duration) {
-        self.shared.note(|k| (k.state, k.detail) = (State::Starting, String::new()));
+        self.shared.note(|k| (k.state, k.detail) = (State::Starting, self.awaited().into()));
         let run = match Run::start(&self.task, &self.sandbox, &self.shared.words, self.tell.clone()) {
             Ok(run) => run,
             Err(error) => {
-                self.shared.note(|k| k.detail = format!("it cannot be started: {error}"));
+                self.shared.note(|k| {
+                    k.failures += 1;
+                    k.detail = format!("it cannot be started: {error}");
+                });
                 return (Over::Ended(Ended::Status(crate::sandbox::FAILED)), Duration::ZERO);
             }
         };
@@ -221,14 +220,20 @@ impl Supervisor {
         let over = self.watch(&run);
         let age = run.age();
         self.door.shut();
+        let mut wish = None;
         let ended = match over {
             Over::Ended(ended) => ended,
-            Over::Stalled => self.end(&run, Duration::ZERO),
-            Over::Asked(_) => self.end(&run, self.spec.stop_within),
+            Over::Stalled => self.end(&run, Duration::ZERO, &mut wish),
+            Over::Asked(first) => {
+                wish = Some(first);
+                self.drain(&mut wish).unwrap_or_else(|| self.end(&run, self.spec.stop_within, &mut wish))
+            }
         };
+        run.hear_out();
         self.shared.note(|k| {
             k.process = None;
             k.ended = Some(ended);
+            k.failures += u64::from(!matches!(over, Over::Asked(_)));
             k.stalls += u64::from(over == Over::Stalled);
             k.detail = match over {
                 Over::Ended(ended) => ended.to_string(),
@@ -236,7 +241,7 @@ impl Supervisor {
                 Over::Asked(_) => String::new(),
             };
         });
-        (over, age)
+        (wish.map_or(over, Over::Asked), age)
     }
 
     /// Until there is a reason to end the run.
@@ -252,7 +257,7 @@ impl Supervisor {
             if !ready && self.is_ready(run, interfaces.as_deref()) {
                 ready = true;
                 self.door.open();
-                self.shared.note(|k| k.state = State::Running);
+                self.shared.note(|k| (k.state, k.detail) = (State::Running, String::new()));
             }
             if ready && self.spec.stall_after.is_some() {
                 match self.door.passage() {
@@ -272,10 +277,19 @@ impl Supervisor {
             };
             match self.inbox.recv_timeout(pause) {
                 Ok(Event::Ended(ended)) => return Over::Ended(ended),
+                Ok(Event::Start) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(wish) => return Over::Asked(wish),
-                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Over::Asked(Event::Quit),
             }
+        }
+    }
+
+    /// What a program that was started has yet to do before it takes packets.
+    fn awaited(&self) -> &'static str {
+        match (self.spec.ready, self.spec.attach) {
+            (Ready::After(_), _) => "",
+            (Ready::Socket, Attach::Memif) => "it has not connected to the sockets of memif yet",
+            (Ready::Socket, _) => "it has not opened a packet socket on each of its interfaces yet",
         }
     }
 
@@ -287,7 +301,10 @@ impl Supervisor {
                 let sockets: Vec<&Path> = self.sockets.iter().map(PathBuf::as_path).collect();
                 readiness::is_connected(&sockets)
             }
-            Ready::Socket => interfaces.is_some_and(|all| readiness::listens(run.process, all)),
+            // Its first process may still be in the network that it was started from, where others listen.
+            Ready::Socket => interfaces.is_some_and(|all| {
+                self.namespace.inside(|| Ok(readiness::listens(all))).unwrap_or(false) // no thread now: later
+            }),
         }
     }
 
@@ -300,31 +317,63 @@ impl Supervisor {
         })
     }
 
-    /// Asks the program to end, and kills it after `time`.
-    fn end(&self, run: &Run, time: Duration) -> Ended {
-        let mut quit = false;
+    /// Waits for the packets that the program has, as long as it gives some back. How it ended, if it did; the last wish that
+    /// came.
+    fn drain(&self, wish: &mut Option<Event>) -> Option<Ended> {
+        let last = now().saturating_add(nanoseconds(self.spec.stop_within));
+        let (mut left, mut until) = (u64::MAX, 0);
+        // When all is to end, the graph may have ended before.
+        while self.spec.returns && *wish != Some(Event::Quit) {
+            let (outstanding, now) = (self.door.outstanding(), now());
+            if outstanding < left {
+                (left, until) = (outstanding, last.min(now.saturating_add(nanoseconds(FAREWELL))));
+            }
+            if outstanding == 0 || now >= until {
+                break;
+            }
+            match self.inbox.recv_timeout(Duration::from_millis(2)) {
+                Ok(Event::Ended(ended)) => return Some(ended),
+                Ok(event) => later(wish, event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => later(wish, Event::Quit),
+            }
+        }
+        None
+    }
+
+    /// Asks the program to end, and kills it after `time`. The last wish that came meanwhile counts.
+    fn end(&self, run: &Run, time: Duration, wish: &mut Option<Event>) -> Ended {
         if !time.is_zero() {
             run.signal(Signal::TERM);
         }
-        let until = now().saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        let mut killed = false;
-        let ended = loop {
+        let (mut until, mut killed) = (now().saturating_add(nanoseconds(time)), false);
+        loop {
             let left = Duration::from_nanos(until.saturating_sub(now()));
-            if !killed && left.is_zero() {
-                killed = true;
+            if left.is_zero() {
+                if killed && *wish == Some(Event::Quit) {
+                    return Ended::Signal(Signal::KILL.as_raw());
+                }
                 run.signal(Signal::KILL);
+                (killed, until) = (true, now().saturating_add(nanoseconds(LAST)));
+                continue;
             }
-            match self.inbox.recv_timeout(if killed { NEVER } else { left }) {
-                Ok(Event::Ended(ended)) => break ended,
-                Ok(Event::Quit) => quit = true,
-                // What was wanted first comes first.
-                Ok(Event::Restart | Event::Stop) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break Ended::Signal(9),
+            match self.inbox.recv_timeout(left) {
+                Ok(Event::Ended(ended)) => return ended,
+                Ok(event) => later(wish, event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => later(wish, Event::Quit),
             }
-        };
-        if quit {
-            let _ = self.tell.send(Event::Quit);
         }
-        ended
     }
+}
+
+/// What is wanted after another wish: the last one, but for the wish to end, which nobody takes back.
+fn later(wish: &mut Option<Event>, event: Event) {
+    if *wish != Some(Event::Quit) {
+        *wish = Some(event);
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -88,8 +88,73 @@ fn a_script_on_a_tap_gives_packets_back() {
     graph.write("src.limit", "2000");
     graph.go();
     until("all packets", || graph.number("swapped.count") == 2000);
+    echo.stop();
+    until_state(&echo, State::Stopped);
+    echo.run();
+    running(&echo);
+    graph.write("src.limit", "3000");
+    graph.go();
+    until("all packets", || graph.number("swapped.count") == 3000);
     drop(echo);
     graph.end();
+}
+
+/// The same, but each frame takes its time; asked to end, it ends at once.
+const SLOW: &str = "
+while True:
+    frame, address = eth0.recvfrom(65535)
+    if address[2] != socket.PACKET_OUTGOING:
+        time.sleep(0.0015)
+        eth0.send(frame[6:12] + frame[:6] + frame[12:])
+";
+
+#[test]
+fn a_function_that_is_stopped_first_gives_back_what_it_has() {
+    if !in_a_namespace("stopped") {
+        return;
+    }
+    let spec = format!("{}fail = 'open'", command(&python(&["eth0"], SLOW)));
+    let slow = start("stopped", &spec);
+    running(&slow);
+    let graph = Graph::new(&through(&slow, -1));
+    graph.go();
+    for starts in 1..=3 {
+        graph.grows("swapped.count", 20);
+        slow.stop();
+        until_state(&slow, State::Stopped);
+        let status = slow.status();
+        assert_eq!((status.starts, status.failures, status.ended), (starts, 0, Some(Ended::Signal(15))));
+        assert_eq!((status.process, status.outstanding), (None, 0), "nothing was left in it");
+        graph.grows("as_was.count", 20);
+        slow.run();
+        running(&slow);
+    }
+    let counts = ["f/gate.bypassed", "as_was.count"].map(|path| graph.number(path));
+    assert!(counts[0] <= counts[1], "{counts:?}");
+    assert_eq!(graph.end(), []);
+}
+
+#[test]
+fn the_last_wish_counts_whatever_happens_at_the_moment() {
+    if !in_a_namespace("wishes") {
+        return;
+    }
+    let script = "trap \"\" TERM; while :; do sleep 0.02; done"; // it has to be killed
+    let spec = format!("command = ['sh', '-c', '{script}']\nready = '0'\nstop_within = '50 ms'");
+    let function = start("wishes", &spec);
+    running(&function);
+    function.run();
+    function.stop();
+    function.run();
+    until("another start", || function.status().starts == 2);
+    running(&function);
+    function.restart();
+    function.stop();
+    until_state(&function, State::Stopped);
+    function.stop();
+    function.restart();
+    running(&function);
+    assert_eq!((function.status().starts, function.status().failures), (3, 0));
 }
 
 const BRIDGE: &str = "
@@ -165,12 +230,14 @@ fn when_the_program_is_killed_packets_go_past_and_it_is_started_again() {
     let graph = Graph::new(&through(&echo, -1));
     graph.go();
     graph.grows("swapped.count", 100);
+    let before = graph.number("as_was.count");
     signal(program(&echo), "KILL");
-    graph.grows("as_was.count", 10);
+    until("packets that go past", || graph.number("as_was.count") > before);
     until("a new start", || echo.status().starts == 2);
     running(&echo);
     graph.grows("swapped.count", 100);
     assert_eq!(echo.status().ended, Some(Ended::Signal(9)));
+    assert_eq!(echo.status().failures + 1, echo.status().starts);
     assert_eq!(graph.number("f/gate.bypassed"), graph.number("as_was.count"));
     assert_eq!(graph.end(), []);
 }

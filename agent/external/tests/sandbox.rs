@@ -50,6 +50,33 @@ fn a_program_gets_no_rights_over_the_machine() {
 }
 
 #[test]
+fn a_program_that_is_root_changes_its_network_and_reaches_no_disk() {
+    if !in_a_namespace("switches") {
+        return;
+    }
+    // What is written is what was there.
+    let same = |file: &str| {
+        format!(
+            "v=$(cat {file}); if echo $v > {file}; then echo changed {file}; else echo kept {file}; fi 2> /dev/null"
+        )
+    };
+    let [machine, own] = ["/proc/sys/vm/swappiness", "/proc/sys/net/ipv4/ip_forward"].map(same);
+    let script = format!(
+        "{machine}; {own}; echo devices $(ls /dev); echo x > /dev/null && echo null; touch /dev/shm/x && echo shared; \
+         touch /dev/x || echo no device; ls -l /dev/stdin > /dev/null && echo input"
+    );
+    let words = said("switches", &script, "");
+    let has = |word: &str| assert!(words.iter().any(|w| w == word), "{word}: {words:?}");
+    has("kept /proc/sys/vm/swappiness");
+    has("changed /proc/sys/net/ipv4/ip_forward");
+    ["null", "shared", "no device", "input"].into_iter().for_each(has);
+    let devices = words.iter().find_map(|w| w.strip_prefix("devices ")).unwrap();
+    let known = "fd full hugepages net null random shm stderr stdin stdout tty urandom zero";
+    assert!(devices.split(' ').all(|d| known.split(' ').any(|k| k == d)), "{devices}");
+    assert!(!std::path::Path::new("/dev/shm/x").exists(), "it is the program's own");
+}
+
+#[test]
 fn another_user_can_open_packet_sockets() {
     if !in_a_namespace("user") {
         return;

@@ -44,16 +44,18 @@ use std::time::Duration;
 /// Ports that are tried after 8000, when nobody said where the EMS shall listen.
 const NEXT_PORTS: u16 = 16;
 
-pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> {
+pub(super) fn main(args: &Args, wanted: Wanted) -> anyhow::Result<ExitCode> {
     let (source, missing) = read(&wanted)?;
     let journal = Arc::new(Journal::default());
     let (store, lost) = open_store(wanted.description.as_ref())?;
     let store = Arc::new(store);
-    let programs = Programs::start(wanted.description.as_ref())?;
-    let shape = wanted.description.as_ref().and_then(|d| shape(d, &programs));
+    let mut programs = Programs::new(wanted.description.as_ref(), wanted.dpdk.is_some());
+    let vdevs = programs.vdevs();
+    let programs = Arc::new(programs);
+    let shape = wanted.description.as_ref().and_then(shape);
     let files = match (&shape, &wanted.description) {
         (Some(_), Some(d)) => members(d)?,
-        _ => vec![(MAIN.to_string(), missing.is_none(), from_file(&source, &mut wanted))],
+        (_, d) => vec![(MAIN.to_string(), missing.is_none(), from_file(source.text.clone(), d.as_ref(), &wanted))],
     };
     let (mut all, mut edited) = (All::new(), Vec::new());
     for (name, is_there, from_file) in files {
@@ -65,7 +67,7 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
         all.insert(name, begin.configuration);
     }
     let machine = wanted.description.as_ref().and_then(|d| d.boot.clone());
-    let managed = Managed::new(shape, all, machine, journal.clone());
+    let managed = Managed::new(shape, all, machine, journal.clone(), store.clone(), programs.clone());
     let identity = wanted.description.as_ref().map_or_else(|| anonymous(&source), |d| d.vnf.clone());
     let ems = Ems::new(identity, managed.clone(), store.clone(), journal.clone());
     if let Some(why) = lost {
@@ -79,12 +81,15 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
         say_where();
     }
 
-    let dpdk = Dpdk::start(wanted.dpdk.as_deref(), wanted.buffers, &wanted.cores)?;
+    let arguments =
+        wanted.dpdk.as_ref().map(|said| vdevs.iter().fold(said.clone(), |all, v| format!("{all} --vdev {v}")));
+    let dpdk = Dpdk::start(arguments.as_deref(), wanted.buffers, &wanted.cores)?;
     let cores = cores::choose(&wanted.cores, dpdk.cores());
     let workers = cores.len().max(1);
     let folder = folder(&wanted)?;
     let mut driver = wanted.driver(args, workers);
     driver.builder.signals = true;
+    programs.make_all(&managed.stopped());
     let prepared = match prepare(&mut driver, &managed, &source, &folder, args, &edited, &ems) {
         Prepared::Graph(plans, warnings) => {
             eprint!("{}", render_native(&warnings));
@@ -165,9 +170,8 @@ pub(super) fn main(args: &Args, mut wanted: Wanted) -> anyhow::Result<ExitCode> 
 }
 
 /// Which functions there are, if there are several.
-fn shape(d: &Description, programs: &Programs) -> Option<Shape> {
-    let programs = programs.compounds();
-    (!d.functions.is_empty()).then(|| Shape { members: d.functions.clone(), ports: d.ports.clone(), programs })
+fn shape(d: &Description) -> Option<Shape> {
+    (!d.functions.is_empty()).then(|| Shape { members: d.functions.clone(), ports: d.ports.clone() })
 }
 
 /// The agent and the functions, as their files say: name, whether that is known, and what it is.
@@ -234,10 +238,9 @@ fn folder(wanted: &Wanted) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// What the function's file and the command line say that is to run.
-fn from_file(source: &Source, wanted: &mut Wanted) -> Configuration {
-    let text = source.text.clone();
-    let mut said = match &wanted.description {
+/// What the function's file, the description and the command line say that is to run.
+fn from_file(text: String, description: Option<&Description>, wanted: &Wanted) -> Configuration {
+    let mut said = match description {
         Some(d) => d.configuration(text),
         None => Configuration { text, ..Configuration::default() },
     };
@@ -434,26 +437,39 @@ fn until_the_end(
     Ok(ended)
 }
 
-/// Reads the file again and changes over to it. What is wrong with it changes nothing.
+/// Reads the files again and changes over to what they say. What is wrong with one of them changes nothing of its function.
 fn reload(args: &Args, wanted: &Wanted, ems: &Ems) {
-    let several = wanted.description.as_ref().is_some_and(|d| !d.functions.is_empty());
-    let read = || -> anyhow::Result<Vec<(String, String)>> {
-        if !several {
-            return Ok(vec![(MAIN.into(), Source::read(&wanted.file)?.text)]);
+    let read = || -> anyhow::Result<Vec<(String, Change)>> {
+        let Some(before) = &wanted.description else {
+            // Its parameters are the command line's.
+            let change = Change { text: Some(Source::read(&wanted.file)?.text), ..Change::default() };
+            return Ok(vec![(MAIN.into(), change)]);
+        };
+        let now = Description::read(&args.file)?;
+        if now.fixed() != before.fixed() {
+            let file = args.file.display();
+            eprintln!(
+                "sluice: {file}: what is new beside functions' texts and parameters counts from the next start on"
+            );
         }
-        let mut all = members(&Description::read(&args.file)?)?;
+        let mut all = match now.functions.is_empty() {
+            true => {
+                let text = Source::read(&now.function.file)?.text;
+                vec![(MAIN.to_string(), true, from_file(text, Some(&now), wanted))]
+            }
+            false => members(&now)?,
+        };
         all.rotate_left(1); // the agent last: it names the functions
-        Ok(all.into_iter().map(|(name, _, configuration)| (name, configuration.text)).collect())
+        Ok(all.into_iter().map(|(name, _, configuration)| (name, Change::to(configuration))).collect())
     };
     match read() {
-        Ok(all) => all.into_iter().for_each(|(name, text)| reload_one(&name, text, wanted, ems)),
+        Ok(all) => all.into_iter().for_each(|(name, change)| reload_one(&name, change, wanted, ems)),
         Err(e) => eprintln!("sluice: {e:#}; the running graph goes on"),
     }
 }
 
-fn reload_one(name: &str, text: String, wanted: &Wanted, ems: &Ems) {
+fn reload_one(name: &str, change: Change, wanted: &Wanted, ems: &Ems) {
     let shown = if name == MAIN { wanted.file.display().to_string() } else { name.into() };
-    let change = Change { text: Some(text), ..Change::default() };
     match ems.functions.change(name, change, &Terms::default(), "file", Origin::File) {
         Ok(changed) => {
             changed.findings.iter().for_each(|f| eprint!("{}", line(f)));

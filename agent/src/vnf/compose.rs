@@ -3,8 +3,9 @@
 //! All that moves packets is one graph, so a change of any part is a swap like every other: nothing is lost, counters and
 //! tables of what stays go on, traces and taps see everything. A function of Click is a compound element with its name; one of
 //! another framework is an element of its own inside such a compound. Each has an input and an output 0, along service paths.
-use super::description::{Access, Fail, Framework, Member, Port};
+use super::description::{Access, Framework, Member, Port};
 use crate::driver::{Driver, Source, classes};
+use crate::programs::Programs;
 use sluice_dataplane::args::quote;
 use sluice_dataplane::lang::{Diagnostic, Reader};
 use sluice_mgmt::agent::{AGENT, Agent, Foreign, Hop, ServicePath};
@@ -16,8 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Shape {
     pub(crate) members: Vec<Member>,
     pub(crate) ports: Vec<Port>,
-    /// The compounds of programs that were started, by function.
-    pub(crate) programs: BTreeMap<String, String>,
 }
 
 /// The configurations of the agent and of the functions, by name.
@@ -29,8 +28,9 @@ pub(crate) const ELEMENT: &str = "agent";
 /// The element of a WebAssembly function in its compound.
 pub(crate) const GUEST: &str = "guest";
 
-/// The configuration of all of it; the driver learns the parameters of each function. Functions that are `stopped` are not in
-/// it, and what is meant for them passes by or is dropped.
+/// The configuration of all of it; the driver learns the parameters of each function. What is meant for functions that are
+/// `stopped`, or whose program could not be made, passes by or is dropped. Click graphs and modules are not in it then; the
+/// ends of a program are, so that what is on its way back from it still arrives.
 ///
 /// # Errors
 /// What does not fit together.
@@ -39,6 +39,7 @@ pub(crate) fn compose(
     shape: &Shape,
     all: &All,
     stopped: &BTreeSet<String>,
+    programs: &Programs,
 ) -> Result<Source, Vec<Diagnostic>> {
     let mut wrong = Vec::new();
     let text = all.get(AGENT).map_or("", |c| c.text.as_str());
@@ -48,10 +49,16 @@ pub(crate) fn compose(
     });
     let mut lines: Vec<String> = Vec::new();
     ports(shape, &mut lines);
+    let compounds: BTreeMap<&str, String> =
+        shape.members.iter().filter_map(|m| Some((m.name.as_str(), programs.compound(&m.name)?))).collect();
+    let is_there = |m: &Member| match m.framework {
+        Framework::External => compounds.contains_key(m.name.as_str()),
+        Framework::Click | Framework::Wasm => !stopped.contains(&m.name),
+    };
     for m in &shape.members {
-        let down = if stopped.contains(&m.name) { " down" } else { "" };
+        let down = if stopped.contains(&m.name) || !is_there(m) { " down" } else { "" };
         let aware = if m.aware { " aware" } else { "" };
-        let open = if m.fail == Fail::Open { " open" } else { "" };
+        let open = if m.fails_open() { " open" } else { "" };
         let detached = if m.framework == Framework::External { " detached" } else { "" };
         lines.push(format!("FUNCTION {}{aware}{open}{down}{detached}", m.name));
     }
@@ -70,13 +77,13 @@ pub(crate) fn compose(
     driver.inside.clear();
     for (n, m) in shape.members.iter().enumerate() {
         let at = shape.ports.len() + n;
-        if stopped.contains(&m.name) {
+        if !is_there(m) {
             text += &format!("{ELEMENT}[{at}] -> Discard; Idle -> [{at}] {ELEMENT};\n");
             continue;
         }
         let empty = Configuration::default();
         let of = all.get(&m.name).unwrap_or(&empty);
-        text += &function(m, of, &shape.programs, &mut wrong);
+        text += &function(m, of, compounds.get(m.name.as_str()), &mut wrong);
         text += &format!("{ELEMENT}[{at}] -> {0}; {0}[0] -> [{at}] {ELEMENT};\n", m.name);
         for (output, port) in m.outputs.iter().enumerate() {
             if shape.ports.iter().any(|p| p.name == *port) {
@@ -95,13 +102,8 @@ fn error(place: &str, message: String) -> Diagnostic {
     Diagnostic::error(None, format!("{place}: {message}"))
 }
 
-/// The compound of a function.
-fn function(
-    m: &Member,
-    of: &Configuration,
-    programs: &BTreeMap<String, String>,
-    wrong: &mut Vec<Diagnostic>,
-) -> String {
+/// The compound of a function; `program`: what stands for its program.
+fn function(m: &Member, of: &Configuration, program: Option<&String>, wrong: &mut Vec<Diagnostic>) -> String {
     let name = &m.name;
     match m.framework {
         Framework::Click => {
@@ -117,13 +119,7 @@ fn function(
             text
         }
         // It is the same whatever its text: its program stands in the description.
-        Framework::External => match programs.get(name) {
-            Some(click) => format!("{name} :: {click};\n"),
-            None => {
-                wrong.push(error(name, "its program was not started".into()));
-                String::new()
-            }
-        },
+        Framework::External => program.map_or(String::new(), |click| format!("{name} :: {click};\n")),
         Framework::Wasm => {
             let parameter = |n: &str| of.parameters.get(n).map(|v| format!(", {n} {}", quote(v.as_bytes())));
             let Some(module) = of.parameters.get("MODULE") else {
@@ -131,7 +127,7 @@ fn function(
                 return String::new();
             };
             let limits: String = ["FUEL", "EPOCH", "MEMORY"].into_iter().filter_map(parameter).collect();
-            let fail = if m.fail == Fail::Open { "open" } else { "closed" };
+            let fail = if m.fails_open() { "open" } else { "closed" };
             let (module, config) = (quote(module.as_bytes()), quote(of.text.as_bytes()));
             format!(
                 "{name} :: {{ input -> {GUEST} :: WasmFunction({module}, CONFIG {config}, FAIL {fail}{limits}) -> output }};\n"

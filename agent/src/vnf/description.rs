@@ -1,5 +1,5 @@
 //! `vnf.toml`: who a VNF is, what it runs, on which ports, and how it is managed.
-use crate::programs::Spec;
+use crate::programs::{Spec, fails_open};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use sluice_mgmt::agent::{AGENT, Agent};
@@ -65,9 +65,9 @@ pub(crate) struct Member {
     /// Values of its parameters.
     #[serde(default)]
     pub(crate) parameters: BTreeMap<String, String>,
-    /// What becomes of its packets while it does not run.
+    /// What becomes of its packets while it does not run: they are dropped, or as its program says, if this does not.
     #[serde(default)]
-    pub(crate) fail: Fail,
+    fail: Option<Fail>,
     /// It knows NSH: it sees whole frames, and takes the service index down itself.
     #[serde(default)]
     pub(crate) aware: bool,
@@ -77,6 +77,16 @@ pub(crate) struct Member {
     /// Ports that its outputs 1, 2 and so on lead to, for packets that it sends itself.
     #[serde(default)]
     pub(crate) outputs: Vec<String>,
+}
+
+impl Member {
+    /// Packets pass by it while it does not run; otherwise they are dropped.
+    pub(crate) fn fails_open(&self) -> bool {
+        match self.fail {
+            Some(fail) => fail == Fail::Open,
+            None => self.program.as_ref().is_some_and(fails_open),
+        }
+    }
 }
 
 /// What runs a function.
@@ -104,11 +114,10 @@ impl Framework {
 }
 
 /// What becomes of the packets of a function that does not run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Fail {
+enum Fail {
     /// They are dropped.
-    #[default]
     Closed,
     /// They pass by it.
     Open,
@@ -233,6 +242,16 @@ impl Description {
             bail!("ports are accelerated or direct, all of them: CE02 and CE03 exclude each other");
         }
         Ok(())
+    }
+
+    /// What of it counts at the start only: without what functions are.
+    pub(crate) fn fixed(&self) -> Description {
+        let mut d = self.clone();
+        (d.function.file, d.function.parameters, d.agent) = Default::default();
+        for f in &mut d.functions {
+            (f.file, f.parameters) = Default::default();
+        }
+        d
     }
 
     /// The devices that the kernel gave up, and what DPDK calls them.

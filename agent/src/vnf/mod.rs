@@ -11,6 +11,7 @@ mod look;
 mod system;
 
 use crate::driver::{Driver, Source};
+use crate::programs::Programs;
 use crate::services::Services;
 use compose::{All, Shape};
 use sluice_dataplane::engine::Engine;
@@ -19,6 +20,7 @@ use sluice_dataplane::lang::{Diagnostic, Severity};
 use sluice_dataplane::worker::crew::Crew;
 use sluice_mgmt::agent::AGENT;
 use sluice_mgmt::journal::Journal;
+use sluice_mgmt::store::Store;
 use sluice_mgmt::system::{Installed, System};
 use sluice_mgmt::vnf::{
     Applied, Configuration, Drawing, Element, End, Finding, FunctionInfo, Grade, Graph, MAIN, ManagedVnf, Refusal,
@@ -35,8 +37,10 @@ pub(crate) struct Managed {
     /// Which functions there are, if there are several.
     shape: Option<Shape>,
     configurations: Mutex<All>,
-    /// Functions that somebody stopped.
+    /// Functions that somebody stopped; the store has them, too.
     stopped: Mutex<BTreeSet<String>>,
+    store: Arc<Store>,
+    programs: Arc<Programs>,
     /// What builds graphs. Held while one is built.
     building: Mutex<Option<Building>>,
     /// Reaches the workers, while there are any.
@@ -72,20 +76,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Managed {
-    /// A VNF that boots.
+    /// A VNF that boots. Functions that were stopped before stay so.
     pub(crate) fn new(
         shape: Option<Shape>,
         configurations: All,
         boot: Option<PathBuf>,
         journal: Arc<Journal>,
+        store: Arc<Store>,
+        programs: Arc<Programs>,
     ) -> Arc<Managed> {
+        let known = |name: &String| shape.iter().flat_map(|s| &s.members).any(|m| m.name == *name);
+        let stopped = store.stopped().into_iter().filter(known).collect();
         let status = Status { state: State::Starting, phase: "devices".into(), detail: None };
         Arc::new(Managed {
             journal,
             status: Mutex::new(status),
             shape,
             configurations: Mutex::new(configurations),
-            stopped: Mutex::default(),
+            stopped: Mutex::new(stopped),
+            store,
+            programs,
             building: Mutex::default(),
             crew: RwLock::default(),
             counters: counters::Cache::default(),
@@ -163,10 +173,11 @@ impl Managed {
         };
         driver.defines.clear();
         driver.confine(Some(folder)).map_err(Unfit::Impossible)?;
-        compose::compose(driver, shape, all, stopped).map_err(Unfit::Wrong)
+        compose::compose(driver, shape, all, stopped, &self.programs).map_err(Unfit::Wrong)
     }
 
-    fn stopped(&self) -> BTreeSet<String> {
+    /// Functions that somebody stopped.
+    pub(crate) fn stopped(&self) -> BTreeSet<String> {
         lock(&self.stopped).clone()
     }
 
@@ -250,6 +261,12 @@ pub(crate) fn source(driver: &mut Driver, of: &Configuration, file: &str, folder
     Ok(Source { text: of.text.clone(), file: file.to_string() })
 }
 
+/// Why a function's program could not be started.
+fn does_not_start(function: &str, why: String) -> Refusal {
+    let (grade, message) = (Grade::Error, format!("function ‘{function}’: {why}"));
+    Refusal::Wrong(vec![Finding { grade, place: None, element: None, message, hint: None }])
+}
+
 /// What was found in a text, as the EMS shows it.
 pub(crate) fn findings(diagnostics: &[Diagnostic]) -> Vec<Finding> {
     let finding = |d: &Diagnostic| {
@@ -284,12 +301,20 @@ impl ManagedVnf for Managed {
         if run == (state == State::Running) && state != State::Failed {
             return Ok(());
         }
+        let stopped = self.stopped();
         let source = match run {
-            true => building.source(self, &self.all(), &self.stopped())?,
+            true => {
+                self.programs.make_all(&stopped);
+                building.source(self, &self.all(), &stopped)?
+            }
             false => Source { text: String::new(), file: MAIN.into() },
         };
         let (plans, _) = building.prepare(source)?;
         self.change_over(building, plans, !run)?;
+        match run {
+            true => self.programs.run_all(&stopped),
+            false => self.programs.stop_all(),
+        }
         let state = if run { State::Running } else { State::Stopped };
         *lock(&self.status) = Status { state, phase: "done".into(), detail: None };
         self.journal.say("vnf", if run { "started" } else { "stopped" });
@@ -313,8 +338,14 @@ impl ManagedVnf for Managed {
         let whole = self.status().state;
         let stopped = lock(&self.stopped).clone();
         let info = |name: &str, framework: &str| {
-            let state = if whole == State::Running && stopped.contains(name) { State::Stopped } else { whole };
-            FunctionInfo { name: name.into(), framework: framework.into(), state }
+            let (state, detail) = match whole {
+                State::Running if stopped.contains(name) => {
+                    (State::Stopped, self.programs.is_ending(name).then(|| "its program is ending".into()))
+                }
+                State::Running => self.programs.state(name).unwrap_or((State::Running, None)),
+                other => (other, None),
+            };
+            FunctionInfo { name: name.into(), framework: framework.into(), state, detail }
         };
         let Some(shape) = &self.shape else { return vec![info(MAIN, "click")] };
         let members = shape.members.iter().map(|m| info(&m.name, m.framework.name()));
@@ -331,15 +362,26 @@ impl ManagedVnf for Managed {
         if self.status().state != State::Running {
             return Err(Refusal::Conflict("the VNF does not run".into()));
         }
-        let mut stopped = lock(&self.stopped).clone();
-        if !if run { stopped.remove(function) } else { stopped.insert(function.into()) } {
-            return Ok(());
+        let mut stopped = self.stopped();
+        let changes = if run { stopped.remove(function) } else { stopped.insert(function.into()) };
+        let made = run && self.programs.make(function).map_err(|why| does_not_start(function, why))?;
+        if changes || made {
+            let source = building.source(self, &self.all(), &stopped)?;
+            let (plans, _) = building.prepare(source)?;
+            if changes {
+                let kept = self.store.set_stopped(&stopped);
+                kept.map_err(|e| Refusal::NotKept(format!("which functions are stopped cannot be saved: {e}")))?;
+            }
+            self.change_over(building, plans, false)?;
+            *lock(&self.stopped) = stopped;
+            self.journal.say("vnf", &format!("function {function} {}", if run { "started" } else { "stopped" }));
         }
-        let source = building.source(self, &self.all(), &stopped)?;
-        let (plans, _) = building.prepare(source)?;
-        self.change_over(building, plans, false)?;
-        *lock(&self.stopped) = stopped;
-        self.journal.say("vnf", &format!("function {function} {}", if run { "started" } else { "stopped" }));
+        // A program is ended when nothing goes to it any more; until one that was started takes packets, they go as if it was
+        // stopped.
+        match run {
+            true => self.programs.run(function),
+            false => self.programs.stop(function),
+        }
         Ok(())
     }
 

@@ -1,6 +1,10 @@
 //! Several functions in one VNF, and the structural agent before them.
+use crate::common::wait;
 use crate::rig::Rig;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+mod programs;
 
 const FILTER: &str = "define($RULES allow all);\ninput -> MarkIPHeader(14) -> f :: IPFilter($RULES) -> output;\n";
 const COUNT: &str = "input -> c :: Counter -> output;\n";
@@ -138,26 +142,9 @@ fn a_stopped_function_is_passed_by_or_its_packets_are_dropped_as_its_description
     rig.net.settle("10.0.1.3");
 }
 
-/// Sends back whatever comes.
-const ECHO: &str = "import socket
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-s.bind(('eth0', 0))
-while True:
-  frame, at = s.recvfrom(2048)
-  if at[2] != 4: s.send(frame)
-";
-
 #[test]
 fn a_program_is_a_function_among_others() {
-    let program = format!(
-        "[[functions]]\nname = 'legacy'\nframework = 'external'\n[functions.program]\n\
-         command = ['/usr/bin/python3', '-c', '''{ECHO}''']\n[agent]"
-    );
-    let chain = CHAIN.replace("[agent]", &program).replace(
-        "hops = [{ function = 'filter' }, { function = 'count' }]",
-        "hops = [{ function = 'filter' }, { function = 'legacy' }, { function = 'count' }]",
-    );
-    let Some(rig) = Rig::with("agent-program", FILES, &chain) else { return };
+    let Some(rig) = Rig::with("agent-program", FILES, &programs::chain("", &programs::echo("among"))) else { return };
     let sluice = rig.start_and_settle();
     let seen = packets(&rig, 0);
     assert!(seen.len() == 4 && seen.iter().all(|n| *n > 0), "{seen:?}");
@@ -166,4 +153,35 @@ fn a_program_is_a_function_among_others() {
     rig.ems.post("/v1/system/shutdown", "").is(202);
     let (ok, _, report) = sluice.wait();
     assert!(ok, "{report}");
+}
+
+#[test]
+fn a_hangup_takes_texts_and_parameters_from_their_files() {
+    let Some(rig) = Rig::with("agent-hangup", FILES, CHAIN) else { return };
+    let sluice = rig.start_and_settle();
+    let file = rig.folder.file("vnf.toml");
+    let before = std::fs::read_to_string(&file).expect("description");
+    let rules = || rig.ems.get("/v1/functions/filter/revisions").is(200).json().as_array().map_or(0, Vec::len);
+    let read = |text: &str, count: &str| {
+        std::fs::write(rig.folder.file("count.click"), count).expect("write");
+        std::fs::write(&file, text).expect("write");
+        let last = rules();
+        sluice.signal("HUP");
+        wait(Duration::from_secs(10), "another revision", || rules() > last);
+    };
+    read(&before.replace("deny udp dst port 9", "deny icmp"), COUNT);
+    assert!(!answers(&rig), "its parameter is the new one");
+    let more = COUNT.replace("-> output", "-> more :: Counter -> output");
+    read(&before.replace("fail = 'open'", "fail = 'closed'"), &more);
+    rig.net.settle("10.0.1.3");
+    wait(Duration::from_secs(10), "the other text", || {
+        rig.ems.get("/v1/elements/more/handlers/count?function=count").status == 200
+    });
+    let told = sluice.told();
+    assert!(
+        told.contains("what is new beside functions' texts and parameters counts from the next start on"),
+        "{told}"
+    );
+    rig.ems.post("/v1/system/shutdown", "").is(202);
+    assert!(sluice.wait().0);
 }

@@ -105,11 +105,17 @@ impl Traffic<'_> {
 
     /// Waits for its end, and wants that no packet was lost between the hosts' sockets.
     pub(crate) fn arrived(self) {
+        assert_eq!(self.lost().0, 0.0);
+    }
+
+    /// Waits for its end: packets that were lost between the hosts' sockets, and milliseconds from one to the next.
+    pub(crate) fn lost(self) -> (f64, f64) {
         let (ok, json, _) = self.client.wait();
         assert!(ok, "{json}");
         drop(self.server);
-        assert!(number(&json, &["end", "sum", "packets"]) > 500.0, "{json}");
+        let sum = |name| number(&json, &["end", "sum", name]);
+        assert!(sum("packets") > 500.0, "{json}");
         let overruns = udp_overruns(&self.net.b) - self.overruns;
-        assert_eq!(number(&json, &["end", "sum", "lost_packets"]), overruns, "{json}");
+        (sum("lost_packets") - overruns, 1000.0 * sum("seconds") / sum("packets"))
     }
 }

@@ -67,10 +67,8 @@ impl Functions {
         let mut lost = Vec::new();
         for (old, _) in was.iter().zip(done).rev().filter(|(_, changed)| changed.changed) {
             let change = Change {
-                text: Some(old.configuration.text.clone()),
-                parameters: Some(old.configuration.parameters.clone()),
                 comment: Some("as before: a function that was to be changed with it does not start".into()),
-                trusted: !old.configuration.confined,
+                ..Change::to(old.configuration.clone())
             };
             if let Err(back) = self.change_alone(&old.name, change, &Terms::default(), author, Origin::Api) {
                 let (object, name) = (format!("function/{}", old.name), &old.name);

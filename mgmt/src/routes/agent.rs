@@ -85,13 +85,15 @@ async fn put_paths(
     ask.for_(Command::ChangePaths(paths, query.terms(&headers))).await
 }
 
-/// Lets one of several functions run, or stops it: its packets pass by it or are dropped then, as its description says.
+/// Lets one of several functions run, or stops it: its packets pass by it or are dropped then, as its description says. It stays
+/// so when the VNF starts again. A program is ended and started with its function; one that has failed is tried again.
 #[utoipa::path(put, path = "/v1/functions/{name}/state", tag = "functions", params(("name", description = "Its name")),
     request_body = StateRequest, responses(
         (status = 200, description = "It is in this state", body = Vec<FunctionSummary>),
         (status = 404, description = "There is none of this name", body = Problem),
         (status = 409, description = "It is the VNF's only function, or the agent, or the VNF does not run", body = Problem),
         (status = 422, description = "It does not start", body = Problem),
+        (status = 507, description = "It cannot be saved; the function is in the state that it was in", body = Problem),
     ))]
 async fn put_function_state(
     ask: Ask,

@@ -209,7 +209,7 @@ impl Wish {
                 None => parameters.remove(&name),
             };
         }
-        Some(Change { text: self.text, parameters: Some(parameters), comment: self.comment, trusted: false })
+        Some(Change { text: self.text, parameters: Some(parameters), comment: self.comment, ..Change::default() })
     }
 }
 

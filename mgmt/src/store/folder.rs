@@ -1,9 +1,9 @@
-//! The folder of revisions: `<folder>/<function>/<number>.revision`, one process at a time.
+//! The folder of revisions: `<folder>/<function>/<number>.revision`, and `<folder>/stopped.json`; one process at a time.
 //!
 //! A file that is damaged is never deleted: it is moved aside, as `<number>.damaged`.
 use super::file::{self, Step, Steps};
 use super::{KEPT, Kept, Revision, check_name, record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,10 @@ use std::sync::Arc;
 
 /// Who may read a revision: parameters may be secret.
 const MODE: u32 = 0o600;
+/// The names of functions that were stopped on purpose, a list. No function is called so: names have no dot.
+const STOPPED: &str = "stopped.json";
+/// Longest such list that is read, bytes.
+const LONGEST_LIST: usize = 64 * 1024;
 /// Most digits of a number; so one more never overflows.
 const DIGITS: usize = 18;
 
@@ -35,6 +39,8 @@ impl Drop for Folder {
 pub(super) struct Found {
     /// The revisions of each function.
     pub(super) all: BTreeMap<String, Kept>,
+    /// Functions that were stopped on purpose.
+    pub(super) stopped: BTreeSet<String>,
     /// What is damaged, for people.
     pub(super) damaged: Vec<String>,
 }
@@ -60,8 +66,31 @@ impl Folder {
                 found.all.insert(name, kept);
             }
         }
+        found.stopped = folder.read_stopped(&mut found.damaged);
         folder.settle(path, &mut found.damaged);
         Ok((folder, found))
+    }
+
+    /// Reads which functions were stopped; none, if that is damaged.
+    fn read_stopped(&self, damaged: &mut Vec<String>) -> BTreeSet<String> {
+        let read = file::read_at_most(&self.path.join(STOPPED), LONGEST_LIST);
+        let list = read.and_then(|bytes| match bytes {
+            Some(bytes) => Ok(serde_json::from_slice(&bytes)?),
+            None => Ok(BTreeSet::new()),
+        });
+        list.unwrap_or_else(|e| {
+            damaged.push(format!("which functions were stopped is not known ({STOPPED}: {e}): none is"));
+            BTreeSet::new()
+        })
+    }
+
+    /// Writes which functions are stopped. When this returns, it survives a power cut.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn write_stopped(&self, functions: &BTreeSet<String>) -> io::Result<()> {
+        let bytes = serde_json::to_vec(functions)?;
+        file::write_watched(&self.path.join(STOPPED), &bytes, MODE, &*self.steps)
     }
 
     /// What a process renamed or made that was killed may still be in the page cache only.

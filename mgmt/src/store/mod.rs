@@ -10,7 +10,7 @@ use crate::encoding::hex;
 use crate::vnf::Configuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -140,7 +140,9 @@ impl Kept {
 pub struct Store {
     /// Never held while a disk is waited for.
     all: Mutex<BTreeMap<String, Kept>>,
-    /// Held while a revision is written.
+    /// Functions that were stopped on purpose.
+    stopped: Mutex<BTreeSet<String>>,
+    /// Held while something is written.
     writing: Mutex<()>,
     folder: Option<Folder>,
     damaged: Vec<String>,
@@ -163,8 +165,8 @@ impl Store {
 
     fn open_watched(folder: &Path, steps: Arc<dyn Steps>) -> io::Result<(Store, Vec<String>)> {
         let (folder, found) = Folder::open(folder, steps)?;
-        let (all, damaged) = (Mutex::new(found.all), found.damaged.clone());
-        Ok((Store { all, writing: Mutex::default(), folder: Some(folder), damaged }, found.damaged))
+        let (all, stopped, damaged) = (Mutex::new(found.all), Mutex::new(found.stopped), found.damaged.clone());
+        Ok((Store { all, stopped, writing: Mutex::default(), folder: Some(folder), damaged }, found.damaged))
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
@@ -221,6 +223,24 @@ impl Store {
     /// One of them.
     pub fn get(&self, function: &str, number: u64) -> Option<Revision> {
         self.revisions(function).into_iter().find(|r| r.number == number).map(Arc::unwrap_or_clone)
+    }
+
+    /// The functions that were stopped on purpose, and are to stay so at the next start.
+    pub fn stopped(&self) -> BTreeSet<String> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers which functions are stopped. When this returns, it survives a power cut.
+    ///
+    /// # Errors
+    /// It cannot be written; those that were remembered before are.
+    pub fn set_stopped(&self, functions: &BTreeSet<String>) -> io::Result<()> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = &self.folder {
+            folder.write_stopped(functions)?;
+        }
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = functions.clone();
+        Ok(())
     }
 
     /// Whether revisions outlive the process.

@@ -87,10 +87,13 @@ fn yes() -> bool {
 pub struct FunctionInfo {
     /// Its name; a plain VNF has one, `main`.
     pub name: String,
-    /// What runs it: `click`, `wasm`; `agent` for the structural agent.
+    /// What runs it: `click`, `wasm`, `external`; `agent` for the structural agent.
     pub framework: String,
     /// Whether it moves packets.
     pub state: State,
+    /// Why it does not, or what it waits for, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// How bad a finding is.
@@ -153,6 +156,9 @@ pub enum Refusal {
     /// The VNF cannot answer now.
     #[error("{0}")]
     Unavailable(String),
+    /// It cannot be saved, and was not done.
+    #[error("{0}")]
+    NotKept(String),
 }
 
 fn first_error(findings: &[Finding]) -> String {
@@ -216,12 +222,13 @@ pub trait ManagedVnf: Send + Sync + 'static {
     /// Its functions.
     fn functions(&self) -> Vec<FunctionInfo>;
 
-    /// Lets one of several functions run, or stops it; what is meant for it passes by or is dropped then. Does nothing in the
-    /// state that is wanted.
+    /// Lets one of several functions run, or stops it, also for the time after the next start of the process; what is meant for
+    /// it passes by or is dropped while it is stopped. Does nothing in the state that is wanted, but for one that has failed:
+    /// that is tried again.
     ///
     /// # Errors
     /// [`Refusal::NotFound`]; [`Refusal::Conflict`] if it is the only one, the agent, or the VNF does not run;
-    /// [`Refusal::Wrong`] when it does not start.
+    /// [`Refusal::Wrong`] when it does not start; [`Refusal::NotKept`] when that cannot be saved.
     fn set_function_running(&self, function: &str, run: bool) -> Result<(), Refusal>;
 
     /// What would run now: the configuration that it has.

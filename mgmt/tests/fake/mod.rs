@@ -135,7 +135,8 @@ impl ManagedVnf for Fake {
         let inner = self.0.lock().unwrap();
         let state = if inner.stopped { State::Stopped } else { State::Running };
         let names = std::iter::once(MAIN).chain(inner.others.keys().map(String::as_str));
-        names.map(|name| FunctionInfo { name: name.into(), framework: "click".into(), state }).collect()
+        let info = |name: &str| FunctionInfo { name: name.into(), framework: "click".into(), state, detail: None };
+        names.map(info).collect()
     }
     fn set_function_running(&self, function: &str, _: bool) -> Result<(), Refusal> {
         self.known(function)?;

@@ -1,7 +1,7 @@
 //! Process 1 of a function: prepares what all of the function's processes see, starts its program, passes on the wish that it
 //! end, and ends with it.
-use super::{SECOND, Task, at};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind_recursive, mount_change};
+use super::{SECOND, Task, at, mounts};
+use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, kill_process_group, set_parent_process_death_signal, wait,
 };
@@ -12,7 +12,6 @@ use sluice_dataplane::io::sys::process::{Own, separate};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The exit status of the program.
@@ -28,13 +27,13 @@ pub(super) fn run(task: &Task) -> io::Result<i32> {
     }
     // If memory runs out, it is not the VNF that ends.
     let _ = fs::write("/proc/self/oom_score_adj", "500");
-    let program = at("the path of this program", std::env::current_exe())?;
     at("mounts of its own", separate(Own::MountsAndIpc))?;
     at("mounts of its own", mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE))?;
     // Before they start: the program may end at once.
     let mut signals = at("signals", Signals::new([SIGCHLD, SIGTERM, SIGINT]))?;
-    mounts(task.root.as_deref())?;
-    let mut second = Command::new(program);
+    mounts::make(task.root.as_deref())?;
+    // Not by its path: another file may be there by now.
+    let mut second = Command::new("/proc/self/exe");
     second.args(&task.again).arg(SECOND).stdin(Stdio::piped());
     let mut second = at("starting again", second.spawn())?;
     let id = i32::try_from(second.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
@@ -58,25 +57,4 @@ pub(super) fn run(task: &Task) -> io::Result<i32> {
 /// As shells say it.
 fn code(status: WaitStatus) -> i32 {
     status.exit_status().unwrap_or_else(|| 128 + status.terminating_signal().unwrap_or(0))
-}
-
-/// Processes and devices as they are in the namespaces, so that nothing shows the host's.
-fn mounts(root: Option<&Path>) -> io::Result<()> {
-    let top = root.unwrap_or(Path::new("/"));
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    let sys = top.join("sys");
-    if sys.is_dir() {
-        at("/sys", mount("sysfs", &sys, "sysfs", flags | MountFlags::RDONLY, None))?;
-    }
-    if let Some(root) = root {
-        let dev = root.join("dev");
-        if dev.is_dir() {
-            at("/dev", mount_bind_recursive("/dev", &dev))?;
-        }
-    }
-    let proc = top.join("proc");
-    if proc.is_dir() {
-        at("/proc", mount("proc", &proc, "proc", flags, None))?;
-    }
-    Ok(())
 }

@@ -55,8 +55,9 @@ pub fn python(interfaces: &[&str], body: &str) -> String {
     let mut text = String::from("import socket, select, time, os, sys, signal\n");
     text += "sys.dont_write_bytecode = True\n";
     for name in interfaces {
-        text += &format!("{name} = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))\n");
-        text += &format!("{name}.bind((\"{name}\", 0))\n");
+        // With a protocol from the start it would listen to all interfaces for a moment, and to none while it is bound to one.
+        text += &format!("{name} = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)\n");
+        text += &format!("{name}.bind((\"{name}\", 3))\n");
     }
     text + body
 }
