@@ -3,6 +3,7 @@ mod agent;
 mod boot;
 #[path = "../../../mgmt/tests/callback/mod.rs"]
 mod callback;
+mod chain;
 mod client;
 #[path = "../common/mod.rs"]
 mod common;
