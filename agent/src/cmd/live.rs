@@ -169,14 +169,15 @@ pub(super) fn main(args: &Args, wanted: Wanted) -> anyhow::Result<ExitCode> {
     Ok(if clean && written && returned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Which functions there are, if there are several.
+/// Which functions there are, if the structural agent is before them.
 fn shape(d: &Description) -> Option<Shape> {
-    (!d.functions.is_empty()).then(|| Shape { members: d.functions.clone(), ports: d.ports.clone() })
+    d.has_agent().then(|| Shape { members: d.functions.clone(), ports: d.ports.clone() })
 }
 
 /// The agent and the functions, as their files say: name, whether that is known, and what it is.
 fn members(d: &Description) -> anyhow::Result<Vec<(String, bool, Configuration)>> {
-    let agent = Configuration { text: d.agent.text(), confined: true, ..Configuration::default() };
+    let agent =
+        Configuration { text: d.agent.clone().unwrap_or_default().text(), confined: true, ..Configuration::default() };
     let mut all = vec![(AGENT.to_string(), true, agent)];
     for m in &d.functions {
         all.push((m.name.clone(), true, d.member(m)?));
@@ -186,7 +187,7 @@ fn members(d: &Description) -> anyhow::Result<Vec<(String, bool, Configuration)>
 
 /// Reads the function's file. A VNF with a description goes without: its EMS is the way to give it one.
 fn read(wanted: &Wanted) -> anyhow::Result<(Source, Option<String>)> {
-    if wanted.description.as_ref().is_some_and(|d| !d.functions.is_empty()) {
+    if wanted.description.as_ref().is_some_and(Description::has_agent) {
         return Ok((Source { text: String::new(), file: AGENT.into() }, None));
     }
     match Source::read(&wanted.file) {
@@ -452,7 +453,7 @@ fn reload(args: &Args, wanted: &Wanted, ems: &Ems) {
                 "sluice: {file}: what is new beside functions' texts and parameters counts from the next start on"
             );
         }
-        let mut all = match now.functions.is_empty() {
+        let mut all = match !now.has_agent() {
             true => {
                 let text = Source::read(&now.function.file)?.text;
                 vec![(MAIN.to_string(), true, from_file(text, Some(&now), wanted))]

@@ -17,10 +17,10 @@ pub(crate) struct Description {
     pub(crate) vnf: Identity,
     /// What it runs.
     pub(crate) function: Function,
-    /// What it runs, if that is several functions with the structural agent before them.
+    /// What it runs, if the structural agent is before it: several functions, or none.
     pub(crate) functions: Vec<Member>,
-    /// Which packets go to which of them.
-    pub(crate) agent: Agent,
+    /// Which packets go to which of them, or on to other VNFs.
+    pub(crate) agent: Option<Agent>,
     /// Where packets enter and leave it.
     #[serde(rename = "port")]
     pub(crate) ports: Vec<Port>,
@@ -176,9 +176,13 @@ impl Description {
     pub(crate) fn read(file: &Path) -> anyhow::Result<Description> {
         let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
         let mut d: Description = toml::from_str(&text).map_err(|e| anyhow::anyhow!("{}: {e}", file.display()))?;
-        match (d.function.file.as_os_str().is_empty(), d.functions.is_empty()) {
-            (true, true) => bail!("{}: [function] names no file, and there are no [[functions]]", file.display()),
-            (false, false) => bail!("{}: [function] is the only one; there are [[functions]], too", file.display()),
+        match (d.function.file.as_os_str().is_empty(), d.has_agent()) {
+            (true, false) => {
+                bail!("{}: [function] names no file, and there are neither [[functions]] nor [agent]", file.display())
+            }
+            (false, true) => {
+                bail!("{}: [function] is alone: it goes with neither [[functions]] nor [agent]", file.display())
+            }
             _ => d.check_members().with_context(|| file.display().to_string())?,
         }
         let folder = file.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -213,6 +217,11 @@ impl Description {
         Ok(d)
     }
 
+    /// Whether the structural agent is before its functions.
+    pub(crate) fn has_agent(&self) -> bool {
+        !self.functions.is_empty() || self.agent.is_some()
+    }
+
     /// Whether several functions fit together.
     fn check_members(&self) -> anyhow::Result<()> {
         let word = |n: &str| !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -234,7 +243,7 @@ impl Description {
                 bail!("function ‘{name}’ names no file");
             }
         }
-        if let (false, Some(p)) = (self.functions.is_empty(), self.ports.iter().find(|p| !word(&p.name))) {
+        if let (false, Some(p)) = (!self.has_agent(), self.ports.iter().find(|p| !word(&p.name))) {
             bail!("a port cannot be called ‘{}’: letters, digits and _", p.name);
         }
         let wanted = |a| self.ports.iter().any(|p| p.access == Some(a));
@@ -247,7 +256,8 @@ impl Description {
     /// What of it counts at the start only: without what functions are.
     pub(crate) fn fixed(&self) -> Description {
         let mut d = self.clone();
-        (d.function.file, d.function.parameters, d.agent) = Default::default();
+        (d.function.file, d.function.parameters) = Default::default();
+        d.agent = d.agent.map(|_| Agent::default());
         for f in &mut d.functions {
             (f.file, f.parameters) = Default::default();
         }

@@ -137,9 +137,6 @@ impl Drop for Chain {
 }
 
 const CLASSIFIER: &str = "
-[[functions]]
-name = 'count'
-file = 'count.click'
 [agent]
 [[agent.rules]]
 name = 'there'
