@@ -54,6 +54,7 @@ test: tools
 	$(CARGO) build --quiet $(FEATURES)
 	$(CARGO) test --quiet $(FEATURES)
 	$(CARGO) test --quiet -p sluice-wasm
+	$(CARGO) test --quiet -p sluice-agent --features wasm --test ems mixed::
 	@$(MAKE) --no-print-directory no-std
 	@$(MAKE) --no-print-directory miri
 

@@ -121,12 +121,21 @@ fn function(m: &Member, of: &Configuration, program: Option<&String>, wrong: &mu
         // It is the same whatever its text: its program stands in the description.
         Framework::External => program.map_or(String::new(), |click| format!("{name} :: {click};\n")),
         Framework::Wasm => {
-            let parameter = |n: &str| of.parameters.get(n).map(|v| format!(", {n} {}", quote(v.as_bytes())));
+            let mut limits = String::new();
+            for limit in ["FUEL", "EPOCH", "MEMORY"] {
+                match of.parameters.get(limit) {
+                    // A word: there is nothing in it that would end the argument.
+                    Some(v) if v.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') => {
+                        limits += &format!(", {limit} {v}");
+                    }
+                    Some(v) => wrong.push(error(name, format!("{limit}: ‘{v}’ is no number"))),
+                    None => {}
+                }
+            }
             let Some(module) = of.parameters.get("MODULE") else {
                 wrong.push(error(name, "the parameter MODULE, the module's file, is missing".into()));
                 return String::new();
             };
-            let limits: String = ["FUEL", "EPOCH", "MEMORY"].into_iter().filter_map(parameter).collect();
             let fail = if m.fails_open() { "open" } else { "closed" };
             let (module, config) = (quote(module.as_bytes()), quote(of.text.as_bytes()));
             format!(

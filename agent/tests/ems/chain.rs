@@ -2,6 +2,7 @@
 //! proxy of a program that knows nothing of NSH. Between them frames have NSH, in Ethernet.
 use crate::client::Client;
 use crate::common::{Folder, Running, SLUICE, balance, can_make_namespaces, must, number, run, udp_overruns, wait};
+use crate::rig::ECHO;
 use serde_json::{Value, json};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,15 +10,6 @@ use std::time::Duration;
 
 /// The hosts and VNFs, in the order of their links.
 const PLACES: [&str; 5] = ["a", "classifier", "forwarder", "proxy", "b"];
-
-/// Sends back whatever comes.
-const ECHO: &str = "import socket
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-s.bind(('eth0', 0))
-while True:
-  frame, at = s.recvfrom(2048)
-  if at[2] != 4: s.send(frame)
-";
 
 const COUNT: &str = "input -> c :: Counter -> output;\n";
 

@@ -10,6 +10,8 @@ mod common;
 mod live;
 mod lost;
 mod machine;
+#[cfg(feature = "wasm")]
+mod mixed;
 mod more_rows;
 mod observe;
 mod rig;

@@ -9,6 +9,15 @@ use std::time::Duration;
 /// Identifier of the VNF.
 pub(crate) const ID: &str = "5f0a7d0e-9c40-4d5e-8a3e-0d8f3c1b2a10";
 
+/// A program in Python that sends back whatever comes.
+pub(crate) const ECHO: &str = "import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind(('eth0', 0))
+while True:
+  frame, at = s.recvfrom(2048)
+  if at[2] != 4: s.send(frame)
+";
+
 pub(crate) struct Rig {
     pub(crate) net: Net,
     pub(crate) folder: Folder,
