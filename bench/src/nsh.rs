@@ -1,5 +1,5 @@
-//! A service function forwarder, against the router of six elements in the same run.
-use crate::harness::{Bench, Goal, Line, Subject, Table};
+//! A service function forwarder, against the router of six elements in the same run; and the structural agent, against the ring.
+use crate::harness::{Bench, Cost, Goal, Line, Subject, Table};
 use crate::ring::{self, FRAME, SETS, Traffic};
 use crate::router;
 use std::fmt::Write;
@@ -40,6 +40,30 @@ fn config(hops: usize) -> String {
     c
 }
 
+/// Functions of the agent.
+const FUNCTIONS: usize = 16;
+
+/// From ring to ring through the structural agent: to one function of many, and no further. Frames stay whole: they have
+/// no NSH, and rules find the function by the port that they are sent to; or they have, and functions are aware of it.
+fn agent(rules: bool) -> String {
+    let mut c = String::from("sink :: RingSink; agent :: StructuralAgent(PORT A");
+    let aware = if rules { "" } else { " aware" };
+    for f in 0..FUNCTIONS {
+        let _ = write!(c, ", FUNCTION f{f}{aware}"); // a string takes everything
+    }
+    for f in 0..FUNCTIONS {
+        let _ = write!(c, ", PATH {}/255 FUNCTION f{f}", f + 1);
+        if rules {
+            let _ = write!(c, ", RULE r{f} FROM A TO {}/255 MATCH udp dst port {}", f + 1, 2000 + f);
+        }
+    }
+    c += "); RingSource -> agent -> sink;";
+    for f in 0..FUNCTIONS {
+        let _ = write!(c, "agent [{}] -> sink; Idle -> [{}] agent;", f + 1, f + 1);
+    }
+    c
+}
+
 pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let (routes, to) = router::routes(ROUTES, 1);
     let engine = |config: String| {
@@ -58,9 +82,38 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
             &nsh,
             vec![Subject::new("sff", 32, engine(config(1))), Subject::new("sff, 4 next hops", 32, engine(config(4)))],
         );
+        let subjects = |rules| {
+            vec![
+                Subject::new("ring", 32, engine("RingSource -> RingSink;".into())),
+                Subject::new(if rules { "agent, rules" } else { "agent, paths" }, 32, engine(agent(rules))),
+            ]
+        };
+        let plain = Traffic::new(set, |i| {
+            ring::udp_frame([10, 0, 0, 1], (i as u32 | 0x0b00_0000).to_be_bytes(), 1000, 2000 + (i % FUNCTIONS) as u16)
+        });
+        let by_rule = bench.compare(&plain, subjects(true));
+        let headed = Traffic::new(set, |i| {
+            let mut f = frame(i);
+            f[18..22].copy_from_slice(&((1 + i % FUNCTIONS) as u32 * 256 + 255).to_be_bytes());
+            f
+        });
+        let by_path = bench.compare(&headed, subjects(false));
         if !bench.measures() {
             continue;
         }
+        let title = format!("structural agent, one of {FUNCTIONS} functions, {set}: {packets} packets, {flows} flows");
+        let beyond = |costs: &[Cost]| costs[1].beyond(costs[0]);
+        bench.tables.push(Table {
+            title,
+            unit: "ns/packet".into(),
+            lines: vec![
+                Line::new("ring to ring", by_path[0], "itself", by_path[0]),
+                Line::new("by NSH path and index, beyond the ring", beyond(&by_path), "ring to ring", by_path[0])
+                    .goal(Goal::AtMost(4.0)),
+                Line::new("by rules on UDP ports, beyond the ring", beyond(&by_rule), "ring to ring", by_rule[0])
+                    .goal(Goal::AtMost(4.0)),
+            ],
+        });
         let (router, sff, shared) = (router[0], sff[0], sff[1]);
         let name = "router";
         bench.tables.push(Table {

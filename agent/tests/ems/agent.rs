@@ -1,6 +1,6 @@
 //! Several functions in one VNF, and the structural agent before them.
 use crate::common::wait;
-use crate::rig::{ECHO, Rig};
+use crate::rig::Rig;
 use serde_json::{Value, json};
 use std::time::Duration;
 

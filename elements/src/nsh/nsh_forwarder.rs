@@ -128,46 +128,34 @@ fn refusal(why: Refused, path: Path) -> String {
     }
 }
 
-/// A packet between the two steps of its look-up.
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    begun: Begun<Entry>,
-    path: Path,
-    /// The first two bytes as they will be, the time to live taken down.
-    base: [u8; 2],
-    /// Where they go in the packet.
-    at: usize,
-    /// Why the packet ends here; 0 if it does not.
-    end: u16,
-}
-
-/// The first step: reads the header, and begins to look up.
+/// The first step: takes the time to live down, and begins to look up. Gives why the packet ends here, or 0.
 #[inline]
-fn begin(table: &NextHops, p: &Packet) -> Seen {
-    let ended = |why| Seen { end: end(why), ..Seen::default() };
-    let Some(at) = p.net_off() else { return ended(Reason::BadNsh) };
-    let Some(&[a, b, _, _, path @ ..]) = p.view::<{ nsh::LEN }>(at) else { return ended(Reason::Truncated) };
-    // RFC 8300 section 2.2: the TTL goes down before the look-up, from 0 to 63; at 0 the packet is not forwarded.
-    let word = u16::from_be_bytes([a, b]);
-    let ttl = (word >> 6).wrapping_sub(1) & 0x3f;
-    let base = (word & !(0x3f << 6) | ttl << 6).to_be_bytes();
-    let path = Path::from_wire(path);
-    let end = match (ttl, path.index()) {
-        (0, _) => end(Reason::NshTtl),
-        // RFC 8300 section 2.3: an index of 0 is the end of a path that should have ended before.
-        (_, 0) => end(Reason::NshIndex),
-        _ => 0,
+fn begin(table: &NextHops, p: &mut Packet, path: &mut Path, begun: &mut Begun<Entry>) -> u16 {
+    let Some(at) = p.net_off() else { return end(Reason::BadNsh) };
+    let Some([a, b, _, _, rest @ ..]) = p.view_mut::<{ nsh::LEN }>(at) else {
+        let short = p.len() < at + nsh::LEN;
+        return end(if short { Reason::Truncated } else { Reason::NoBuffer });
     };
-    Seen { begun: table.entries().begin(path), path, base, at, end }
+    // RFC 8300 section 2.2: the TTL goes down before the look-up, from 0 to 63; at 0 the packet is not forwarded.
+    let word = u16::from_be_bytes([*a, *b]);
+    let ttl = (word >> 6).wrapping_sub(1) & 0x3f;
+    [*a, *b] = (word & !(0x3f << 6) | ttl << 6).to_be_bytes();
+    *path = Path::from_wire(*rest);
+    if ttl == 0 {
+        return end(Reason::NshTtl);
+    }
+    // RFC 8300 section 2.3: an index of 0 is the end of a path that should have ended before.
+    if path.index() == 0 {
+        return end(Reason::NshIndex);
+    }
+    *begun = table.entries().begin(*path);
+    0
 }
 
 /// The second step: the next hop's output, or why there is none.
 #[inline]
-fn finish(table: &NextHops, p: &mut Packet, seen: Seen) -> u16 {
-    if seen.end != 0 {
-        return seen.end;
-    }
-    let hop = match table.entries().finish(seen.begun, seen.path) {
+fn finish(table: &NextHops, p: &mut Packet, path: Path, begun: Begun<Entry>) -> u16 {
+    let hop = match table.entries().finish(begun, path) {
         Some(Entry::Hop(hop)) => hop,
         Some(Entry::Group(group)) => match share(table, group, p) {
             Ok(hop) => hop,
@@ -178,8 +166,6 @@ fn finish(table: &NextHops, p: &mut Packet, seen: Seen) -> u16 {
     if hop.last {
         return decap(p).map_or_else(end, |_| hop.output);
     }
-    let Some(base) = p.view_mut::<2>(seen.at) else { return end(Reason::NoBuffer) };
-    *base = seen.base;
     if let Some(gateway) = hop.gateway() {
         p.set_dst(gateway);
     }
@@ -229,10 +215,15 @@ impl Element for NSHForwarder {
         cx.scatter_many(
             batch,
             |some, outs| {
-                let mut seen = [Seen::default(); MAX_BURST];
-                some.iter().zip(&mut seen).for_each(|(p, s)| *s = begin(table, p));
-                for ((p, seen), out) in some.iter_mut().zip(seen).zip(outs) {
-                    *out = finish(table, p, seen);
+                let mut paths = [Path::default(); MAX_BURST];
+                let mut begun = [Begun::default(); MAX_BURST];
+                for (((p, path), begun), out) in some.iter_mut().zip(&mut paths).zip(&mut begun).zip(&mut *outs) {
+                    *out = begin(table, p, path, begun);
+                }
+                for (((p, path), begun), out) in some.iter_mut().zip(&paths).zip(&begun).zip(outs) {
+                    if *out == 0 {
+                        *out = finish(table, p, *path, *begun);
+                    }
                 }
             },
             |cx, p, end| {
