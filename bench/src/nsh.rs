@@ -1,4 +1,4 @@
-//! A service function forwarder, against the router of six elements in the same run; and the structural agent, against the ring.
+//! A service function forwarder, against the router of six elements in the same run; and the structural agent, against a HashSwitch of as many outputs.
 use crate::harness::{Bench, Cost, Goal, Line, Subject, Table};
 use crate::ring::{self, FRAME, SETS, Traffic};
 use crate::router;
@@ -64,6 +64,14 @@ fn agent(rules: bool) -> String {
     c
 }
 
+/// The same number of ways, one after the other: what it costs to send packets to many outputs.
+fn ways(rules: bool) -> String {
+    // The low byte of the UDP port, or of the service path identifier.
+    let byte = if rules { 37 } else { 20 };
+    let sinks: String = (1..FUNCTIONS).map(|f| format!("ways [{f}] -> sink; ")).collect();
+    format!("sink :: RingSink; RingSource -> ways :: HashSwitch({byte}, 1) -> sink; {sinks}")
+}
+
 pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let (routes, to) = router::routes(ROUTES, 1);
     let engine = |config: String| {
@@ -84,7 +92,7 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
         );
         let subjects = |rules| {
             vec![
-                Subject::new("ring", 32, engine("RingSource -> RingSink;".into())),
+                Subject::new("ways", 32, engine(ways(rules))),
                 Subject::new(if rules { "agent, rules" } else { "agent, paths" }, 32, engine(agent(rules))),
             ]
         };
@@ -107,10 +115,10 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
             title,
             unit: "ns/packet".into(),
             lines: vec![
-                Line::new("ring to ring", by_path[0], "itself", by_path[0]),
-                Line::new("by NSH path and index, beyond the ring", beyond(&by_path), "ring to ring", by_path[0])
+                Line::new("HashSwitch of 16 outputs", by_rule[0], "itself", by_rule[0]),
+                Line::new("by NSH path and index, beyond it", beyond(&by_path), "HashSwitch", by_path[0])
                     .goal(Goal::AtMost(4.0)),
-                Line::new("by rules on UDP ports, beyond the ring", beyond(&by_rule), "ring to ring", by_rule[0])
+                Line::new("by rules on UDP ports, beyond it", beyond(&by_rule), "HashSwitch", by_rule[0])
                     .goal(Goal::AtMost(4.0)),
             ],
         });

@@ -3,7 +3,7 @@
 use super::saved::Saved;
 use super::table::{Foreign, Step, Table};
 use crate::classify::filter::Start;
-use crate::nsh::header::{decap, header, header_mut, ip_next, push};
+use crate::nsh::header::{decap, header, ip_next, push};
 use crate::nsh::paths::Path;
 use alloc::format;
 use alloc::string::String;
@@ -146,26 +146,28 @@ impl Progress {
         if let Some(why) = table.switches.judge(p, at) {
             return Err(why);
         }
-        let mut place = {
-            let (header, _, _) = header(p)?;
-            Path::new(header.spi(), header.index())
-        };
+        // It has been judged: what is done to it takes its first eight bytes only.
+        let [a, b, _, _, rest @ ..] = p.view_mut::<{ nsh::LEN }>(at).ok_or(Reason::NoBuffer)?;
+        let came = Path::from_wire(*rest);
+        // RFC 8300 section 2.2: 0 becomes 63; what becomes 0 is not forwarded.
+        let word = u16::from_be_bytes([*a, *b]);
+        let ttl = (word >> 6).wrapping_sub(1) & 0x3f;
+        [*a, *b] = (word & !(0x3f << 6) | ttl << 6).to_be_bytes();
+        let mut place = came;
         if !from_port {
             // RFC 8300 section 2.3: a function takes the index down. One that does not would get the packet for ever.
             let was = p.service().map(|(place, _)| Path::from_wire(place.to_be_bytes()));
             if was.is_some_and(|was| was.spi() == place.spi() && place.index() >= was.index()) {
                 return Err(Reason::NshIndex);
             }
-        } else if let Some(to) = table.reclassified.get(place) {
+        } else if !table.reclassified.is_empty()
+            && let Some(to) = table.reclassified.get(place)
+        {
             place = *to;
         }
-        // RFC 8300 section 2.2: 0 becomes 63; what becomes 0 is not forwarded.
-        let (header, _, _) = header_mut(p)?;
-        let ttl = header.ttl().checked_sub(1).unwrap_or(nsh::TTL_DEFAULT);
         if ttl == 0 {
             return Err(Reason::NshTtl);
         }
-        header.set_ttl(ttl);
         loop {
             let (number, step) = step(table, place)?;
             if let Step::Function(f) = step
@@ -175,9 +177,9 @@ impl Progress {
                 continue;
             }
             count(&mut self.steps, number);
-            let (header, _, _) = header_mut(p)?;
-            header.set_spi(place.spi());
-            header.set_index(place.index());
+            if place != came {
+                *p.view_mut::<4>(at + 4).ok_or(Reason::NoBuffer)? = place.to_wire();
+            }
             return match step {
                 Step::Function(f) => {
                     let aware = table.functions.get(usize::from(f)).is_some_and(|f| f.aware);
