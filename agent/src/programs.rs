@@ -233,7 +233,7 @@ fn trouble(status: &Status) -> String {
         Life::BackingOff => format!("{}; it is going to be started again", status.detail),
         Life::Failed | Life::Stopped => format!("{}; it is not started again by itself", status.detail),
     };
-    match status.words.last() {
+    match status.words.iter().rev().find(|w| !w.is_empty()) {
         Some(said) => format!("{what}; it said last: {said}"),
         None => what,
     }

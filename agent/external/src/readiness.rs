@@ -21,7 +21,8 @@ fn all_listened_to(text: &str, interfaces: &[u32]) -> bool {
     interfaces.iter().all(|i| listening.contains(i) || listening.contains(&0))
 }
 
-/// Whether somebody is connected to each of these sockets of this thread's network.
+/// Whether somebody in this thread's network is connected to each of these sockets: the kernel has both ends of a connection
+/// in the network of who connects.
 pub(crate) fn is_connected(sockets: &[&Path]) -> bool {
     fs::read_to_string("/proc/thread-self/net/unix").is_ok_and(|text| all_connected(&text, sockets))
 }

@@ -299,7 +299,7 @@ impl Supervisor {
             Ready::After(time) => run.age() >= time,
             Ready::Socket if self.spec.attach == Attach::Memif => {
                 let sockets: Vec<&Path> = self.sockets.iter().map(PathBuf::as_path).collect();
-                readiness::is_connected(&sockets)
+                self.namespace.inside(|| Ok(readiness::is_connected(&sockets))).unwrap_or(false)
             }
             // Its first process may still be in the network that it was started from, where others listen.
             Ready::Socket => interfaces.is_some_and(|all| {

@@ -26,14 +26,14 @@ pub(crate) const LIED: Verdict = DROP - 6;
 /// Most outputs of an element.
 pub const MAX_OUTPUTS: u16 = 1024;
 
-/// Where the packets of a batch lie, one after the other. Host and guest agree on it because the host computes it twice:
-/// it is not read back.
+/// Where the packets of a batch lie in the area, one after the other. The host computes it before and after the call, for
+/// what the guest may have written is not to be relied on.
 struct Rooms {
     next: usize,
 }
 
 impl Rooms {
-    /// Packets of the area that lies `base` bytes into the memory.
+    /// They begin behind the descriptors.
     fn new() -> Rooms {
         Rooms { next: DESCRIPTORS }
     }

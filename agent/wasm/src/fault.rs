@@ -77,6 +77,18 @@ impl fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
+/// A guest told the host what cannot be true, in a call of the host's functions.
+#[derive(Debug)]
+pub(crate) struct Lie(pub(crate) &'static str);
+
+impl fmt::Display for Lie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for Lie {}
+
 /// What ended a call into a guest.
 impl From<wasmtime::Error> for Fault {
     fn from(e: wasmtime::Error) -> Fault {
@@ -88,7 +100,10 @@ impl From<wasmtime::Error> for Fault {
                 let what = text.strip_prefix("wasm trap: ").unwrap_or(&text);
                 Fault::Trap(format!("{what}{}", place(&e)))
             }
-            None => Fault::Trap(e.root_cause().to_string()),
+            None => match e.downcast_ref::<Lie>() {
+                Some(lie) => Fault::invalid(lie.0),
+                None => Fault::Trap(e.root_cause().to_string()),
+            },
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a guest may ask of the host: to log a line, and what time it is. Neither waits for anything.
 use crate::config::{Limits, TABLE_ELEMENTS};
+use crate::fault::Lie;
 use crate::log::{LINE, Level, Said};
-use wasmtime::{Caller, Engine, Extern, Linker, Result, StoreLimits, StoreLimitsBuilder, bail};
+use wasmtime::{Caller, Engine, Error, Extern, Linker, Result, StoreLimits, StoreLimitsBuilder};
 
 /// Name of the module that the functions are imported from.
 pub(crate) const NAMESPACE: &str = "sluice";
@@ -10,7 +11,7 @@ pub(crate) const NAMESPACE: &str = "sluice";
 pub(crate) struct Host {
     /// Asked when memory or a table grows.
     pub(crate) limits: StoreLimits,
-    /// Nanoseconds since the epoch, as of this batch.
+    /// Nanoseconds since the epoch, as of this call.
     pub(crate) now: u64,
     pub(crate) said: Said,
 }
@@ -44,10 +45,12 @@ fn log(mut caller: Caller<'_, Host>, level: u32, at: u32, len: u32) -> Result<()
     if !caller.data_mut().said.takes_more() {
         return Ok(());
     }
-    let Some(Extern::Memory(memory)) = caller.get_export("memory") else { bail!("log: there is no memory") };
+    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+        return Err(Error::new(Lie("log: there is no memory")));
+    };
     let (bytes, host) = memory.data_and_store_mut(&mut caller);
     let text = bytes.get(at as usize..).and_then(|b| b.get(..len as usize));
-    let Some(text) = text else { bail!("log: text outside of memory") };
+    let text = text.ok_or_else(|| Error::new(Lie("log: text outside of memory")))?;
     host.said.add(Level::of(level), text.get(..LINE).unwrap_or(text));
     Ok(())
 }

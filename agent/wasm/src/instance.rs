@@ -94,10 +94,11 @@ impl Instance {
         exchange::hand_over(area.ok_or_else(no_area)?, self.area, packets)?;
         arm(&mut self.store, self.limits.work)?;
         let process = &self.calls.process;
-        process.call(&mut self.store, (self.area, packets.len() as u32, outputs.into()))?;
+        let done = process.call(&mut self.store, (self.area, packets.len() as u32, outputs.into()));
         if let Work::Fuel(given) = self.limits.work {
             self.fuel = self.fuel.wrapping_add(given.saturating_sub(self.store.get_fuel()?));
         }
+        done?;
         let area = self.memory.data(&self.store).get(at..).and_then(|m| m.get(..AREA));
         exchange::take_back(area.ok_or_else(no_area)?, self.area, packets, outputs, verdicts)
     }
@@ -174,7 +175,7 @@ impl Instance {
     pub fn module(&self) -> &Arc<Module> {
         &self.module
     }
-    /// Tells the guest the time of the next batch, nanoseconds since the epoch.
+    /// Tells the guest the time of the next call, nanoseconds since the epoch.
     #[inline]
     pub fn set_time(&mut self, now: u64) {
         self.store.data_mut().now = now;

@@ -60,6 +60,7 @@ impl WasmFunction {
         call: impl FnOnce(&mut Instance) -> Result<R, Fault>,
     ) -> Result<R, HandlerError> {
         let Some(instance) = &mut self.instance else { return Err("there is no instance just now".into()) };
+        instance.set_time(cx.recent());
         let result = call(instance);
         let failed = result.as_ref().err().filter(|e| !matches!(e, Fault::Refused(_)));
         self.after(cx, failed.cloned());

@@ -76,7 +76,9 @@ fn a_full_batch_of_long_packets_passes() {
 
 #[test]
 fn a_guest_that_loops_is_stopped_by_fuel_and_by_time() {
-    assert_eq!(batch(&mut start(&process(FOREVER))), Err(Fault::Limit));
+    let mut i = start(&process(FOREVER));
+    assert_eq!(batch(&mut i), Err(Fault::Limit));
+    assert_eq!(Work::Fuel(i.fuel()), limits().work, "it used all that it was given");
     let limits = Limits { work: Work::Time(5), memory: 1 << 20 };
     let mut i = start_with(&process(FOREVER), limits, "").expect("started");
     assert_eq!(batch(&mut i), Err(Fault::Limit));
@@ -268,7 +270,7 @@ fn a_guest_may_talk_all_day_but_not_about_memory_that_it_does_not_have() {
     assert_eq!(batch(&mut start(&module_with(LOG, &function(flood)))), Ok(vec![0, 0, 0]));
     let beyond = "(call $log (i32.const 2) (i32.const 65000) (i32.const -1))";
     let said = batch(&mut start(&module_with(LOG, &function(beyond))));
-    assert_eq!(said, Err(Fault::Trap("log: text outside of memory".into())));
+    assert_eq!(said, Err(Fault::Invalid("log: text outside of memory".into())));
 }
 
 #[test]

@@ -158,6 +158,20 @@ fn a_program_that_cannot_start_is_the_trouble_of_its_function_alone_until_it_can
 }
 
 #[test]
+fn a_program_by_memif_is_refused_where_there_is_no_dpdk() {
+    let program = "command = ['dpdk-testpmd']\nattach = 'memif'\n";
+    let Some(rig) = Rig::with("agent-memif", FILES, &chain("fail = 'open'\n", program)) else { return };
+    let sluice = rig.start_and_settle();
+    let said = legacy(&rig);
+    let why = said["detail"].as_str().unwrap_or_default();
+    let how = why.contains("built without DPDK: build it with `make`") || why.contains("start with --dpdk");
+    assert!(said["state"] == "failed" && why.contains("memif") && how, "{said}");
+    alarmed(&rig, "DPDK");
+    assert!(bypassed(&rig) > 0);
+    end(&rig, sluice);
+}
+
+#[test]
 fn a_program_is_stopped_and_started_with_its_function_and_no_packet_is_lost() {
     let mark = mark("with-its-function");
     // It may take its time on a machine that has much to do.

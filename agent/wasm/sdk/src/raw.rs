@@ -26,7 +26,7 @@ mod host {
     }
 }
 
-/// Nanoseconds since the Unix epoch, the same for all packets of a batch.
+/// Nanoseconds since the Unix epoch; it stands still during a call.
 pub fn clock() -> u64 {
     #[cfg(target_arch = "wasm32")]
     return host::clock();
