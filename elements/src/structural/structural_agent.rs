@@ -124,11 +124,11 @@ fn end(why: Reason) -> u16 {
 
 /// Offset of an NSH header in a frame, behind one VLAN tag at most.
 #[inline]
-fn nsh_offset(frame: &[u8]) -> Option<usize> {
+fn nsh_offset(frame: &[u8]) -> Option<u8> {
     let kind = |at: usize| frame.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
     match kind(12)? {
-        ethernet::TYPE_NSH => Some(ethernet::LEN),
-        ethernet::TYPE_VLAN if kind(16) == Some(ethernet::TYPE_NSH) => Some(ethernet::LEN + 4),
+        ethernet::TYPE_NSH => Some(ethernet::LEN as u8),
+        ethernet::TYPE_VLAN if kind(16) == Some(ethernet::TYPE_NSH) => Some(ethernet::LEN as u8 + 4),
         _ => None,
     }
 }
@@ -326,6 +326,9 @@ impl Progress {
         {
             *n += some.len() as u64;
         }
+        // A short step over the whole batch first: so the caches' misses are on their way at the same time.
+        let mut offsets = [None; MAX_BURST];
+        some.iter().zip(&mut offsets).for_each(|(p, at)| *at = nsh_offset(p.data()));
         // Which rule matches is found out for the whole batch, and used for those that need it.
         let mut found = [u32::MAX; MAX_BURST];
         let on_path = |p: &Packet| function.is_some() && p.service().is_some();
@@ -336,7 +339,7 @@ impl Progress {
             let number = |n: u32| numbers.get(n as usize).copied().unwrap_or(u32::MAX);
             rules.classify_packets(some, Start::Ethernet, &mut found, number);
         }
-        for ((p, found), out) in some.iter_mut().zip(found).zip(outs) {
+        for (((p, found), at), out) in some.iter_mut().zip(&found).zip(&offsets).zip(outs) {
             let done = match (function, p.service()) {
                 (Some((_, f)), Some((place, number))) if !f.aware => {
                     // RFC 8300 section 2.3: the proxy takes the index down after service.
@@ -346,11 +349,11 @@ impl Progress {
                         None => Err(Reason::NshIndex),
                     }
                 }
-                _ => match nsh_offset(p.data()) {
-                    Some(at) => self.headed(table, p, at, function.is_none(), seed),
-                    None => match table.targets.get(found as usize) {
+                _ => match *at {
+                    Some(at) => self.headed(table, p, at.into(), function.is_none(), seed),
+                    None => match table.targets.get(*found as usize) {
                         Some((_, place, step)) => {
-                            count(&mut self.rules, found as usize);
+                            count(&mut self.rules, *found as usize);
                             self.bare(table, p, *place, 0, Some(*step as usize))
                         }
                         None => {
