@@ -68,7 +68,7 @@ impl Configure for ExternalGate {
               dropped as `function_down` (FAIL closed). The same happens while the program has stalled: packets were given to \
               it, and for the time STALL not one came back. That ends when one comes back (one packet a second is still given to \
               it, to see), or with a new start of the program. \
-              Before the program has run for the first time, nothing comes back, and what does is dropped. \
+              Before the program has run for the first time, and after it was stopped, nothing comes back, and what does is dropped. \
               A packet that got lost on the way is none to wait for as soon as a later one is back. A program that may drop all that it \
               gets for a while, such as a filter, needs a STALL of 0.",
         example: "InfiniteSource(LIMIT 5) -> gate :: ExternalGate(ids, FAIL open) -> Discard;
