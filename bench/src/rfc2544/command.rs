@@ -65,6 +65,9 @@ pub(crate) fn measure(
     let began = sluice_dataplane::time::now();
     let clock = || Duration::from_nanos(sluice_dataplane::time::now().saturating_sub(began));
     let mut session = Session::new(trial, profile, stop, watch, &clock);
+    if let Some(reset) = &reset {
+        session.tester.facts.push(("resets by".into(), reset.name()));
+    }
     let end = section26::run(&mut session, reset).err().unwrap_or(End::Complete);
     let mut report = Report {
         format: FORMAT.into(),

@@ -69,5 +69,5 @@ fn one(c: &Counts, at: f64) -> One {
     let lost_to_the_end = c.last_lost.is_some_and(|t| t.as_secs_f64() >= 0.999 * took);
     let gap = c.gap.map(|g| (g.to.saturating_sub(g.from)).as_secs_f64());
     let back = gap.is_some() && !(lost_to_the_end && by_loss >= 0.99 * (took - at));
-    One { back, by_time: gap.unwrap_or(took - at), by_loss, lost }
+    One { back, by_time: gap.filter(|_| back).unwrap_or(took - at), by_loss, lost }
 }

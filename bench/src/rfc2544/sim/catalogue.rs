@@ -16,10 +16,10 @@ pub(crate) const DEVICES: &[Entry] = &[
     ("duplicates", "forwards one frame in 1,000 twice", |d| d.duplicate_every = Some(1000)),
     ("frames", "forwards 2,500,000 frames a second, with a buffer of 1,000", |_| ()),
     ("lossy", "loses one frame in 1,000, at any rate", |d| d.lose_every = Some(1000)),
-    ("not-monotonic", "loses frames between 30 % and 60 % of its capacity", |d| {
-        d.band = Some(Band { from: 0.3, to: 0.6, loss: 0.02 });
+    ("not-monotonic", "loses frames between 10 % and 55 % of its capacity, and none above", |d| {
+        d.band = Some(Band { from: 0.1, to: 0.55, loss: 0.02 });
     }),
-    ("periodic-loss", "loses one frame in 3,000,000", |d| d.lose_every = Some(3_000_000)),
+    ("periodic-loss", "loses one frame in 30,000,000", |d| d.lose_every = Some(30_000_000)),
     ("queues", "has latency that grows with the load, and a buffer of 100,000", |d| {
         d.latency_growth = 20.0;
         d.buffer = 100_000.0;

@@ -146,8 +146,10 @@ impl<'a> Queue<'a> {
         let mut now = from;
         while now < to {
             let end = self.next_event(now, life, down).min(to);
-            let is_down = down.is_some_and(|(a, b)| (a..b).contains(&now));
-            let stalled = self.stalled(now + life);
+            // Nothing changes before the next event, and its very moment is rounded.
+            let middle = (now + end) / 2.0;
+            let is_down = down.is_some_and(|(a, b)| (a..b).contains(&middle));
+            let stalled = self.stalled(middle + life);
             if is_down {
                 self.lose(rate * (end - now), end);
                 self.queued = 0.0; // what was in it is gone; it counts as forwarded before
@@ -174,7 +176,7 @@ impl<'a> Queue<'a> {
             }
         }
         if let Some(s) = self.device.stall {
-            let round = ((now + life) / s.every).floor();
+            let round = ((now + life + 1e-9) / s.every).floor();
             for t in [round * s.every + s.lasts, (round + 1.0) * s.every].map(|t| t - life) {
                 // What is nearer than a nanosecond is this moment, rounded.
                 if t > now + 1e-9 {

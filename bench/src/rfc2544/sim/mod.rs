@@ -35,6 +35,7 @@ impl Simulation {
         Simulation { device, name: name.to_owned(), line, ceiling: None, life: 0.0, seen: [0; 2], reset }
     }
 
+    #[cfg(test)]
     /// A tester that cannot send more frames a second.
     pub(crate) fn with_ceiling(mut self, rate: f64) -> Simulation {
         self.ceiling = Some(rate);
@@ -46,6 +47,7 @@ impl Simulation {
         SimulatedReset(self.reset.clone())
     }
 
+    #[cfg(test)]
     /// Virtual time since the begin of the run.
     pub(crate) fn now(&self) -> Duration {
         Duration::try_from_secs_f64(self.life).unwrap_or(Duration::MAX)
@@ -74,12 +76,12 @@ impl Simulation {
                 Length::Frames(n) => n as f64 / rate,
             };
             let time = time.min((until - now).max(0.0));
-            let lost = queue.lost.floor();
+            let lost = whole(queue.lost);
             queue.offer(rate, now, now + time, self.life, down);
             now += time;
             let took = Duration::try_from_secs_f64(time).unwrap_or_default();
-            let sent = (rate * time).round() as u64;
-            let lost = ((queue.lost.floor() - lost) as u64).min(sent);
+            let sent = whole(rate * time);
+            let lost = (whole(queue.lost) - lost).min(sent);
             phases.push(Sent { sent, lost, took });
         }
         let index = usize::from(direction == Direction::BToA);
@@ -116,6 +118,11 @@ impl Simulation {
             latency: latency(&queue, offered.stamps, received),
         }
     }
+}
+
+/// Frames that are whole but for rounding.
+fn whole(frames: f64) -> u64 {
+    (frames + 1e-6).floor() as u64
 }
 
 /// Takes so many frames more from those that arrived, as far as there are, evenly over the phases.

@@ -7,8 +7,9 @@ use crate::rfc2544::sim::device::{Capacity, Device};
 
 const LINE_64: f64 = 10e9 / (84.0 * 8.0);
 
-/// The throughput by each search, with the trials that it took; the capacity lies between the bounds.
-fn finds(name: &str, size: u16, capacity: f64) {
+/// The throughput by each search: what is known lies between the bounds. A buffer takes what exceeds
+/// the capacity for as long as it has room, so it adds to the throughput of short trials.
+fn finds(name: &str, size: u16, capacity: f64, buffer: f64) {
     for search in SEARCHES {
         let p = rules(search, &profile(&[Test::Throughput], &[size]));
         let report = run(name, &p);
@@ -16,33 +17,33 @@ fn finds(name: &str, size: u16, capacity: f64) {
         let t = only(&report).throughput.as_ref().unwrap();
         let (lower, upper) = (t.bounds[0].lower.unwrap(), t.bounds[0].upper.unwrap());
         assert_eq!(t.bounds[0].verdict, Verdict::Found, "{name} {search:?}");
-        // A buffer takes what exceeds the capacity for as long as it has room: shorter trials see more.
-        assert!(lower <= capacity * 1.001 && capacity <= upper, "{name} {search:?}: {lower} {capacity} {upper}");
+        let known = capacity + buffer / if search == Search::Mlr { 1.0 } else { 60.0 };
+        assert!(lower <= known * 1.0002 && known <= upper * 1.0002, "{name} {search:?}: {lower} {known} {upper}");
         assert!(upper - lower <= p.throughput.width * upper, "{name} {search:?}: {lower} {upper}");
-        assert!(t.trials <= if search == Search::Mlr { 120 } else { 30 }, "{name} {search:?}: {} trials", t.trials);
+        assert!(t.trials <= if search == Search::Mlr { 200 } else { 30 }, "{name} {search:?}: {} trials", t.trials);
     }
 }
 
 #[test]
 fn a_capacity_in_frames_is_found() {
-    finds("frames", 64, 2.5e6);
+    finds("frames", 64, 2.5e6, 1000.0);
 }
 
 #[test]
 fn a_capacity_in_bits_is_found_at_each_size() {
-    finds("bits", 64, 6e9 / 512.0);
-    finds("bits", 1518, 6e9 / 12144.0);
+    finds("bits", 64, 6e9 / 512.0, 1000.0);
+    finds("bits", 1518, 6e9 / 12144.0, 1000.0);
 }
 
 #[test]
 fn a_device_whose_latency_depends_on_the_rate_has_the_same_throughput() {
-    finds("queues", 64, 2.5e6);
+    finds("queues", 64, 2.5e6, 100_000.0);
 }
 
 #[test]
 fn a_device_that_duplicates_or_reorders_or_is_slow_to_recover_still_has_its_throughput() {
     for name in ["duplicates", "reorders", "slow-recovery"] {
-        finds(name, 64, 2.5e6);
+        finds(name, 64, 2.5e6, 1000.0);
     }
     let p = profile(&[Test::Throughput], &[64]);
     let remark = |name: &str| only(&run(name, &p)).remarks.join(" ");
@@ -54,7 +55,7 @@ fn a_device_that_duplicates_or_reorders_or_is_slow_to_recover_still_has_its_thro
 #[test]
 fn a_device_that_stalls_forwards_what_its_buffer_holds_meanwhile() {
     // 1,000 frames in 2 ms: 500,000 a second.
-    finds("stalls", 64, 500_000.0);
+    finds("stalls", 64, 500_000.0, 0.0);
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn a_device_that_loses_at_any_rate_has_no_throughput_but_one_with_loss() {
 
 #[test]
 fn periodic_loss_is_verified_away_while_a_trial_misses_it() {
-    // One in 3 million, trials of 1 s: 2.5 million frames seldom have a loss twice in a row.
+    // One in 30 million, trials of 1 s: 2.5 million frames have none twice in a row.
     let mut p = rules(Search::Verified, &profile(&[Test::Throughput], &[64]));
     p.trial.time = Duration::from_secs(1);
     let report = run("periodic-loss", &p);
@@ -129,18 +130,18 @@ fn periodic_loss_is_verified_away_while_a_trial_misses_it() {
     // A plain search takes the first loss for the device's limit and ends below, or is lucky; it ends.
     let report = run("periodic-loss", &rules(Search::Binary, &p));
     assert!(only(&report).throughput.as_ref().unwrap().rate.unwrap() <= 2.502e6);
-    // MLRsearch leaves out the trials with loss as long as they are at most half: one in 3 at 1 million.
+    // MLRsearch leaves out the trials with loss as long as they are at most half.
     let report = run("periodic-loss", &rules(Search::Mlr, &p));
     let rate = only(&report).throughput.as_ref().unwrap().rate.unwrap();
-    assert!((1.4e6..=2.502e6).contains(&rate), "{rate}");
+    assert!((2.4e6..=2.502e6).contains(&rate), "{rate}");
 }
 
 #[test]
 fn trials_of_a_minute_see_periodic_loss_at_any_rate_above_it() {
-    // 3 million frames in 60 s: 50,000 a second.
+    // 30 million frames in 60 s: 500,000 a second.
     let report = run("periodic-loss", &profile(&[Test::Throughput], &[64]));
     let t = only(&report).throughput.as_ref().unwrap();
-    assert!(t.rate.unwrap() <= 50_000.0 * 1.001, "{:?}", t.rate);
+    assert!(t.rate.unwrap() <= 500_000.0, "{:?}", t.rate);
 }
 
 #[test]
@@ -156,11 +157,7 @@ fn a_device_that_is_not_monotonic_is_called_so() {
     let report = run("not-monotonic", &profile(&[Test::Throughput, Test::Latency], &[64]));
     let r = only(&report);
     let t = r.throughput.as_ref().unwrap();
-    // The search comes from below and ends at one of the two edges of loss.
-    let edges = [0.3 * 2.5e6, 2.5e6];
-    let between = |e: &f64| t.bounds[0].lower.unwrap() <= e * 1.001 && *e <= t.bounds[0].upper.unwrap();
-    assert!(edges.iter().any(between), "{t:?}");
-    assert!(t.bounds[0].lower.unwrap() > 2e6, "this one passes over the band");
+    assert!((2.48e6..=2.501e6).contains(&t.rate.unwrap()), "the search has passed over the rates with loss");
     assert!(r.remarks.iter().any(|m| m.starts_with("not monotonic: ")), "{:?}", r.remarks);
     // MLRsearch believes the lowest loss that it has seen.
     let report = run("not-monotonic", &rules(Search::Mlr, &profile(&[Test::Throughput], &[64])));
@@ -202,7 +199,7 @@ fn the_buffer_of_a_device_is_found() {
         let found = b.corrected.unwrap() * LINE_64;
         assert!((found - buffer).abs() <= 0.012 * buffer, "{name}: {found} of {buffer}");
         let longest = buffer * LINE_64 / (LINE_64 - 2.5e6);
-        assert!((b.mean - longest).abs() <= p.back_to_back.width * longest + 1.0, "{name}: {} {longest}", b.mean);
+        assert!((b.mean - longest).abs() <= p.back_to_back.width * longest + 2.0, "{name}: {} {longest}", b.mean);
     }
     // RFC 9004 section 6.1: no burst is too long for a device as fast as the line.
     assert!(only(&run("wire", &p)).back_to_back.is_none());
@@ -214,7 +211,7 @@ fn the_latency_of_a_device_is_found() {
     let report = run("frames", &p);
     let l = only(&report).latency.as_ref().unwrap();
     for at in &l.loads {
-        assert_eq!((at.p50, at.p999, at.lost), (10_000, 10_000, 0), "{} %", at.percent);
+        assert!(at.p50.abs_diff(10_000) <= 10 && at.p999.abs_diff(10_000) <= 10 && at.lost == 0, "{at:?}");
     }
     assert_eq!(l.tagged.as_ref().unwrap().count, 20);
     // It grows by 20 times with the square of the load.
