@@ -287,15 +287,15 @@ fn searches_end_whatever_a_device_does() {
     use crate::rfc2544::search::binary::Binary;
     use crate::rfc2544::search::mlr::{Goal, Mlr};
     use crate::rfc2544::search::{Decision, Measured, Space};
+    type Rules<'a> = &'a dyn Fn(&[Measured]) -> Decision;
     let space = Space { lowest: 1.0, highest: 1e7 };
     let second = Duration::from_secs(1);
     let goal = |loss| Goal { loss, exceed: 0.5, width: 0.005, initial: second, last: second, sum: 21 * second };
     let mlr = Mlr { space, goals: vec![goal(0.0), goal(0.005)], limit: 2000 };
     let binary = Binary { space, width: 0.005, attempts: 2, time: second, limit: 500 };
     for seed in 0..200u64 {
-        let mut decide: [Box<dyn Fn(&[Measured]) -> Decision>; 2] =
-            [Box::new(|t| mlr.decide(t)), Box::new(|t| binary.decide(t))];
-        for search in &mut decide {
+        let searches: [Rules<'_>; 2] = [&|t| mlr.decide(t), &|t| binary.decide(t)];
+        for search in searches {
             let (mut trials, mut state) = (Vec::new(), seed * 2 + 1);
             while let Decision::Next { load, .. } = search(&trials) {
                 assert!((1.0..=1e7).contains(&load));
