@@ -101,6 +101,7 @@ impl Report {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
+        anyhow::ensure!(path.file_name().is_some(), "{} is no name of a file", path.display());
         let json = serde_json::to_string(self)? + "\n";
         let forms = [
             ("json", json),

@@ -163,7 +163,7 @@ impl Chart {
             }
             let class = self.class(i);
             let _ = write!(t, "<path class=\"line {class}\" d=\"{path}\"/>");
-            for (vx, vy) in s.points.iter().filter(|_| !s.theory && !s.steps) {
+            for (vx, vy) in s.points.iter().filter(|p| !s.steps && (!s.theory || self.apart(p.0))) {
                 let (px, py, shown) = (left(*vx), top(*vy), (self.y.show)(*vy));
                 let name = escape(&s.name);
                 let _ = write!(

@@ -258,6 +258,13 @@ fn the_time_of_a_reset_is_found_in_both_ways() {
 }
 
 #[test]
+fn stalls_do_not_hide_the_time_of_a_reset() {
+    let report = run("stalls", &profile(&[Test::Throughput, Test::Reset], &[64]));
+    let r = only(&report).reset.as_ref().unwrap();
+    assert!((0.5..=0.51).contains(&r.by_time.unwrap()), "{r:?}");
+}
+
+#[test]
 fn a_device_that_does_not_come_back_from_a_reset_is_called_gone() {
     let mut device = Device::new(Capacity::Frames(2.5e6));
     device.reset = 1e9;
