@@ -12,6 +12,7 @@ mod harness;
 mod image;
 mod nsh;
 mod report;
+mod rfc2544;
 mod ring;
 mod router;
 mod wire;
@@ -60,13 +61,29 @@ enum Command {
     /// Runs one line of one subject a little, for callgrind to count instructions.
     #[command(hide = true)]
     Count { group: String, line: String },
+    /// Tests a device by RFC 2544: throughput, latency, loss, bursts, recovery, reset.
+    Rfc2544(rfc2544::command::Options),
+    /// Puts RFC 2544 reports side by side, as ratios to the first.
+    Report {
+        /// Reports in JSON.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Draws the conclusions of an RFC 2544 report again from its trials; fails when one differs.
+    Recheck { file: PathBuf },
 }
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    if let Some(Command::Count { group, line }) = options.command {
-        let group = GROUPS.iter().find(|g| g.0 == group).ok_or_else(|| anyhow::anyhow!("no subject {group}"))?;
-        return group.1(&mut Bench::new(Mode::Count(line), group.0));
+    match options.command {
+        None => (),
+        Some(Command::Count { group, line }) => {
+            let group = GROUPS.iter().find(|g| g.0 == group).ok_or_else(|| anyhow::anyhow!("no subject {group}"))?;
+            return group.1(&mut Bench::new(Mode::Count(line), group.0));
+        }
+        Some(Command::Rfc2544(options)) => return rfc2544::command::rfc2544(&options),
+        Some(Command::Report { files }) => return rfc2544::command::side_by_side(&files),
+        Some(Command::Recheck { file }) => return rfc2544::command::recheck(&file),
     }
     let mut report = report::Report::new();
     for (key, run) in GROUPS.iter().filter(|g| options.only.is_empty() || options.only.iter().any(|o| o == g.0)) {
