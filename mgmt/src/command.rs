@@ -157,7 +157,7 @@ pub struct Vnf {
     pub uptime_seconds: u64,
     /// Number of the revision of each function.
     pub revisions: BTreeMap<String, u64>,
-    /// Whether revisions outlive the process.
+    /// Whether revisions outlive the machine: they lie on a disk.
     pub durable: bool,
     /// Versions of what it is made of.
     pub versions: BTreeMap<String, String>,

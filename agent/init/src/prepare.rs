@@ -47,8 +47,8 @@ pub fn machine(config: &Config, program: Program) -> Prepared {
     let mut boot = Boot { settings: config.settings(), problems: config.problems.clone(), ..Boot::default() };
     let disk = match config.data.as_ref().map(|d| &d.value) {
         Some(Data::None) => data::Disk::default(),
-        Some(Data::Device(device)) => data::open(Some(device), &mut boot.problems),
-        None => data::open(None, &mut boot.problems),
+        Some(Data::Device(device)) => data::open(Some(device), Path::new(FOLDER), &mut boot.problems),
+        None => data::open(None, Path::new(FOLDER), &mut boot.problems),
     };
     boot.data = disk.device.as_ref().map_or_else(|| "memory".into(), |d| format!("{} (ext4)", d.display()));
     let found = devices::all(Path::new("/sys"));

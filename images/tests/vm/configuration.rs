@@ -1,17 +1,10 @@
 //! What a guest is told, and what it makes of nonsense: it always boots, and its EMS names the cause.
-use crate::rig::{Plan, Vm, WIRE, image, tokens};
+use crate::rig::{Plan, WIRE, image, problem, tokens};
 use sluice_images::qemu::{Bus, Drive, Kind, seed};
 use std::fs;
 
 fn socket(test: &str, words: &str) -> Option<Plan> {
     Some(Plan::new(test, &image("socket")?, Kind::Pc, words))
-}
-
-fn problem(vm: &Vm, object: &str) -> String {
-    let system = vm.get("/v1/system").is(200).json();
-    let all = system["problems"].as_array().expect("problems");
-    let found = all.iter().find(|p| p["object"] == object);
-    found.unwrap_or_else(|| panic!("no problem of {object}: {system}"))["detail"].as_str().expect("detail").to_string()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Disks: the image on one, upgrades beside what runs, and a data disk that outlives the machine.
 use crate::common::{DISK_TOOLS, have};
-use crate::rig::{Plan, Vm, WIRE, image, tokens};
+use crate::rig::{Plan, Vm, WIRE, image, problem, tokens};
 use sluice_images::disk::{self, Contents};
 use sluice_images::qemu::{Boot, Bus, Drive, Kind};
 use std::path::{Path, PathBuf};
@@ -87,15 +87,16 @@ fn an_upgrade_is_kept_if_it_becomes_ready_and_given_up_if_not() {
 }
 
 #[test]
-fn revisions_and_tokens_on_a_data_disk_outlive_the_machine() {
+fn revisions_on_a_data_disk_outlive_the_machine_and_are_used_when_it_is_full() {
     let Some(socket) = image("socket") else { return };
-    if !have(&["mkfs.ext4"]) {
+    if !have(&["mkfs.ext4", "dumpe2fs", "debugfs"]) {
         return;
     }
     let scratch = crate::common::Scratch::new("data-disk");
     let disk = scratch.path("data.raw");
     std::fs::File::create(&disk).and_then(|f| f.set_len(8 << 20)).expect("a disk");
-    let made = Command::new("mkfs.ext4").args(["-q", "-L", "sluice-data"]).arg(&disk).status().expect("mkfs.ext4");
+    let made =
+        Command::new("mkfs.ext4").args(["-q", "-m", "0", "-L", "sluice-data"]).arg(&disk).status().expect("mkfs.ext4");
     assert!(made.success());
     let start = |test: &str| {
         let mut plan = Plan::new(test, &socket, Kind::Pc, "");
@@ -113,4 +114,31 @@ fn revisions_and_tokens_on_a_data_disk_outlive_the_machine() {
     assert_eq!(vm.get("/v1/functions/main").is(200).body, changed);
     let system = vm.get("/v1/system").is(200).json();
     assert_eq!(system["data"], "/dev/vda (ext4)", "{system}");
+    vm.post("/v1/system/shutdown").is(202);
+    vm.off();
+    fill(&disk, &scratch.path("filler"));
+    let vm = start("data-full");
+    let why = problem(&vm, "data-disk");
+    assert!(why.contains("full") && why.contains("what is saved there is used"), "{why}");
+    assert!(vm.get("/v1/alarms").is(200).body.contains("system/data-disk"));
+    assert_eq!(vm.get("/v1/vnf").is(200).json()["durable"], false);
+    assert_eq!(vm.get("/v1/functions/main").is(200).body, changed);
+    vm.put("/v1/functions/main", WIRE).is(200);
+}
+
+/// Leaves no room on a disk.
+fn fill(disk: &Path, filler: &Path) {
+    let about = Command::new("dumpe2fs").arg("-h").arg(disk).output().expect("dumpe2fs");
+    let about = String::from_utf8_lossy(&about.stdout).into_owned();
+    let number = |name: &str| -> usize {
+        let line = about.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {about}"));
+        line.trim().parse().expect("a number")
+    };
+    // What is left is for the blocks that list the file's.
+    let bytes = number("Free blocks:") * number("Block size:") - (48 << 10);
+    std::fs::write(filler, vec![7; bytes]).expect("write");
+    let request = format!("write {} filler", filler.display());
+    let filled = Command::new("debugfs").args(["-w", "-R", &request]).arg(disk).output().expect("debugfs");
+    let told = String::from_utf8_lossy(&filled.stderr).into_owned();
+    assert!(filled.status.success() && !told.contains("no space"), "{told}");
 }

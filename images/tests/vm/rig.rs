@@ -255,3 +255,11 @@ impl Drop for Vm {
         }
     }
 }
+
+/// What the machine says of a problem with this object.
+pub(crate) fn problem(vm: &Vm, object: &str) -> String {
+    let system = vm.get("/v1/system").is(200).json();
+    let all = system["problems"].as_array().expect("problems");
+    let found = all.iter().find(|p| p["object"] == object);
+    found.unwrap_or_else(|| panic!("no problem of {object}: {system}"))["detail"].as_str().expect("detail").to_string()
+}

@@ -46,6 +46,13 @@ pub(super) struct Found {
 }
 
 impl Folder {
+    /// Whether what is written there outlives the machine: a file system in memory does not.
+    pub(super) fn is_durable(&self) -> bool {
+        /// `TMPFS_MAGIC` and `RAMFS_MAGIC` (linux/magic.h).
+        const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+        rustix::fs::fstatfs(&self.lock).is_ok_and(|fs| !IN_MEMORY.contains(&(fs.f_type as u64)))
+    }
+
     /// Takes a folder, and makes it if there is none. What a process left that was killed is tidied up.
     pub(super) fn open(path: &Path, steps: Arc<dyn Steps>) -> io::Result<(Folder, Found)> {
         let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));

@@ -243,9 +243,9 @@ impl Store {
         Ok(())
     }
 
-    /// Whether revisions outlive the process.
+    /// Whether revisions outlive the machine: they are in a folder, and that is not in memory.
     pub fn is_durable(&self) -> bool {
-        self.folder.is_some()
+        self.folder.as_ref().is_some_and(Folder::is_durable)
     }
 
     /// What was found damaged when the folder was opened, for people.

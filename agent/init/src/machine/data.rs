@@ -14,6 +14,10 @@ const LABEL: &[u8] = b"sluice-data";
 const HOW: &str = "make one with `mkfs.ext4 -L sluice-data`, or switch it off with sluice.data=none";
 /// What has to be free for a revision and a line of the audit log, bytes.
 const LEAST: u64 = 128 << 10;
+/// What is saved on it: revisions, and tokens and certificates of the EMS.
+const COPIED: [&str; 2] = ["revisions", "ems"];
+/// Most that is copied to memory, bytes.
+const MOST_COPIED: u64 = 8 << 20;
 
 /// Where data lie.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +29,9 @@ pub struct Disk {
 }
 
 /// Mounts the data disk: the device that is named, else the one with our label. None is no problem if none was named.
-pub fn open(named: Option<&str>, problems: &mut Vec<Problem>) -> Disk {
+///
+/// What is saved on a disk that cannot be written is copied to the folder `memory`.
+pub fn open(named: Option<&str>, memory: &Path, problems: &mut Vec<Problem>) -> Disk {
     let Some(device) = named.map(PathBuf::from).or_else(labelled) else { return Disk::default() };
     let mut tell = |severity, what: String| {
         problems.push(Problem { object: "data-disk".into(), severity, detail: what });
@@ -60,9 +66,39 @@ pub fn open(named: Option<&str>, problems: &mut Vec<Problem>) -> Disk {
     }
     let writable = try_to_write(Path::new(FOLDER));
     if let Err(e) = &writable {
-        tell(Severity::Major, format!("{shown} cannot be written: {e}. New revisions are kept in memory"));
+        let mut left = MOST_COPIED;
+        let copied = COPIED.iter().try_for_each(|f| copy(&Path::new(FOLDER).join(f), &memory.join(f), &mut left));
+        let used = match copied {
+            Ok(()) => "what is saved there is used".into(),
+            Err(e) => format!("not all that is saved there is used ({e})"),
+        };
+        tell(
+            Severity::Major,
+            format!("{shown} cannot be written: {e}. Until then {used}, and changes are kept in memory"),
+        );
     }
     Disk { device: Some(device), writable: writable.is_ok() }
+}
+
+/// Copies a file, or a folder and what is in it.
+fn copy(from: &Path, to: &Path, left: &mut u64) -> std::io::Result<()> {
+    let about = match fs::symlink_metadata(from) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        about => about?,
+    };
+    if about.is_dir() {
+        fs::create_dir_all(to)?;
+        fs::set_permissions(to, about.permissions())?;
+        return fs::read_dir(from)?.try_for_each(|file| {
+            let name = file?.file_name();
+            copy(&from.join(&name), &to.join(&name), left)
+        });
+    }
+    if about.is_file() {
+        *left = left.checked_sub(about.len()).ok_or_else(|| std::io::Error::other("it is too much for the memory"))?;
+        fs::copy(from, to)?;
+    }
+    Ok(())
 }
 
 /// Whether something can be kept there.
