@@ -1,0 +1,20 @@
+//! The tester on the wire: frames that are sent when they are due, and what becomes of them.
+//!
+//! Reading order: [`signature`], [`flow`], [`frame`] (what is sent), [`pace`] and [`send`] (when), [`read`], [`window`],
+//! [`arrivals`] and [`receive`] (what comes), [`neighbour`] and [`learn`] (what goes before), [`tester`] (a trial).
+//!
+//! Invariant: a frame that the tester could not send in time is not offered, never lost; a frame that the device's own full
+//! queue refused is lost.
+mod arrivals;
+pub(crate) mod flow;
+pub(crate) mod frame;
+mod learn;
+mod neighbour;
+mod pace;
+pub(crate) mod port;
+mod read;
+mod receive;
+mod send;
+mod signature;
+pub(crate) mod tester;
+mod window;
