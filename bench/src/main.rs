@@ -12,6 +12,7 @@ mod harness;
 mod image;
 mod nsh;
 mod report;
+mod rfc2544;
 mod ring;
 mod router;
 mod wire;
