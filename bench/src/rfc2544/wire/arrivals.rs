@@ -79,10 +79,10 @@ impl Arrivals {
     /// A whole frame of this direction and trial came at `now`.
     #[inline]
     pub(super) fn frame(&mut self, mark: Mark, s: &Signature, now: u64) {
-        let Some(received) = self.received.get_mut(usize::from(mark.phase)) else {
+        if usize::from(mark.phase) >= self.received.len() {
             self.foreign += 1; // no such phase: not a frame that was sent
             return;
-        };
+        }
         let first = match self.window.see(s.sequence) {
             Seen::Ahead(0) => true,
             Seen::Ahead(gap) => {
@@ -105,7 +105,9 @@ impl Arrivals {
             }
         };
         if first {
-            *self.received.get_mut(usize::from(mark.phase)).unwrap_or(&mut 0) += 1;
+            if let Some(received) = self.received.get_mut(usize::from(mark.phase)) {
+                *received += 1;
+            }
             if mark.measured
                 && let Some(latency) = &mut self.latency
             {
@@ -159,8 +161,10 @@ impl Arrivals {
     pub(super) fn counts(self, direction: Direction, sent: &Departures, start: u64) -> Counts {
         let after = |time: u64| Duration::from_nanos(time.saturating_sub(start));
         let phases: Vec<Sent> = (sent.phases.iter().zip(&self.received))
-            .map(|(&(n, took), &received)| {
-                Sent { sent: n, lost: n.saturating_sub(received), took: Duration::from_nanos(took) }
+            .map(|(&(n, took), &received)| Sent {
+                sent: n,
+                lost: n.saturating_sub(received),
+                took: Duration::from_nanos(took),
             })
             .collect();
         let lost = phases.iter().map(|p| p.lost).sum();

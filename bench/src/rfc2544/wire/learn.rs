@@ -8,7 +8,7 @@ use super::port::Out;
 use super::receive::Receiver;
 use super::signature::{BESIDE, Mark, Signature};
 use super::tester::{Path, Wire};
-use crate::rfc2544::trial::{Control, Fault, Frames, Ip, Offered};
+use crate::rfc2544::trial::{Fault, Frames, Ip, Offered};
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::io::affinity::pin_to_core;
 use sluice_dataplane::time::StampClock;
@@ -18,6 +18,7 @@ use sluice_dataplane::wire::ipv4::Ipv4;
 use sluice_dataplane::wire::ipv6::Ipv6;
 use sluice_dataplane::wire::udp::Udp;
 use sluice_dataplane::wire::{EtherAddr, ip_proto};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use zerocopy::IntoBytes;
 
@@ -32,9 +33,9 @@ const ANSWERS: usize = 256;
 /// SNMP (RFC 3416): version 2c, community "public", get sysUpTime.0 (RFC 3418).
 const SNMP_PORT: u16 = 161;
 const SNMP_GET: [u8; 43] = [
-    0x30, 0x29, 0x02, 0x01, 0x01, 0x04, 0x06, b'p', b'u', b'b', b'l', b'i', b'c', 0xa0, 0x1c, 0x02, 0x04, 0x25, 0x44, 0x25,
-    0x44, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00, 0x30, 0x0e, 0x30, 0x0c, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x01, 0x03,
-    0x00, 0x05, 0x00,
+    0x30, 0x29, 0x02, 0x01, 0x01, 0x04, 0x06, b'p', b'u', b'b', b'l', b'i', b'c', 0xa0, 0x1c, 0x02, 0x04, 0x25, 0x44,
+    0x25, 0x44, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00, 0x30, 0x0e, 0x30, 0x0c, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x02, 0x01,
+    0x01, 0x03, 0x00, 0x05, 0x00,
 ];
 
 /// Makes the device know the tester, and says where frames from A and from B go.
@@ -42,7 +43,7 @@ pub(super) fn learn(
     wire: &mut Wire,
     offered: &Offered,
     flows: Flows,
-    control: &Control<'_>,
+    stop: &AtomicBool,
 ) -> Result<[EtherAddr; 2], Fault> {
     let [a, b] = [wire.ports[0].side, wire.ports[1].side];
     let known = match wire.path {
@@ -61,7 +62,7 @@ pub(super) fn learn(
             let _ = pin_to_core(core); // where it is not allowed, it is slower
             #[cfg(feature = "dpdk")]
             let _joined = sluice_dataplane::io::dpdk::join();
-            Lesson::give(wire, offered, flows, known, control)
+            Lesson::give(wire, offered, flows, known, stop)
         };
         scope.spawn(work).join().unwrap_or_else(|_| Err(Fault::Port("a thread of the tester panicked".into())))
     })
@@ -81,9 +82,9 @@ impl Lesson<'_> {
         offered: &Offered,
         flows: Flows,
         known: Option<[EtherAddr; 2]>,
-        control: &Control<'_>,
+        stop: &AtomicBool,
     ) -> Result<[EtherAddr; 2], Fault> {
-        let (ip, trial, clock) = (offered.traffic.ip, wire.number(), wire.clock);
+        let (ip, trial) = (offered.traffic.ip, wire.number());
         let sides = [wire.ports[0].side, wire.ports[1].side];
         let up = wire.ports.iter_mut().map(|p| (p.name.clone(), p.output.maintain().0 & p.input.maintain().0));
         let down: Vec<String> = up.filter(|p| !p.1).map(|p| p.0).collect();
@@ -98,7 +99,7 @@ impl Lesson<'_> {
             }
             match known {
                 Some(known) => known,
-                None => lesson.ask(&sides, ip, control)?,
+                None => lesson.ask(&sides, ip, stop)?,
             }
         };
         if !offered.learn {
@@ -111,7 +112,7 @@ impl Lesson<'_> {
         let template = |from: usize| wire.template(&offered.traffic, size.into(), from, next[from]);
         let templates = [template(0).map_err(Fault::Refused)?, template(1).map_err(Fault::Refused)?];
         let mut lesson = Lesson::new(wire, trial);
-        lesson.lead(&templates, trial, flows.hosts(), control);
+        lesson.lead(&templates, trial, flows.hosts(), stop);
         lesson.drain();
         Ok(next)
     }
@@ -144,9 +145,11 @@ impl Lesson<'_> {
         let until = self.clock.now() + time;
         while self.clock.now() < until && !enough(&self.receivers) {
             let clock = self.clock;
-            self.receivers.iter_mut().for_each(|r| drop(r.step(&clock)));
+            self.receivers.iter_mut().for_each(|r| r.step(&clock));
             for (answers, output) in self.answers.iter().zip(&mut self.outputs) {
-                answers.try_iter().take(ANSWERS).for_each(|answer| drop(output.send_one(&answer)));
+                for answer in answers.try_iter().take(ANSWERS) {
+                    output.send_one(&answer); // where there is no room, it will be asked for again
+                }
             }
         }
     }
@@ -163,7 +166,7 @@ impl Lesson<'_> {
     }
 
     /// Asks the device for its address on both sides.
-    fn ask(&mut self, sides: &[Side; 2], ip: Ip, control: &Control<'_>) -> Result<[EtherAddr; 2], Fault> {
+    fn ask(&mut self, sides: &[Side; 2], ip: Ip, stop: &AtomicBool) -> Result<[EtherAddr; 2], Fault> {
         let end = self.clock.now() + ANSWER;
         loop {
             for ((side, output), receiver) in sides.iter().zip(&mut self.outputs).zip(&self.receivers) {
@@ -176,22 +179,27 @@ impl Lesson<'_> {
             if let (Some(a), Some(b)) = (a, b) {
                 return Ok([a, b]);
             }
-            if control.stopped() {
+            if stop.load(Ordering::Relaxed) {
                 return Err(Fault::Interrupted);
             }
             if self.clock.now() > end {
                 let side = if a.is_none() { &sides[0] } else { &sides[1] };
-                let (port, address) = (if a.is_none() { "A" } else { "B" }, match ip {
-                    Ip::V4 => side.v4(0, DEVICE).to_string(),
-                    Ip::V6 => side.v6(0, DEVICE).to_string(),
-                });
-                return Err(Fault::Died(format!("no answer from {address} at port {port} within 3 s: is it a router with this address?")));
+                let (port, address) = (
+                    if a.is_none() { "A" } else { "B" },
+                    match ip {
+                        Ip::V4 => side.v4(0, DEVICE).to_string(),
+                        Ip::V6 => side.v6(0, DEVICE).to_string(),
+                    },
+                );
+                return Err(Fault::Died(format!(
+                    "no answer from {address} at port {port} within 3 s: is it a router with this address?"
+                )));
             }
         }
     }
 
     /// Sends a test frame to every host of the first networks until all get through, or time is over.
-    fn lead(&mut self, templates: &[Template; 2], trial: u8, hosts: u16, control: &Control<'_>) {
+    fn lead(&mut self, templates: &[Template; 2], trial: u8, hosts: u16, stop: &AtomicBool) {
         let wanted = if hosts >= 64 { u64::MAX } else { (1 << hosts) - 1 };
         let end = self.clock.now() + THROUGH;
         loop {
@@ -208,7 +216,7 @@ impl Lesson<'_> {
             }
             self.attend(AGAIN, |r| r.iter().all(|r| r.learned == wanted));
             let all = self.receivers.iter().all(|r| r.learned == wanted);
-            if all || control.stopped() || self.clock.now() > end {
+            if all || stop.load(Ordering::Relaxed) || self.clock.now() > end {
                 return;
             }
         }

@@ -17,4 +17,8 @@ mod receive;
 mod send;
 mod signature;
 pub(crate) mod tester;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod window;

@@ -135,8 +135,7 @@ fn nd_frame(
     let mut message = Neighbor::new(kind, target);
     message.set_flags(flags);
     let mut icmp = message.as_bytes().to_vec();
-    let option =
-        if kind == icmpv6::NEIGHBOR_SOLICIT { icmpv6::OPTION_SOURCE_LINK } else { icmpv6::OPTION_TARGET_LINK };
+    let option = if kind == icmpv6::NEIGHBOR_SOLICIT { icmpv6::OPTION_SOURCE_LINK } else { icmpv6::OPTION_TARGET_LINK };
     icmp.extend([option, 1]); // of one word of 8 bytes
     icmp.extend(side.ether.0);
     // It fails for a message shorter than its header only.
@@ -171,7 +170,11 @@ mod tests {
         let (arp, _) = Arp::parse(rest).unwrap();
         assert_eq!((arp.operation(), arp.sender_ether(), arp.sender_ip()), (arp::OP_REPLY, A.ether, A.v4(0, 7)));
         assert_eq!((arp.target_ether(), arp.target_ip()), (DEVICE_ETHER, A.v4(0, DEVICE)));
-        assert_eq!(hear(&A, &asks_v4(Ipv4Addr::new(198, 19, 0, 7))), Heard::Device(DEVICE_ETHER), "another side's host");
+        assert_eq!(
+            hear(&A, &asks_v4(Ipv4Addr::new(198, 19, 0, 7))),
+            Heard::Device(DEVICE_ETHER),
+            "another side's host"
+        );
     }
 
     #[test]

@@ -48,10 +48,11 @@ impl Pacer {
         // The frame at the phase's end belongs to the next one.
         let now = self.end.map_or(now, |end| now.min(end.saturating_sub(1)));
         let Some(passed) = now.checked_sub(self.start) else { return (0, 0) };
-        let owed = ((passed as f64 * self.rate) as u64 + 1).saturating_sub(self.sent + self.skipped).min(left);
+        let owed = ((passed as f64 * self.rate) as u64 + 1).saturating_sub(self.sent + self.skipped);
         let late = owed.saturating_sub(self.slack);
         self.skipped += late;
-        (owed - late, late)
+        let due = (owed - late).min(left);
+        (due, late.min(left - due))
     }
 
     /// So many of them were sent.
@@ -137,7 +138,7 @@ mod tests {
         let (due, _) = pacer.due(20_000_000);
         assert_eq!(due, 200);
         pacer.sent(due);
-        assert_eq!(pacer.due(20_030_000), (30, 0));
+        assert_eq!(pacer.due(20_030_000), (30, 0), "the pace is kept");
         pacer.sent(30);
         assert_eq!(pacer.due(20_060_000), (10, 0), "of 30 those that are left");
         pacer.sent(10);

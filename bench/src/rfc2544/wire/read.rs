@@ -109,7 +109,8 @@ fn internet(frame: &[u8]) -> Option<(&[u8], bool)> {
                     nsh::NEXT_IPV4 => return Some((inner, false)),
                     nsh::NEXT_IPV6 => return Some((inner, true)),
                     nsh::NEXT_ETHERNET => {
-                        (kind, rest) = (word(inner.first_chunk::<{ ethernet::LEN }>()?, 12), inner.get(ethernet::LEN..)?);
+                        (kind, rest) =
+                            (word(inner.first_chunk::<{ ethernet::LEN }>()?, 12), inner.get(ethernet::LEN..)?);
                     }
                     _ => return None,
                 }
@@ -179,7 +180,10 @@ mod tests {
     #[test]
     fn frames_of_every_shape_and_size_are_read_as_they_were_sent_and_their_checksums_are_right() {
         for shape in shapes() {
-            for size in [shape.least(), 128, 255, 256, 512, 570, 1024, 1280, 1518, 2000].into_iter().filter(|s| *s >= shape.least()) {
+            for size in [shape.least(), 128, 255, 256, 512, 570, 1024, 1280, 1518, 2000]
+                .into_iter()
+                .filter(|s| *s >= shape.least())
+            {
                 for flow in 0..200 {
                     let bytes = frame(shape, size, flow % 2 == 1, flow);
                     assert_eq!(bytes.len(), size - FCS);

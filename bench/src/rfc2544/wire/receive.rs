@@ -42,15 +42,13 @@ impl<'a> Receiver<'a> {
         Receiver { input, side, trial, arrivals, returned: 0, learned: 0, device: None, answers }
     }
 
-    /// Takes what is there, a little at most; says whether anything was.
+    /// Takes what is there, a little at most.
     #[inline]
-    pub(super) fn step(&mut self, clock: &StampClock) -> bool {
-        let mut any = false;
+    pub(super) fn step(&mut self, clock: &StampClock) {
         for _ in 0..BURSTS {
             if self.input.receive() == 0 {
-                break;
+                return;
             }
-            any = true;
             let now = clock.now();
             let Receiver { input, side, trial, arrivals, returned, learned, device, answers } = self;
             input.frames(|frame| match read::read(frame) {
@@ -73,7 +71,6 @@ impl<'a> Receiver<'a> {
                 },
             });
         }
-        any
     }
 
     /// Frames that the tester itself lost here since the last call.
@@ -81,9 +78,9 @@ impl<'a> Receiver<'a> {
         self.input.newly_lost()
     }
 
-    /// Looks after the port.
-    pub(super) fn maintain(&mut self) -> (bool, Option<String>) {
-        self.input.maintain()
+    /// Nothing that was lost until now counts.
+    pub(super) fn forget_lost(&mut self) {
+        self.input.newly_lost();
     }
 
     /// Throws away what is there.

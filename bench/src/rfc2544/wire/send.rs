@@ -282,7 +282,7 @@ impl<'a> Sender<'a> {
 
     /// Why the port refused frames for what they are, if it did.
     pub(super) fn refusal(&self) -> Option<&'static str> {
-        self.out.refused.map(Reason::text)
+        self.out.refused.map(Reason::name)
     }
 
     /// Ends before its time.

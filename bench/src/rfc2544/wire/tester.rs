@@ -7,9 +7,7 @@ use super::port::{In, Out};
 use super::receive::Receiver;
 use super::send::{Sender, Stream};
 use super::signature::BESIDE;
-use crate::rfc2544::trial::{
-    Control, Direction, Failure, Fault, Frames, Offered, Outcome, Phase, Stamps, Traffic,
-};
+use crate::rfc2544::trial::{Control, Direction, Failure, Fault, Frames, Offered, Outcome, Phase, Stamps, Traffic};
 use sluice_dataplane::io::affinity::pin_to_core;
 use sluice_dataplane::time::StampClock;
 use sluice_dataplane::wire::EtherAddr;
@@ -22,7 +20,7 @@ const ANSWERS: usize = 64;
 /// Longest turn of a mix, frames.
 const LONGEST_TURN: u32 = 4096;
 /// From the start of the threads to the first frame, nanoseconds.
-const HEAD_START: u64 = 2_000_000;
+const HEAD_START: u64 = 5_000_000;
 /// Between two looks after the ports.
 const LOOK_AFTER: u64 = 250_000_000;
 
@@ -99,14 +97,18 @@ impl Wire {
         // Refused sizes need no frame on the wire.
         let plan = self.plan(offered, flows, [EtherAddr::ZERO; 2]).map_err(|why| fail(Fault::Refused(why)))?;
         if offered.phases.is_empty() || offered.phases.len() >= usize::from(BESIDE) {
-            return Err(fail(Fault::Refused(format!("{} phases: there are 1 to {}", offered.phases.len(), BESIDE - 1))));
+            return Err(fail(Fault::Refused(format!(
+                "{} phases: there are 1 to {}",
+                offered.phases.len(),
+                BESIDE - 1
+            ))));
         }
         if offered.traffic.management && self.path != Path::Router {
             let why = "management queries need a device with an address: a router";
             return Err(fail(Fault::Refused(why.into())));
         }
         drop(plan);
-        let next = learn::learn(self, offered, flows, control).map_err(fail)?;
+        let next = learn::learn(self, offered, flows, control.stop).map_err(fail)?;
         let plan = self.plan(offered, flows, next).map_err(|why| fail(Fault::Refused(why)))?;
         self.run(offered, &plan, next, control)
     }
@@ -117,7 +119,13 @@ impl Wire {
     }
 
     /// Templates of a size for frames from a side.
-    pub(super) fn template(&self, traffic: &Traffic, size: usize, from: usize, to: EtherAddr) -> Result<Template, String> {
+    pub(super) fn template(
+        &self,
+        traffic: &Traffic,
+        size: usize,
+        from: usize,
+        to: EtherAddr,
+    ) -> Result<Template, String> {
         let [a, b] = [self.ports[0].side, self.ports[1].side];
         let sides = if from == 0 { [a, b] } else { [b, a] };
         let service = if from == 0 { self.services[0] } else { self.services[1] };
@@ -127,7 +135,9 @@ impl Wire {
     fn plan(&self, offered: &Offered, flows: Flows, next: [EtherAddr; 2]) -> Result<Plan, String> {
         let (sizes, turns) = sizes(&offered.frames)?;
         let all = |to: [EtherAddr; 2]| -> Result<[Vec<Template>; 2], String> {
-            let of = |from: usize, to| sizes.iter().map(|s| self.template(&offered.traffic, *s, from, to)).collect();
+            let of = |from, to| -> Result<Vec<Template>, String> {
+                sizes.iter().map(|size| self.template(&offered.traffic, *size, from, to)).collect()
+            };
             Ok([of(0, to[0])?, of(1, to[1])?])
         };
         let broadcasts = match offered.traffic.broadcast {
@@ -182,7 +192,7 @@ impl Wire {
             Sender::new(&mut a.output, stream(0), start, spoken_a),
             Sender::new(&mut b.output, stream(1), start, spoken_b),
         ];
-        receivers.iter_mut().for_each(|r| drop(r.newly_lost()));
+        receivers.iter_mut().for_each(Receiver::forget_lost);
         let (sent, over) = (AtomicBool::new(false), AtomicBool::new(false));
         let job = Job { clock, late: offered.late, stop: control.stop, sent: &sent, over: &over };
         let event = control.event.take();
@@ -357,7 +367,7 @@ impl Job<'_> {
         while !senders.iter().all(Sender::is_done) {
             let now = self.clock.now();
             senders.iter_mut().for_each(|s| s.step(now));
-            receivers.iter_mut().for_each(|r| drop(r.step(&self.clock)));
+            receivers.iter_mut().for_each(|r| r.step(&self.clock));
             if self.stopped() {
                 return senders.iter_mut().for_each(|s| s.stop(now));
             }
@@ -369,7 +379,7 @@ impl Job<'_> {
         let until = self.until();
         while self.clock.now() < until && !self.stopped() {
             let now = self.clock.now();
-            receivers.iter_mut().for_each(|r| drop(r.step(&self.clock)));
+            receivers.iter_mut().for_each(|r| r.step(&self.clock));
             senders.iter_mut().for_each(|s| s.step(now));
         }
     }
@@ -399,7 +409,7 @@ impl Job<'_> {
         let _over = Set(self.over);
         let mut until = None;
         while until.is_none_or(|until| self.clock.now() < until) && !self.stopped() {
-            receivers.iter_mut().for_each(|r| drop(r.step(&self.clock)));
+            receivers.iter_mut().for_each(|r| r.step(&self.clock));
             if until.is_none() && self.sent.load(Ordering::Acquire) {
                 until = Some(self.until());
             }
