@@ -13,7 +13,9 @@ mod swap;
 use crate::harness::{Bench, Cost, Goal, Line, Table};
 use crate::wire::stop::Stop;
 use anyhow::ensure;
-pub(crate) use program::sluice;
+#[cfg(feature = "dpdk")]
+pub(crate) use program::reserve;
+pub(crate) use program::{Folder, sluice};
 use program::{Program, Running};
 use scenario::{SCENARIOS, Scenario};
 use std::time::Duration;

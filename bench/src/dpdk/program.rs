@@ -23,10 +23,10 @@ pub(super) enum Program {
 }
 
 /// A folder for sockets, which goes away with its value.
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn new() -> anyhow::Result<Folder> {
+    pub(crate) fn new() -> anyhow::Result<Folder> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("sluice-bench-dpdk-{}-{number}", std::process::id()));
@@ -35,7 +35,7 @@ impl Folder {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
@@ -59,7 +59,7 @@ pub(crate) fn sluice() -> anyhow::Result<PathBuf> {
 }
 
 /// Makes sure that so many huge pages of 2 MB are free.
-pub(super) fn reserve(pages: u64) -> anyhow::Result<()> {
+pub(crate) fn reserve(pages: u64) -> anyhow::Result<()> {
     let folder = Path::new("/sys/kernel/mm/hugepages/hugepages-2048kB");
     let read = |name: &str| -> anyhow::Result<u64> {
         Ok(fs::read_to_string(folder.join(name)).context("huge pages of 2 MB")?.trim().parse()?)
