@@ -5,6 +5,7 @@ mod bridge;
 pub(crate) mod function;
 pub(crate) mod links;
 mod process;
+pub(crate) mod profile;
 mod sluice;
 mod testpmd;
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Flows {
         }
         let ports = scatter(n);
         let spread = n.wrapping_add(1).wrapping_mul(0x9e37_79b9);
-        let host = |bits: u32| FIRST_HOST + ((bits & 0xffff) * u32::from(self.hosts()) >> 16) as u16;
+        let host = |bits: u32| FIRST_HOST + (((bits & 0xffff) * u32::from(self.hosts())) >> 16) as u16;
         Flow {
             nets: [net; 2],
             hosts: [host(spread >> 16), host((spread ^ ports) >> 5)],

@@ -6,6 +6,7 @@
 //! Invariant: a frame that the tester could not send in time is not offered, never lost; a frame that the device's own full
 //! queue refused is lost.
 mod arrivals;
+pub(crate) mod command;
 pub(crate) mod flow;
 pub(crate) mod frame;
 mod learn;

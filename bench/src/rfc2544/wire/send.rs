@@ -121,7 +121,7 @@ impl<'a> Sender<'a> {
         }
         self.build(due.min(MAX_BURST as u64) as usize, now);
         if self.pending.is_empty() {
-            return; // no buffer is free
+            return self.wait_for_room(now); // no buffer is free
         }
         let taken = self.out.send(&mut self.pending);
         self.down = taken.down;

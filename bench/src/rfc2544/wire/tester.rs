@@ -7,7 +7,9 @@ use super::port::{In, Out};
 use super::receive::Receiver;
 use super::send::{Sender, Stream};
 use super::signature::BESIDE;
-use crate::rfc2544::trial::{Control, Direction, Failure, Fault, Frames, Offered, Outcome, Phase, Stamps, Traffic};
+use crate::rfc2544::trial::{
+    Control, Counts, Direction, Failure, Fault, Frames, Offered, Outcome, Phase, Stamps, Traffic,
+};
 use sluice_dataplane::io::affinity::pin_to_core;
 use sluice_dataplane::time::StampClock;
 use sluice_dataplane::wire::EtherAddr;
@@ -64,7 +66,7 @@ pub(crate) struct Wire {
 /// What went wrong on the tester's side in a trial, of both ports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Own {
-    /// Received frames that the kernel, the NIC or the pool of buffers lost.
+    /// Received frames that the kernel, the NIC or the pool of buffers lost; test frames among them count as not sent.
     pub(crate) lost: u64,
     /// Frames that were not sent because the tester was late or the line was full.
     pub(crate) not_offered: u64,
@@ -130,6 +132,53 @@ impl Wire {
         let sides = if from == 0 { [a, b] } else { [b, a] };
         let service = if from == 0 { self.services[0] } else { self.services[1] };
         Template::new(Shape { ip: traffic.ip, nsh: traffic.nsh.then_some(service) }, size, sides, to)
+    }
+
+    /// Only sends, at A and as fast as the port takes frames, for `time`: how many frames, the processor time of this thread,
+    /// and nanoseconds that passed.
+    #[cfg(feature = "dpdk")]
+    pub(crate) fn generate(
+        &mut self,
+        frames: &Frames,
+        traffic: &Traffic,
+        time: Duration,
+        stop: &crate::wire::stop::Stop,
+    ) -> Result<(u64, Duration, u64), String> {
+        use crate::rfc2544::trial::{Length, Load};
+        use sluice_dataplane::io::affinity::thread_cpu_time;
+        let (flows, (sizes, turns)) = (flows(traffic)?, sizes(frames)?);
+        let to = self.ports[1].side.ether;
+        let templates: Result<Vec<Template>, String> =
+            sizes.iter().map(|size| self.template(traffic, *size, 0, to)).collect();
+        let templates = templates?;
+        let phases = [Phase { load: Load::FullSpeed, length: Length::Time(time) }];
+        let stream = Stream {
+            templates: &templates,
+            turns: &turns,
+            broadcasts: &[],
+            flows,
+            from: 0,
+            trial: self.trial,
+            phases: &phases,
+            stamps: Stamps::Every,
+            query: None,
+        };
+        let (clock, core) = (self.clock, self.cores[0]);
+        let (_answers, spoken) = sync_channel(1);
+        let output = &mut self.ports[0].output;
+        let work = move || {
+            let _ = pin_to_core(core); // where it is not allowed, figures are noisier
+            let _joined = sluice_dataplane::io::dpdk::join();
+            let (start, cpu) = (clock.now(), thread_cpu_time());
+            let mut sender = Sender::new(output, stream, start, spoken);
+            while !sender.is_done() && !stop.asked() {
+                sender.step(clock.now());
+            }
+            sender.stop(clock.now());
+            let frames = sender.departures.phases.iter().map(|p| p.0).sum();
+            (frames, thread_cpu_time() - cpu, clock.now() - start)
+        };
+        std::thread::scope(|s| s.spawn(work).join()).map_err(|_| "the generator panicked".into())
     }
 
     fn plan(&self, offered: &Offered, flows: Flows, next: [EtherAddr; 2]) -> Result<Plan, String> {
@@ -231,7 +280,7 @@ impl Wire {
         if control.stopped() {
             fault = Some(Fault::Interrupted);
         }
-        let own_lost = receivers.iter_mut().map(Receiver::newly_lost).sum();
+        let own_lost = receivers.each_mut().map(Receiver::newly_lost);
         let departures = senders.map(|s| (s.departures.clone(), s.refusal()));
         for (name, refusal) in names.iter().zip(departures.iter().map(|d| &d.1)) {
             if let Some(why) = refusal {
@@ -240,11 +289,11 @@ impl Wire {
         }
         let departures = departures.map(|d| d.0);
         self.own = Own {
-            lost: own_lost,
+            lost: own_lost.iter().sum(),
             not_offered: departures.iter().map(|d| d.not_offered).sum(),
             refused: departures.iter().map(|d| d.refusals).sum(),
         };
-        let outcome = outcome(directions, &departures, receivers, start);
+        let outcome = outcome(directions, &departures, receivers, own_lost, start);
         match fault {
             Some(fault) => Err(Failure { fault, so_far: Some(outcome) }),
             None => {
@@ -267,21 +316,37 @@ fn outcome(
     directions: &[Direction],
     departures: &[Departures; 2],
     receivers: [Receiver<'_>; 2],
+    own_lost: [u64; 2],
     start: u64,
 ) -> Outcome {
     let [a, b] = receivers;
     let returned = [a.returned, b.returned];
     let (mut at_a, mut at_b) = (Some(a.arrivals), Some(b.arrivals));
     let counts = directions.iter().filter_map(|d| {
-        let (arrivals, departures, returned) = match d {
-            Direction::AToB => (at_b.take(), &departures[0], returned[0]),
-            Direction::BToA => (at_a.take(), &departures[1], returned[1]),
+        let (arrivals, departures, returned, own_lost) = match d {
+            Direction::AToB => (at_b.take(), &departures[0], returned[0], own_lost[1]),
+            Direction::BToA => (at_a.take(), &departures[1], returned[1], own_lost[0]),
         };
         let mut arrivals = arrivals?;
         arrivals.returned = returned;
-        Some(arrivals.counts(*d, departures, start))
+        let mut counts = arrivals.counts(*d, departures, start);
+        excuse(&mut counts, own_lost);
+        Some(counts)
     });
     Outcome { counts: counts.collect() }
+}
+
+/// Frames that the tester itself lost on receiving say nothing of the device: they count as not offered.
+fn excuse(counts: &mut Counts, mut lost: u64) {
+    for phase in counts.phases.iter_mut().rev() {
+        let n = lost.min(phase.lost);
+        phase.sent -= n;
+        phase.lost -= n;
+        lost -= n;
+    }
+    if counts.lost() == 0 {
+        counts.last_lost = None;
+    }
 }
 
 /// Sleeps, unless the run is to end.
