@@ -67,6 +67,16 @@ enum Command {
     /// The generator of frames alone, for a comparison.
     #[command(hide = true)]
     Generate(rfc2544::wire::command::GenerateOptions),
+    /// Tests a device by RFC 2544: throughput, latency, loss, bursts, recovery, reset.
+    Rfc2544(rfc2544::command::Options),
+    /// Puts RFC 2544 reports side by side, as ratios to the first.
+    Report {
+        /// Reports in JSON.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Draws the conclusions of an RFC 2544 report again from its trials; fails when one differs.
+    Recheck { file: PathBuf },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -78,6 +88,9 @@ fn main() -> anyhow::Result<()> {
         }
         Some(Command::Trial(options)) => return rfc2544::wire::command::trial(&options),
         Some(Command::Generate(options)) => return rfc2544::wire::command::generate(&options),
+        Some(Command::Rfc2544(options)) => return rfc2544::command::rfc2544(&options),
+        Some(Command::Report { files }) => return rfc2544::command::side_by_side(&files),
+        Some(Command::Recheck { file }) => return rfc2544::command::recheck(&file),
         None => {}
     }
     let mut report = report::Report::new();

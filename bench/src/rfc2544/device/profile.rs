@@ -22,6 +22,12 @@ pub(crate) const NAMES: &[(&str, &str)] = &[
     ("rules", "rules of the firewall, 1 to 10000; 25 unless given"),
 ];
 
+/// A name and its value.
+pub(crate) fn word(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a name, `=`, and a value")?;
+    Ok((name.into(), value.into()))
+}
+
 /// Reads the description, and makes the links.
 ///
 /// # Errors

@@ -28,7 +28,8 @@ fn read(top: &mut Table<'_, '_>, e: &mut Errors<'_>) -> Profile {
     let name = top.string("name", e).unwrap_or_else(|| "unnamed".into());
     let tests = top.list("tests", e, "names of tests", test).unwrap_or_else(|| Test::ALL.to_vec());
     let tests: Vec<Test> = Test::ALL.into_iter().filter(|t| tests.contains(t)).collect();
-    let needs: Vec<&str> = tests.iter().filter(|t| !matches!(t, Test::Throughput | Test::FrameLoss)).map(|t| t.name()).collect();
+    let needs: Vec<&str> =
+        tests.iter().filter(|t| !matches!(t, Test::Throughput | Test::FrameLoss)).map(|t| t.name()).collect();
     if !needs.is_empty() && !tests.contains(&Test::Throughput) {
         e.at(top.span("tests"), &format!("\"throughput\" is missing; {} start from it", needs.join(", ")));
     }
@@ -60,10 +61,8 @@ fn read(top: &mut Table<'_, '_>, e: &mut Errors<'_>) -> Profile {
             width: t.share("width", e, 0.0..=0.5).unwrap_or(0.005),
             attempts: t.count("attempts", e, 1..=10).unwrap_or(2),
         }),
-        recovery: top.sub("recovery", e, |t, e| Recovery {
-            overload: t.time("overload", e, 60),
-            after: t.time("after", e, 60),
-        }),
+        recovery: top
+            .sub("recovery", e, |t, e| Recovery { overload: t.time("overload", e, 60), after: t.time("after", e, 60) }),
         reset: top.sub("reset", e, |t, e| {
             let times = ResetTimes {
                 at: t.time("at", e, 10),
@@ -232,7 +231,13 @@ impl<'a, 't> Table<'a, 't> {
         self.table.and_then(|t| t.get(key)).map_or(self.begin.clone(), Spanned::span)
     }
 
-    fn value<T>(&mut self, key: &'static str, e: &mut Errors<'_>, what: &str, as_: impl Fn(&DeValue<'t>) -> Option<T>) -> Option<T> {
+    fn value<T>(
+        &mut self,
+        key: &'static str,
+        e: &mut Errors<'_>,
+        what: &str,
+        as_: impl Fn(&DeValue<'t>) -> Option<T>,
+    ) -> Option<T> {
         let value = self.get(key)?;
         let found = as_(value.get_ref());
         if found.is_none() {
@@ -283,10 +288,16 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A list of at least one; each member that is none has its own error.
-    fn list<T>(&mut self, key: &'static str, e: &mut Errors<'_>, what: &str, as_: impl Fn(&DeValue<'t>) -> Option<T>) -> Option<Vec<T>> {
-        let list: &DeArray<'t> = self.value(key, e, &format!("a list of {what}"), |v| v.as_array().map(|_| ())).and_then(|()| {
-            self.table?.get(key)?.get_ref().as_array()
-        })?;
+    fn list<T>(
+        &mut self,
+        key: &'static str,
+        e: &mut Errors<'_>,
+        what: &str,
+        as_: impl Fn(&DeValue<'t>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let list: &DeArray<'t> = self
+            .value(key, e, &format!("a list of {what}"), |v| v.as_array().map(|_| ()))
+            .and_then(|()| self.table?.get(key)?.get_ref().as_array())?;
         if list.is_empty() || list.len() > 100 {
             e.at(self.span(key), &format!("{key} must be a list of 1 to 100 {what}"));
         }
@@ -301,7 +312,12 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A table within this one, all defaults where it is missing.
-    fn sub<T>(&mut self, key: &'static str, e: &mut Errors<'_>, read: impl FnOnce(&mut Table<'a, 't>, &mut Errors<'_>) -> T) -> T {
+    fn sub<T>(
+        &mut self,
+        key: &'static str,
+        e: &mut Errors<'_>,
+        read: impl FnOnce(&mut Table<'a, 't>, &mut Errors<'_>) -> T,
+    ) -> T {
         let value = self.get(key);
         let table = value.and_then(|v| v.get_ref().as_table());
         if let (Some(value), None) = (value, table) {

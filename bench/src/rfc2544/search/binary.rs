@@ -65,7 +65,11 @@ impl Binary {
                 if tester { Verdict::Tester } else { Verdict::Found }
             }
             (None, Some(upper)) if upper <= self.space.lowest => {
-                if trials.iter().all(|t| t.silent) { Verdict::Silent } else { Verdict::NoRate }
+                if trials.iter().all(|t| t.silent) {
+                    Verdict::Silent
+                } else {
+                    Verdict::NoRate
+                }
             }
             _ if trials.len() >= self.limit => Verdict::TooManyTrials,
             _ => Verdict::Unfinished,

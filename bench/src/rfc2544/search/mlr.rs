@@ -41,7 +41,9 @@ enum Class {
     Lower,
     Upper,
     /// More trials could make it either; what it tends to.
-    Undecided { upper: bool },
+    Undecided {
+        upper: bool,
+    },
 }
 
 impl Class {
@@ -72,7 +74,11 @@ impl Mlr {
         let lower = loads.iter().rev().find(|l| l.1 == Class::Lower && below(l.0)).map(|l| l.0);
         let verdict = match (lower, upper) {
             _ if self.wanted(goal, trials).is_some() => {
-                if trials.len() >= self.limit { Verdict::TooManyTrials } else { Verdict::Unfinished }
+                if trials.len() >= self.limit {
+                    Verdict::TooManyTrials
+                } else {
+                    Verdict::Unfinished
+                }
             }
             _ if trials.iter().all(|t| t.silent) => Verdict::Silent,
             (Some(_), None) => Verdict::Highest,

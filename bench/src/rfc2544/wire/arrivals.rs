@@ -120,11 +120,6 @@ impl Arrivals {
         }
     }
 
-    /// Frames of each phase so far, together.
-    pub(super) fn received(&self) -> u64 {
-        self.received.iter().sum()
-    }
-
     #[cold]
     fn open(&mut self, from: u64, to: u64, sent: u64) {
         if self.holes.len() == HOLES {

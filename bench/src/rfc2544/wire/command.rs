@@ -17,7 +17,7 @@ use std::time::Duration;
 #[derive(Args)]
 pub(crate) struct TrialOptions {
     /// The device, as a profile describes it: `kind=router links=memif`.
-    #[arg(required = true, value_parser = word)]
+    #[arg(required = true, value_parser = profile::word)]
     device: Vec<(String, String)>,
     /// Frame size with frame check sequence, bytes; 0: IMIX.
     #[arg(long, default_value_t = 64)]
@@ -46,12 +46,6 @@ pub(crate) struct TrialOptions {
     /// How long late frames are waited for, seconds.
     #[arg(long, default_value_t = 2.0)]
     late: f64,
-}
-
-/// A name and its value.
-fn word(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("a name, `=`, and a value")?;
-    Ok((name.into(), value.into()))
 }
 
 /// Sends through `net_memif0` as fast as it takes frames, and prints how many and the processor time that this took.

@@ -177,11 +177,6 @@ impl Template {
         })
     }
 
-    /// Bytes without frame check sequence.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Makes a fresh packet this frame, of one flow. False if it cannot be written to.
     #[inline]
     pub(crate) fn write(&self, p: &mut Packet, flow: &Flow, signature: &Signature) -> bool {
