@@ -13,7 +13,8 @@ pub(super) struct Bridge {
 
 /// Makes it, over the far ends of the links; the kernel receives for it on `core`.
 pub(super) fn start(net: &Net, core: usize) -> anyhow::Result<Bridge> {
-    net.ip(&format!("link add {NAME} type bridge"))?;
+    // With snooping it would send queries of its own.
+    net.ip(&format!("link add {NAME} type bridge mcast_snooping 0"))?;
     for port in links::FAR {
         net.ip(&format!("link set {port} master {NAME}"))?;
         net.receive_on(port, Some(core))?;
