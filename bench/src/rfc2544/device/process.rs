@@ -6,11 +6,14 @@ use anyhow::ensure;
 use std::ffi::OsStr;
 use std::process::Command;
 
+/// As the tester's threads have it: what else runs on the machine shall not be taken for the device.
+const NICE: &str = "-10";
+
 /// A command that is ended with the thread that starts it, on one core, of the process's own number.
 pub(super) fn command(core: usize, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     // util-linux: the signal is kept for what is executed in its place.
-    command.args(["--pdeathsig", "KILL", "taskset", "-c"]).arg(core.to_string()).arg(program);
+    command.args(["--pdeathsig", "KILL", "nice", "-n", NICE, "taskset", "-c"]).arg(core.to_string()).arg(program);
     command
 }
 

@@ -10,6 +10,7 @@ use super::signature::BESIDE;
 use crate::rfc2544::trial::{
     Control, Counts, Direction, Failure, Fault, Frames, Offered, Outcome, Phase, Stamps, Traffic,
 };
+use rustix::process::setpriority_process;
 use sluice_dataplane::io::affinity::pin_to_core;
 use sluice_dataplane::time::StampClock;
 use sluice_dataplane::wire::EtherAddr;
@@ -23,6 +24,8 @@ const ANSWERS: usize = 64;
 const LONGEST_TURN: u32 = 4096;
 /// From the start of the threads to the first frame, nanoseconds.
 const HEAD_START: u64 = 5_000_000;
+/// Of the threads that send and receive: nobody else should run on their cores for long.
+const PRIORITY: i32 = -10;
 /// Between two looks after the ports.
 const LOOK_AFTER: u64 = 250_000_000;
 
@@ -337,7 +340,7 @@ fn outcome(
 }
 
 /// Frames that the tester itself lost on receiving say nothing of the device: they count as not offered.
-fn excuse(counts: &mut Counts, mut lost: u64) {
+pub(super) fn excuse(counts: &mut Counts, mut lost: u64) {
     for phase in counts.phases.iter_mut().rev() {
         let n = lost.min(phase.lost);
         phase.sent -= n;
@@ -412,7 +415,9 @@ struct Job<'a> {
 impl Job<'_> {
     /// Does work on a core, as a thread of DPDK's if DPDK runs.
     fn on<R>(&self, core: usize, work: impl FnOnce() -> R) -> R {
-        let _ = pin_to_core(core); // where it is not allowed, figures are noisier
+        // Where these are not allowed, figures are noisier.
+        let _ = pin_to_core(core);
+        let _ = setpriority_process(None, PRIORITY);
         #[cfg(feature = "dpdk")]
         let _joined = sluice_dataplane::io::dpdk::join();
         work()

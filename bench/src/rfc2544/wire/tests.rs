@@ -411,3 +411,19 @@ fn the_testers_hosts_answer_while_a_trial_runs() {
     assert_eq!(one(act, &offered(&[frames(3000)])).received, 3000);
     assert!(answered.load(std::sync::atomic::Ordering::Relaxed));
 }
+
+#[test]
+fn what_the_tester_itself_lost_counts_as_not_offered() {
+    let act: Act = Box::new(|port, n, frame, queues| {
+        if n >= 100 {
+            queues[1 - port].push_back(frame);
+        }
+    });
+    let mut c = one(act, &offered(&[frames(60), frames(140)]));
+    assert_eq!((c.sent(), c.lost()), (200, 100));
+    tester::excuse(&mut c, 50);
+    assert_eq!(c.phases.iter().map(|p| (p.sent, p.lost)).collect::<Vec<_>>(), [(50, 50), (100, 0)]);
+    assert_eq!(c.received + c.lost(), c.sent());
+    tester::excuse(&mut c, 70);
+    assert_eq!((c.sent(), c.lost(), c.received, c.last_lost), (100, 0, 100, None));
+}
