@@ -1,6 +1,8 @@
 //! `sluice-bench rfc2544` as a person runs it, with simulated devices.
+#![allow(clippy::unwrap_used)] // it is all test
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A folder of its own, gone at the end.
 struct Folder(PathBuf);
@@ -72,6 +74,31 @@ fn a_device_that_dies_ends_with_an_error_and_a_partial_report() {
     assert_eq!(run.status.code(), Some(1));
     assert!(text(&run.stderr).contains("the device died"), "{}", text(&run.stderr));
     assert!(std::fs::read_to_string(out.with_extension("html")).unwrap().contains("PARTIAL, the device died"));
+}
+
+#[test]
+fn an_interrupt_ends_the_run_with_a_partial_report() {
+    let folder = Folder::new("interrupt");
+    let out = folder.0.join("x");
+    let args = ["rfc2544", "--simulate", "stalls", "--profile", "full", "--out", out.to_str().unwrap()];
+    let mut run = Command::new(env!("CARGO_BIN_EXE_sluice-bench"))
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(run.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert!(line.starts_with("throughput, frames of 64: done"), "{line}");
+    let process = rustix::process::Pid::from_child(&run);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    let status = run.wait().unwrap();
+    told.read_to_string(&mut line).unwrap();
+    assert_eq!(status.code(), Some(1), "{line}");
+    assert!(line.contains("interrupted; the report is partial"), "{line}");
+    assert!(std::fs::read_to_string(out.with_extension("md")).unwrap().starts_with("PARTIAL, interrupted. "));
+    assert!(bench(&["recheck", out.with_extension("json").to_str().unwrap()]).status.success());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 use super::device;
 use super::profile::Profile;
 use super::progress::Progress;
-use super::report::{FORMAT, Report, compare, environment::Environment, recheck};
+use super::report::{FORMAT, RESETS_BY, Report, compare, environment::Environment, recheck};
 use super::section26;
 use super::session::{End, Session, Watch, line_bits};
 use super::sim::catalogue::{DEVICES, simulation};
@@ -91,7 +91,7 @@ pub(crate) fn measure(
     let clock = || Duration::from_nanos(sluice_dataplane::time::now().saturating_sub(began));
     let mut session = Session::new(trial, profile, stop, watch, &clock);
     if let Some(reset) = &reset {
-        session.tester.facts.push(("resets by".into(), reset.name()));
+        session.tester.facts.push((RESETS_BY.into(), reset.name()));
     }
     let end = section26::run(&mut session, reset).err().unwrap_or(End::Complete);
     let mut report = Report {

@@ -1,6 +1,7 @@
 //! The live line on standard error: test, frame size, trial, rate, and the time that is left.
 use super::profile::{Profile, Search};
 use super::record::{Record, Step, Test};
+use super::section26::smallest;
 use super::session::Watch;
 use super::trial::{Frames, Load, Offered};
 use std::io::{IsTerminal as _, Write as _};
@@ -57,8 +58,8 @@ impl Progress {
     pub(crate) fn new(profile: &Profile, line_bits: f64) -> Progress {
         let mut left = Vec::new();
         for test in &profile.tests {
-            for (i, frames) in profile.frames.iter().enumerate() {
-                if *test != Test::Reset || i == 0 {
+            for frames in &profile.frames {
+                if *test != Test::Reset || smallest(&profile.frames) == Some(frames) {
                     left.push((*test, frames.clone(), estimate(profile, *test, frames.line(line_bits))));
                 }
             }
@@ -115,9 +116,10 @@ impl Watch for Progress {
     }
 
     fn tested(&mut self, test: Test, frames: &Frames) {
+        let before = self.left.len();
         self.left.retain(|l| !(l.0 == test && l.1 == *frames));
         self.spent = Duration::ZERO;
-        if !self.terminal {
+        if !self.terminal && self.left.len() < before {
             eprintln!("{}, frames of {}: done; {} trials so far", test.name(), frames.name(), self.trial);
         }
     }

@@ -47,26 +47,25 @@ pub(crate) fn page(report: &Report) -> String {
 }
 
 fn html_table(columns: &[String], rows: &[Vec<String>]) -> String {
-    let cells = |tag: &str, cells: &[String]| -> String {
-        cells
-            .iter()
-            .map(|c| format!("<{tag}{}>{}</{tag}>", if numeric(c) { " class=\"n\"" } else { "" }, escape(c)))
-            .collect()
-    };
+    // The first column names its row, be it a number or not.
+    let right = |i: usize, cell: &str| if i > 0 && numeric(cell) { " class=\"n\"" } else { "" };
     let mut t = String::from("<div class=\"table\"><table>");
     if !columns.is_empty() {
-        let heads: String = columns
-            .iter()
-            .enumerate()
-            .map(|(i, c)| {
-                let n = rows.iter().all(|r| r.get(i).is_none_or(|c| numeric(c)));
-                format!("<th{}>{}</th>", if n { " class=\"n\"" } else { "" }, escape(c))
-            })
-            .collect();
-        t += &format!("<thead><tr>{heads}</tr></thead>");
+        t += "<thead><tr>";
+        for (i, column) in columns.iter().enumerate() {
+            let figures = rows.iter().all(|r| r.get(i).is_none_or(|c| numeric(c)));
+            t += &format!("<th{}>{}</th>", if figures { right(i, "-") } else { "" }, escape(column));
+        }
+        t += "</tr></thead>";
     }
     t += "<tbody>";
-    rows.iter().for_each(|r| t += &format!("<tr>{}</tr>", cells("td", r)));
+    for row in rows {
+        t += "<tr>";
+        for (i, cell) in row.iter().enumerate() {
+            t += &format!("<td{}>{}</td>", right(i, cell), escape(cell));
+        }
+        t += "</tr>";
+    }
     t + "</tbody></table></div>"
 }
 
@@ -80,6 +79,11 @@ fn numeric(text: &str) -> bool {
 fn names(results: &[&Results]) -> Scale {
     let short = |n: String| if n.starts_with("IMIX") { "IMIX".to_owned() } else { n };
     Scale::Names(results.iter().map(|r| short(r.frames.name())).collect())
+}
+
+/// Without zeros behind the point.
+fn short_latency(ns: f64) -> String {
+    latency(ns).replace(".00 ", " ")
 }
 
 fn short_rate(rate: f64) -> String {
@@ -142,7 +146,7 @@ fn latency_charts(report: &Report) -> Vec<Chart> {
             charts.push(Chart {
                 title: format!("Latency at {percent} % of the throughput"),
                 x: Axis { title: "frame size, bytes".into(), scale: names(&with), show: grouped },
-                y: Axis { title: "latency".into(), scale: Scale::Log, show: latency },
+                y: Axis { title: "latency".into(), scale: Scale::Log, show: short_latency },
                 series: series.into(),
             });
         }
@@ -169,7 +173,7 @@ fn distribution(report: &Report, results: &Results) -> Option<Chart> {
             scale: Scale::Places(places.map(|(p, name)| (nines(p), name.to_owned())).to_vec()),
             show: grouped,
         },
-        y: Axis { title: "latency".into(), scale: Scale::Log, show: latency },
+        y: Axis { title: "latency".into(), scale: Scale::Log, show: short_latency },
         series,
     })
 }

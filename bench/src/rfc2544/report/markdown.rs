@@ -1,5 +1,6 @@
 //! The report for people, as Markdown. The tables are those of the HTML page, too.
 use super::{Report, date, duration, grouped, latency};
+use crate::rfc2544::profile::Search;
 use crate::rfc2544::section26::throughput::Mark;
 use crate::rfc2544::section26::{Results, latency::AtLoad};
 
@@ -29,7 +30,7 @@ fn dash<T>(value: Option<T>, show: impl Fn(T) -> String) -> String {
 pub(crate) fn tables(report: &Report) -> Vec<Table> {
     let r = &report.results;
     let all = [
-        throughput(r),
+        throughput(report),
         goals(r),
         tagged(report),
         loads(r),
@@ -42,8 +43,8 @@ pub(crate) fn tables(report: &Report) -> Vec<Table> {
     all.into_iter().filter(|t| !t.rows.is_empty()).collect()
 }
 
-fn throughput(results: &[Results]) -> Table {
-    let rows = results.iter().filter_map(|r| {
+fn throughput(report: &Report) -> Table {
+    let rows = report.results.iter().filter_map(|r| {
         let t = r.throughput.as_ref()?;
         let mark = if t.mark == Mark::None { String::new() } else { format!("; {}", t.mark.text()) };
         Some(vec![
@@ -58,7 +59,12 @@ fn throughput(results: &[Results]) -> Table {
     });
     let columns =
         ["frames", "theory, frames/s", "throughput, frames/s", "of line", "Mbit/s", "tester's ceiling", "verdict"];
-    let note = "The highest rate without loss in each direction. Mbit/s count frames without preamble and gap.";
+    let mut note =
+        "The highest rate without loss in each direction. Mbit/s count frames without preamble and gap.".to_owned();
+    let t = &report.profile.throughput;
+    if t.search == Search::Mlr && t.exceed > 0.0 {
+        note += &format!(" By MLRsearch: trials with loss may make up {} of the time at a rate.", percent(t.exceed));
+    }
     Table::new("Throughput (section 26.1)", note, &columns, rows.collect())
 }
 

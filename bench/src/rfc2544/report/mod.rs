@@ -9,7 +9,7 @@ pub(crate) mod plot;
 pub(crate) mod recheck;
 
 use super::profile::Profile;
-use super::record::Record;
+use super::record::{Record, Test};
 use super::section26::{Evidence, Results, evaluate};
 use super::session::{Ceiling, End};
 use super::trial::{Tester, nanos};
@@ -22,6 +22,9 @@ use std::time::Duration;
 
 /// What the files are, and their version.
 pub(crate) const FORMAT: &str = "sluice-rfc2544/1";
+
+/// The fact that names what resets the device.
+pub(crate) const RESETS_BY: &str = "resets by";
 
 /// A run and what came of it. `schema.json` describes the JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,6 +75,9 @@ impl Report {
         if self.tester.shared_core {
             remarks.push("Generator and receiver share one core.".to_owned());
         }
+        if self.profile.tests.contains(&Test::Reset) && !self.tester.facts.iter().any(|f| f.0 == RESETS_BY) {
+            remarks.push("There is no reset test: nothing was named that resets this device.".to_owned());
+        }
         if self.environment.emulated() {
             remarks.push("This machine is virtual: others may take its processors away at any time.".to_owned());
         }
@@ -95,6 +101,7 @@ impl Report {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
+        anyhow::ensure!(path.file_name().is_some(), "{} is no name of a file", path.display());
         let json = serde_json::to_string(self)? + "\n";
         let forms = [
             ("json", json),

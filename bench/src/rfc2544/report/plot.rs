@@ -43,7 +43,7 @@ pub(crate) struct Chart {
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 340.0;
 const LEFT: f64 = 78.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 28.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 48.0;
 /// Class of the theoretical line.
@@ -156,14 +156,14 @@ impl Chart {
             for (n, (vx, vy)) in s.points.iter().enumerate() {
                 let (px, py) = (left(*vx), top(*vy));
                 let _ = match (n, s.steps) {
-                    (0, _) => write!(path, "M{px:.1} {py:.1}"),
+                    _ if n == 0 || self.apart(*vx) => write!(path, "M{px:.1} {py:.1}"),
                     (_, true) => write!(path, "H{px:.1}V{py:.1}"),
                     (_, false) => write!(path, "L{px:.1} {py:.1}"),
                 };
             }
             let class = self.class(i);
             let _ = write!(t, "<path class=\"line {class}\" d=\"{path}\"/>");
-            for (vx, vy) in s.points.iter().filter(|_| !s.theory && !s.steps) {
+            for (vx, vy) in s.points.iter().filter(|p| !s.steps && (!s.theory || self.apart(p.0))) {
                 let (px, py, shown) = (left(*vx), top(*vy), (self.y.show)(*vy));
                 let name = escape(&s.name);
                 let _ = write!(
@@ -173,6 +173,12 @@ impl Chart {
             }
         }
         t + "</svg></div></figure>"
+    }
+
+    /// Whether a name is none of a row of numbers, so that no line leads to it.
+    fn apart(&self, x: f64) -> bool {
+        let Scale::Names(names) = &self.x.scale else { return false };
+        names.get(x as usize).is_some_and(|n| n.parse::<u32>().is_err())
     }
 
     fn class(&self, index: usize) -> String {

@@ -49,7 +49,7 @@ impl Burst {
     }
 
     fn passes(&self, frames: u64, bursts: &[(u64, bool)]) -> bool {
-        bursts.iter().any(|b| *b == (frames, true))
+        bursts.contains(&(frames, true))
     }
 
     fn fails(&self, frames: u64, bursts: &[(u64, bool)]) -> bool {

@@ -82,17 +82,21 @@ pub(crate) fn run(session: &mut Session<'_>, reset: Option<&mut dyn Reset>) -> R
                 Test::FrameLoss => frame_loss::run(session, frames)?,
                 Test::BackToBack => back_to_back::run(session, frames)?,
                 Test::Recovery => recovery::run(session, frames)?,
-                // RFC 2544 section 26.6: at the throughput of the smallest frames.
-                Test::Reset if Some(frames) == all.first() => match reset.as_mut() {
-                    Some(reset) => reset::run(session, frames, &mut **reset)?,
-                    None => (),
-                },
-                Test::Reset => (),
+                Test::Reset => {
+                    if let Some(reset) = reset.as_mut().filter(|_| Some(frames) == smallest(&all)) {
+                        reset::run(session, frames, &mut **reset)?;
+                    }
+                }
             }
             session.tested(test, frames);
         }
     }
     Ok(())
+}
+
+/// The frames of the reset test (section 26.6): the smallest.
+pub(crate) fn smallest(all: &[Frames]) -> Option<&Frames> {
+    all.iter().min_by(|a, b| a.mean().total_cmp(&b.mean()))
 }
 
 /// All results, from the trials alone.

@@ -2,6 +2,7 @@
 use super::Evidence;
 use crate::rfc2544::profile::Search;
 use crate::rfc2544::record::{Step, Test};
+use crate::rfc2544::report::grouped;
 use crate::rfc2544::search::binary::Binary;
 use crate::rfc2544::search::mlr::{Goal, Mlr};
 use crate::rfc2544::search::{Bounds, Decision, Measured, Space, Verdict};
@@ -172,9 +173,9 @@ fn mark(found: &Bounds, line: f64, ceiling: Option<f64>, real_line: bool) -> Mar
 
 fn verdict(found: &Bounds, line: f64, reflects: bool) -> String {
     let between = match (found.lower, found.upper) {
-        (Some(lower), Some(upper)) => format!("no loss at {lower:.0}, loss at {upper:.0} frames/s"),
-        (Some(lower), None) => format!("no loss at {lower:.0} frames/s"),
-        (None, Some(upper)) => format!("loss at {upper:.0} frames/s"),
+        (Some(lower), Some(upper)) => format!("no loss at {}, loss at {} frames/s", grouped(lower), grouped(upper)),
+        (Some(lower), None) => format!("no loss at {} frames/s", grouped(lower)),
+        (None, Some(upper)) => format!("loss at {} frames/s", grouped(upper)),
         (None, None) => "nothing is known".into(),
     };
     match found.verdict {
@@ -182,11 +183,13 @@ fn verdict(found: &Bounds, line: f64, reflects: bool) -> String {
         Verdict::Highest if found.lower.is_some_and(|l| l >= line) => "no loss at the rate of the line".into(),
         Verdict::Highest => format!("{between}, the most that the tester can do"),
         Verdict::Tester => format!(
-            "no loss at {:.0} frames/s; the tester did not reach {:.0}",
-            found.lower.unwrap_or(0.0),
-            found.upper.unwrap_or(0.0)
+            "no loss at {} frames/s; the tester did not reach {}",
+            grouped(found.lower.unwrap_or(0.0)),
+            grouped(found.upper.unwrap_or(0.0))
         ),
-        Verdict::NoRate => format!("frames are lost at any rate, down to {:.0} frames/s", found.upper.unwrap_or(0.0)),
+        Verdict::NoRate => {
+            format!("frames are lost at any rate, down to {} frames/s", grouped(found.upper.unwrap_or(0.0)))
+        }
         Verdict::Silent if reflects => "every frame came back where it was sent; none was forwarded".into(),
         Verdict::Silent => "nothing is forwarded".into(),
         Verdict::TooManyTrials => format!("ended after too many trials: {between}"),

@@ -157,7 +157,10 @@ impl<'a> Queue<'a> {
                 self.flow(rate, if stalled { 0.0 } else { self.capacity }, now, end);
             }
             if is_down || stalled {
-                self.silences.push((now, end));
+                match self.silences.last_mut().filter(|s| s.1 == now) {
+                    Some(silence) => silence.1 = end,
+                    None => self.silences.push((now, end)),
+                }
             }
             now = end;
         }

@@ -258,6 +258,13 @@ fn the_time_of_a_reset_is_found_in_both_ways() {
 }
 
 #[test]
+fn stalls_do_not_hide_the_time_of_a_reset() {
+    let report = run("stalls", &profile(&[Test::Throughput, Test::Reset], &[64]));
+    let r = only(&report).reset.as_ref().unwrap();
+    assert!((0.5..=0.51).contains(&r.by_time.unwrap()), "{r:?}");
+}
+
+#[test]
 fn a_device_that_does_not_come_back_from_a_reset_is_called_gone() {
     let mut device = Device::new(Capacity::Frames(2.5e6));
     device.reset = 1e9;
@@ -287,15 +294,15 @@ fn searches_end_whatever_a_device_does() {
     use crate::rfc2544::search::binary::Binary;
     use crate::rfc2544::search::mlr::{Goal, Mlr};
     use crate::rfc2544::search::{Decision, Measured, Space};
+    type Rules<'a> = &'a dyn Fn(&[Measured]) -> Decision;
     let space = Space { lowest: 1.0, highest: 1e7 };
     let second = Duration::from_secs(1);
     let goal = |loss| Goal { loss, exceed: 0.5, width: 0.005, initial: second, last: second, sum: 21 * second };
     let mlr = Mlr { space, goals: vec![goal(0.0), goal(0.005)], limit: 2000 };
     let binary = Binary { space, width: 0.005, attempts: 2, time: second, limit: 500 };
     for seed in 0..200u64 {
-        let mut decide: [Box<dyn Fn(&[Measured]) -> Decision>; 2] =
-            [Box::new(|t| mlr.decide(t)), Box::new(|t| binary.decide(t))];
-        for search in &mut decide {
+        let searches: [Rules<'_>; 2] = [&|t| mlr.decide(t), &|t| binary.decide(t)];
+        for search in searches {
             let (mut trials, mut state) = (Vec::new(), seed * 2 + 1);
             while let Decision::Next { load, .. } = search(&trials) {
                 assert!((1.0..=1e7).contains(&load));

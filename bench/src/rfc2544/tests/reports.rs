@@ -100,6 +100,7 @@ fn an_interrupted_run_still_has_a_report_that_says_so() {
         assert!(text.contains("PARTIAL, interrupted. "));
     }
     assert!(only_rate(&report, 0).is_some());
+    assert!(report.remarks.iter().any(|r| r.starts_with("There is no reset test")), "{:?}", report.remarks);
     assert_eq!(report.results[1].throughput.as_ref().unwrap().bounds[0].verdict, Verdict::Unfinished);
     assert_eq!(recheck::differences(&written(&report)).unwrap(), Vec::<String>::new());
 }
