@@ -134,13 +134,36 @@ impl<'a> Sender<'a> {
     /// Makes frames until so many wait.
     #[inline]
     fn build(&mut self, wanted: usize, now: u64) {
-        let phase = self.phase as u8;
+        let mark =
+            Mark { from: self.stream.from, measured: self.stream.stamps == Stamps::Every, phase: self.phase as u8 };
+        let mut signature =
+            Signature { mark: mark.encode(), trial: self.stream.trial, sequence: self.sequence, time: now };
+        if !self.stream.broadcasts.is_empty() || self.one {
+            return self.build_slowly(wanted, mark, signature);
+        }
+        let flows = self.stream.flows;
+        let only = flows.get(0);
+        for _ in self.pending.len()..wanted {
+            let Some(mut p) = self.out.cache.alloc() else { return };
+            let turn = self.next_turn();
+            let flow = if flows.count == 1 { only } else { flows.get(self.next_flow()) };
+            if !self.stream.templates.get(turn).is_some_and(|t| t.write(&mut p, &flow, &signature)) {
+                return self.out.cache.free(p);
+            }
+            signature.sequence += 1;
+            self.sequence = signature.sequence;
+            self.pending.push(p);
+        }
+    }
+
+    /// The same where one frame is to be measured, or some are broadcasts.
+    #[cold]
+    fn build_slowly(&mut self, wanted: usize, mark: Mark, mut signature: Signature) {
         for at in self.pending.len()..wanted {
             let Some(mut p) = self.out.cache.alloc() else { return };
-            let turn = usize::from(self.stream.turns.get(self.turn).copied().unwrap_or(0));
-            self.turn = if self.turn + 1 >= self.stream.turns.len() { 0 } else { self.turn + 1 };
-            let flow = self.stream.flows.get(self.flow);
-            self.flow = if self.flow + 1 >= self.stream.flows.count { 0 } else { self.flow + 1 };
+            let turn = self.next_turn();
+            let next = self.next_flow();
+            let flow = self.stream.flows.get(next);
             let mut beside = false;
             if !self.stream.broadcasts.is_empty() {
                 self.until_broadcast -= 1;
@@ -148,20 +171,17 @@ impl<'a> Sender<'a> {
                     (self.until_broadcast, beside) = (BROADCAST, true);
                 }
             }
-            let (templates, phase) =
-                if beside { (self.stream.broadcasts, BESIDE) } else { (self.stream.templates, phase) };
-            let measured = match self.stream.stamps {
-                _ if beside => false,
-                Stamps::Every => true,
-                Stamps::Off => false,
-                Stamps::OneAt(at) => {
-                    let it = self.one && u128::from(now - self.start) >= at.as_nanos();
-                    self.one &= !it;
-                    it
-                }
-            };
-            let mark = Mark { from: self.stream.from, measured, phase }.encode();
-            let signature = Signature { mark, trial: self.stream.trial, sequence: self.sequence, time: now };
+            let mut mark = mark;
+            let templates = if beside { self.stream.broadcasts } else { self.stream.templates };
+            if beside {
+                (mark.phase, mark.measured) = (BESIDE, false);
+            } else if let Stamps::OneAt(at) = self.stream.stamps
+                && self.one
+                && u128::from(signature.time.saturating_sub(self.start)) >= at.as_nanos()
+            {
+                (mark.measured, self.one) = (true, false);
+            }
+            (signature.mark, signature.sequence) = (mark.encode(), self.sequence);
             if !templates.get(turn).is_some_and(|t| t.write(&mut p, &flow, &signature)) {
                 return self.out.cache.free(p);
             }
@@ -169,6 +189,22 @@ impl<'a> Sender<'a> {
             self.beside |= u64::from(beside) << at;
             self.pending.push(p);
         }
+    }
+
+    /// Number of the next frame's template.
+    #[inline]
+    fn next_turn(&mut self) -> usize {
+        let turn = self.stream.turns.get(self.turn).copied().unwrap_or(0);
+        self.turn = if self.turn + 1 >= self.stream.turns.len() { 0 } else { self.turn + 1 };
+        turn.into()
+    }
+
+    /// Number of its flow.
+    #[inline]
+    fn next_flow(&mut self) -> u32 {
+        let flow = self.flow;
+        self.flow = if flow + 1 >= self.stream.flows.count { 0 } else { flow + 1 };
+        flow
     }
 
     /// Counts frames that the port took.
