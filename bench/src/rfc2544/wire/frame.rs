@@ -8,7 +8,7 @@
 //! The least sizes, frame check sequence included: IPv4 64, IPv6 84; behind NSH 8 more with MD type 2, 24 more with MD
 //! type 1, and 14 more if it carries Ethernet.
 use super::flow::{Flow, Side};
-use super::signature::{self, Signature, fold};
+use super::signature::{self, Signature};
 use crate::rfc2544::trial::Ip;
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::pool::MAX_FRAME;
@@ -221,6 +221,14 @@ impl Template {
         *s = signature.encode();
         true
     }
+}
+
+/// A one's complement sum of 16 bits, of what is below 2^32.
+#[inline]
+fn fold(sum: u64) -> u16 {
+    let sum = sum as u32;
+    let sum = (sum & 0xffff) + (sum >> 16);
+    (sum + (sum >> 16)) as u16
 }
 
 /// Writes a word in network byte order.
