@@ -30,7 +30,11 @@ pub(crate) fn estimate(profile: &Profile, test: Test, line: f64) -> Duration {
             let l = &profile.latency;
             (l.stream + waits) * l.repetitions + (t.time + waits) * l.loads.len() as u32
         }
-        Test::FrameLoss => (t.time + waits) * (100.0 / profile.frame_loss_step).ceil() as u32,
+        Test::FrameLoss => {
+            let steps = (100.0 / profile.frame_loss_step).ceil();
+            let halvings = (profile.frame_loss_step / (100.0 * p.lowest)).log2().max(0.0).ceil();
+            (t.time + waits) * (steps + halvings) as u32
+        }
         Test::BackToBack => {
             let b = &profile.back_to_back;
             let longest = (line * b.longest.as_secs_f64()).max(2.0);

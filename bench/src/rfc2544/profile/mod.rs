@@ -96,7 +96,7 @@ pub(crate) struct Throughput {
 pub(crate) enum Search {
     /// RFC 2544 section 26.1: one loss is one too many.
     Binary,
-    /// Binary with loss verification: ETSI GS NFV-TST 009 clause 12.3.
+    /// Binary with loss verification: ETSI GS NFV-TST 009.
     Verified,
     /// MLRsearch: RFC 9971.
     Mlr,
@@ -151,7 +151,7 @@ pub(crate) struct ResetTimes {
     /// How long frames are offered in all. What has not come back by then counts as gone.
     #[serde(rename = "time_ns", with = "nanos")]
     pub(crate) time: Duration,
-    /// RFC 6201 section 3.1: as often as is wanted; 1.
+    /// RFC 6201 leaves it open; 1.
     pub(crate) repetitions: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Line charts as inline SVG. Colours are classes `s0` to `s7` of the page, so that they suit dark
+//! Line charts as inline SVG. Colours are classes `s0` to `s9` of the page, so that they suit dark
 //! and light.
 use std::fmt::Write as _;
 
@@ -187,7 +187,7 @@ impl Chart {
             return THEORY.into();
         }
         let before = self.series.iter().take(index).filter(|s| !s.theory).count();
-        format!("s{}", before % 8)
+        format!("s{}", before % 10)
     }
 }
 

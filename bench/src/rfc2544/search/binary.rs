@@ -1,6 +1,6 @@
 //! Binary search, plain or with loss verification.
 //!
-//! RFC 2544 section 26.1 asks for the highest rate without loss; ETSI GS NFV-TST 009 clause 12.3 and
+//! RFC 2544 section 26.1 asks for the highest rate without loss; ETSI GS NFV-TST 009 and
 //! RFC 9004 section 6.2 make a rate that lost frames be tried again, since a software device loses
 //! some for reasons of its own now and then.
 use super::{Bounds, Decision, Measured, Space, Verdict};

@@ -35,7 +35,7 @@ pub(crate) struct Mlr {
     pub(crate) limit: usize,
 }
 
-/// How a load is classified for a goal (section 6 of the RFC).
+/// How a load is classified for a goal (RFC 9971 appendix A).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Lower,

@@ -1,5 +1,5 @@
 //! Section 26.3: which share of the frames is lost, from the highest rate down in steps until two
-//! trials in a row lose none.
+//! trials in a row lose none. Below the last step rates are halved, for devices much slower than the line.
 use super::Evidence;
 use super::throughput::at_rate;
 use crate::rfc2544::record::{Step, Test};
@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Result {
     /// From the highest rate down.
     pub(crate) points: Vec<Point>,
-    /// Whether two trials in a row lost nothing. Otherwise the curve ends at the lowest step, or the run ended.
+    /// Whether two trials in a row lost nothing. Otherwise nothing came out, the lowest rate was reached,
+    /// or the run ended.
     pub(crate) complete: bool,
 }
 
@@ -36,18 +37,21 @@ pub(crate) struct Point {
 /// Goes down.
 pub(super) fn run(session: &mut Session<'_>, frames: &Frames) -> std::result::Result<(), End> {
     let (highest, step) = (session.highest(frames), session.profile.frame_loss_step);
-    let (mut clean, mut n) = (0, 0);
-    while clean < 2 {
-        let percent = 100.0 - step * f64::from(n);
-        if percent < step / 2.0 || super::refused(session, frames) {
-            break;
-        }
+    let lowest = 100.0 * session.profile.throughput.lowest;
+    let (mut clean, mut n, mut percent, mut forwards) = (0, 0, 100.0, false);
+    while clean < 2 && percent >= lowest && !super::refused(session, frames) {
         let phase = at_rate(highest * percent / 100.0, session.profile.trial.time);
         let offered = session.offered(frames, vec![phase], Stamps::Off);
         let record = session.run(Step::FrameLoss { percent }, offered, None)?;
-        let lost = record.and_then(|r| r.complete()).map_or(1, |o| totals(o).1);
+        let (sent, lost) = record.and_then(|r| r.complete()).map_or((1, 1), totals);
+        forwards |= lost < sent;
         clean = if lost == 0 { clean + 1 } else { 0 };
         n += 1;
+        let next = 100.0 - step * f64::from(n);
+        if next < step / 2.0 && !forwards {
+            break; // it never will
+        }
+        percent = if next < step / 2.0 { percent / 2.0 } else { next };
     }
     Ok(())
 }

@@ -22,9 +22,9 @@ pub(crate) struct Result {
 pub(crate) struct One {
     /// Whether frames arrived again before the trial was over.
     pub(crate) back: bool,
-    /// RFC 6201 section 4, time-stamp method: from the last frame before to the first after, in seconds.
+    /// RFC 6201, time-stamp method: from the last frame before to the first after, in seconds.
     pub(crate) by_time: f64,
-    /// RFC 6201 section 4, frame-loss method: frames lost / rate, in seconds.
+    /// RFC 6201, frame-loss method: frames lost / rate, in seconds.
     pub(crate) by_loss: f64,
     /// Frames lost.
     pub(crate) lost: u64,

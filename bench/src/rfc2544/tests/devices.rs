@@ -239,6 +239,17 @@ fn the_loss_curve_is_that_of_the_capacity() {
 }
 
 #[test]
+fn the_loss_curve_of_a_device_much_slower_than_the_line_goes_on_below_the_steps() {
+    let slow = Device::new(Capacity::Frames(LINE_64 / 100.0));
+    let report = run_on(&mut Simulation::new("slow", slow, 10e9), &profile(&[Test::FrameLoss], &[64]));
+    let curve = only(&report).frame_loss.as_ref().unwrap();
+    assert!(curve.complete);
+    let clean: Vec<f64> = curve.points.iter().filter(|p| p.lost == 0).map(|p| p.percent).collect();
+    assert_eq!(clean, [0.625, 0.3125]);
+    assert_eq!(curve.points.len(), 15);
+}
+
+#[test]
 fn the_recovery_of_a_device_is_found() {
     let p = profile(&[Test::Throughput, Test::Recovery], &[64]);
     let report = run("slow-recovery", &p);
