@@ -29,7 +29,7 @@ fn offered(rate: f64) -> Offered {
         phases: vec![Phase { load: Load::Rate(rate), length: Length::Time(Duration::from_secs(1)) }],
         stamps: Stamps::Every,
         learn: true,
-        late: Duration::from_millis(200),
+        late: Duration::from_secs(2),
         settle: Duration::ZERO,
     }
 }

@@ -76,7 +76,7 @@ impl Rig {
         let services = PATHS.map(|path| Service { path, index: INDEX, context: false, ethernet: true });
         let open = |names: &[PortName; 2], path: Path| -> anyhow::Result<Wire> {
             let mut wire = Wire::new(open::open(names, &pool)?, path, own);
-            wire.services = services;
+            (wire.services, wire.raised) = (services, true);
             Ok(wire)
         };
         let wire = match links.net() {

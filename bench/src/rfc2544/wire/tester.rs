@@ -60,6 +60,8 @@ pub(crate) struct Wire {
     /// Where sender and receiver run; the same for both: one thread does both.
     pub(crate) cores: [usize; 2],
     pub(crate) clock: StampClock,
+    /// Sender and receiver run before other programs.
+    pub(crate) raised: bool,
     /// Number of the last trial, modulo 256.
     trial: u8,
     /// What the tester itself lost in the last trial, and what it did not offer.
@@ -91,7 +93,7 @@ impl Wire {
     pub(crate) fn new(ports: [Port; 2], path: Path, cores: [usize; 2]) -> Wire {
         let service = Service { path: 1, index: 255, context: false, ethernet: true };
         let clock = StampClock::calibrated();
-        Wire { ports, path, services: [service; 2], cores, clock, trial: 0, own: Own::default() }
+        Wire { ports, path, services: [service; 2], cores, clock, raised: false, trial: 0, own: Own::default() }
     }
 
     /// Makes a trial.
@@ -246,7 +248,7 @@ impl Wire {
         ];
         receivers.iter_mut().for_each(Receiver::forget_lost);
         let (sent, over) = (AtomicBool::new(false), AtomicBool::new(false));
-        let job = Job { clock, late: offered.late, stop: control.stop, sent: &sent, over: &over };
+        let job = Job { clock, raised: self.raised, late: offered.late, stop: control.stop, sent: &sent, over: &over };
         let event = control.event.take();
         let mut fault = std::thread::scope(|scope| {
             let event = event.map(|event| {
@@ -404,6 +406,7 @@ fn sizes(frames: &Frames) -> Result<(Vec<usize>, Vec<u16>), String> {
 #[derive(Clone, Copy)]
 struct Job<'a> {
     clock: StampClock,
+    raised: bool,
     late: Duration,
     stop: &'a AtomicBool,
     /// Everything was sent.
@@ -417,7 +420,9 @@ impl Job<'_> {
     fn on<R>(&self, core: usize, work: impl FnOnce() -> R) -> R {
         // Where these are not allowed, figures are noisier.
         let _ = pin_to_core(core);
-        let _ = setpriority_process(None, PRIORITY);
+        if self.raised {
+            let _ = setpriority_process(None, PRIORITY);
+        }
         #[cfg(feature = "dpdk")]
         let _joined = sluice_dataplane::io::dpdk::join();
         work()

@@ -224,7 +224,6 @@ fn at_full_speed_a_port_without_room_is_waited_for() {
     let full = Phase { load: Load::FullSpeed, length: Length::Time(50 * MILLISECOND) };
     let c = run(&mut wire, &offered(&[full])).remove(0);
     assert!(c.sent() > 1000 && c.lost() == 0, "{c:?}");
-    assert!(c.phases[0].took >= 49 * MILLISECOND);
 }
 
 #[test]
