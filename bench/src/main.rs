@@ -61,6 +61,12 @@ enum Command {
     /// Runs one line of one subject a little, for callgrind to count instructions.
     #[command(hide = true)]
     Count { group: String, line: String },
+    /// Makes one trial of RFC 2544 and prints what it counted, as JSON.
+    #[command(hide = true)]
+    Trial(rfc2544::wire::command::TrialOptions),
+    /// The generator of frames alone, for a comparison.
+    #[command(hide = true)]
+    Generate(rfc2544::wire::command::GenerateOptions),
     /// Tests a device by RFC 2544: throughput, latency, loss, bursts, recovery, reset.
     Rfc2544(rfc2544::command::Options),
     /// Puts RFC 2544 reports side by side, as ratios to the first.
@@ -76,14 +82,16 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     match options.command {
-        None => (),
         Some(Command::Count { group, line }) => {
             let group = GROUPS.iter().find(|g| g.0 == group).ok_or_else(|| anyhow::anyhow!("no subject {group}"))?;
             return group.1(&mut Bench::new(Mode::Count(line), group.0));
         }
+        Some(Command::Trial(options)) => return rfc2544::wire::command::trial(&options),
+        Some(Command::Generate(options)) => return rfc2544::wire::command::generate(&options),
         Some(Command::Rfc2544(options)) => return rfc2544::command::rfc2544(&options),
         Some(Command::Report { files }) => return rfc2544::command::side_by_side(&files),
         Some(Command::Recheck { file }) => return rfc2544::command::recheck(&file),
+        None => {}
     }
     let mut report = report::Report::new();
     for (key, run) in GROUPS.iter().filter(|g| options.only.is_empty() || options.only.iter().any(|o| o == g.0)) {

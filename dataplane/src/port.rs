@@ -241,6 +241,20 @@ pub struct Rx<'a> {
     pub(crate) asks_kind: bool,
 }
 
+impl<'a> Rx<'a> {
+    /// For whoever uses a port without an engine: frames are appended to `batch` until it holds `room`. What is received or
+    /// lost is counted in `counters`, what is lost also in `counts`.
+    pub fn new(
+        cache: &'a mut Cache,
+        batch: &'a mut Batch,
+        counters: &'a PortCounters,
+        counts: &'a Counts,
+        room: usize,
+    ) -> Rx<'a> {
+        Rx { cache, batch, counters, room, counts, lost: 0, asks_kind: false }
+    }
+}
+
 impl Rx<'_> {
     /// Frames that may still be delivered in this call.
     #[inline]

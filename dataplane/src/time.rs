@@ -1,4 +1,8 @@
 //! The only place that reads the host's clock.
+mod stamp;
+
+pub use stamp::StampClock;
+
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

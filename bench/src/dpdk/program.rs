@@ -23,10 +23,10 @@ pub(super) enum Program {
 }
 
 /// A folder for sockets, which goes away with its value.
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn new() -> anyhow::Result<Folder> {
+    pub(crate) fn new() -> anyhow::Result<Folder> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("sluice-bench-dpdk-{}-{number}", std::process::id()));
@@ -35,12 +35,12 @@ impl Folder {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// Arguments with this folder in them.
-    fn arguments(&self, text: &str) -> Vec<String> {
+    pub(super) fn arguments(&self, text: &str) -> Vec<String> {
         text.replace("{folder}", &self.0.display().to_string()).split(' ').map(String::from).collect()
     }
 }
@@ -53,13 +53,19 @@ impl Drop for Folder {
 
 /// The program beside this one.
 pub(crate) fn sluice() -> anyhow::Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name("sluice");
+    let mut path = std::env::current_exe()?.with_file_name("sluice");
+    // Tests are in a folder of their own.
+    if !path.is_file()
+        && let Some(folder) = path.parent().filter(|f| f.ends_with("deps")).and_then(Path::parent)
+    {
+        path = folder.join("sluice");
+    }
     ensure!(path.is_file(), "there is no {}: make bench builds it", path.display());
     Ok(path)
 }
 
 /// Makes sure that so many huge pages of 2 MB are free.
-pub(super) fn reserve(pages: u64) -> anyhow::Result<()> {
+pub(crate) fn reserve(pages: u64) -> anyhow::Result<()> {
     let folder = Path::new("/sys/kernel/mm/hugepages/hugepages-2048kB");
     let read = |name: &str| -> anyhow::Result<u64> {
         Ok(fs::read_to_string(folder.join(name)).context("huge pages of 2 MB")?.trim().parse()?)
@@ -87,6 +93,16 @@ impl Running {
     /// testpmd as the source of flows, on core `core`.
     pub(super) fn start_peer(devices: &str, folder: &Folder, core: usize, stop: &Stop) -> anyhow::Result<Running> {
         Running::testpmd(folder, devices, "peer", "flowgen", &[core], stop)
+    }
+
+    /// testpmd as a generator of frames of 64 bytes, frame check sequence included, all of one flow.
+    pub(super) fn generator(devices: &str, folder: &Folder, core: usize, stop: &Stop) -> anyhow::Result<Running> {
+        Running::testpmd(folder, devices, "generator", "txonly --txpkts=60", &[core], stop)
+    }
+
+    /// testpmd as one that takes what comes.
+    pub(super) fn sink(devices: &str, folder: &Folder, core: usize, stop: &Stop) -> anyhow::Result<Running> {
+        Running::testpmd(folder, devices, "sink", "rxonly", &[core], stop)
     }
 
     /// A program that forwards, with a worker on each of `cores`.
@@ -126,7 +142,7 @@ impl Running {
         command.args(["--", "-i", "--auto-start", "--total-num-mbufs=16384"]);
         let n = cores.len();
         command.args([format!("--nb-cores={n}"), format!("--rxq={n}"), format!("--txq={n}")]);
-        command.arg(format!("--forward-mode={mode}"));
+        command.args(format!("--forward-mode={mode}").split(' '));
         let mut process = Process::start(&mut command, "")?;
         process.until(stop, |r| r.said().contains("testpmd> "))?;
         Ok(Running { process, control: None, workers: &WORKERS_OF_TESTPMD[..cores.len()] })
@@ -183,13 +199,20 @@ impl Running {
     pub(super) fn forwarded(&mut self, stop: &Stop) -> anyhow::Result<u64> {
         match &mut self.control {
             Some(control) => Ok(read(control, "in0.count")? + read(control, "in1.count").unwrap_or(0)),
-            None => {
-                let had = self.process.said().len();
-                self.process.tell("show port stats all\nshow config cores\n")?;
-                self.process.until(stop, |r| r.said()[had..].contains("List of forwarding lcores"))?;
-                received(&self.process.said()[had..]).context("testpmd gave no counts")
-            }
+            None => sum(&self.statistics(stop)?, "RX-packets:").context("testpmd gave no counts"),
         }
+    }
+
+    /// Packets that testpmd has sent so far.
+    pub(super) fn sent(&mut self, stop: &Stop) -> anyhow::Result<u64> {
+        sum(&self.statistics(stop)?, "TX-packets:").context("testpmd gave no counts")
+    }
+
+    fn statistics(&mut self, stop: &Stop) -> anyhow::Result<String> {
+        let had = self.process.said().len();
+        self.process.tell("show port stats all\nshow config cores\n")?;
+        self.process.until(stop, |r| r.said()[had..].contains("List of forwarding lcores"))?;
+        Ok(self.process.said()[had..].to_string())
     }
 
     /// Processor time of its workers so far, nanoseconds.
@@ -244,10 +267,9 @@ fn read(control: &mut BufReader<UnixStream>, handler: &str) -> anyhow::Result<u6
     Ok(String::from_utf8_lossy(&data).trim().parse()?)
 }
 
-/// The sum of what testpmd's ports have received.
-fn received(said: &str) -> Option<u64> {
-    let counts =
-        said.lines().filter_map(|l| l.trim().strip_prefix("RX-packets:")?.split_whitespace().next()?.parse().ok());
+/// The sum of a count of testpmd's ports.
+fn sum(said: &str, count: &str) -> Option<u64> {
+    let counts = said.lines().filter_map(|l| l.trim().strip_prefix(count)?.split_whitespace().next()?.parse().ok());
     counts.reduce(|a: u64, b| a + b)
 }
 
@@ -259,7 +281,7 @@ mod tests {
     fn counts_of_all_ports_are_added() {
         let said = "  #### NIC statistics for port 0  ####\n  RX-packets: 12   RX-missed: 0 RX-bytes:  0\n  RX-errors: 0\n\
                     \n  RX-packets: 30         RX-missed: 0\n";
-        assert_eq!(received(said), Some(42));
-        assert_eq!(received("testpmd> "), None);
+        assert_eq!(sum(said, "RX-packets:"), Some(42));
+        assert_eq!(sum("testpmd> ", "RX-packets:"), None);
     }
 }

@@ -1,4 +1,5 @@
 //! The subcommands `rfc2544`, `report` and `recheck`.
+use super::device;
 use super::profile::Profile;
 use super::progress::Progress;
 use super::report::{FORMAT, RESETS_BY, Report, compare, environment::Environment, recheck};
@@ -6,7 +7,10 @@ use super::section26;
 use super::session::{End, Session, Watch, line_bits};
 use super::sim::catalogue::{DEVICES, simulation};
 use super::trial::{Reset, Trial};
+use super::wire::rig::Rig;
+use crate::wire::stop::Stop;
 use anyhow::Context as _;
+use sluice_dataplane::io::affinity::allowed_cores;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,9 +22,12 @@ pub(crate) struct Options {
     /// How is tested: quick, full, or a file.
     #[arg(long, default_value = "quick")]
     profile: String,
+    /// The device, instead of that in the profile: `--device kind=router links=memif`.
+    #[arg(long, num_args = 1.., value_parser = device::profile::word)]
+    device: Vec<(String, String)>,
     /// A simulated device, in virtual time; "list" names them.
-    #[arg(long)]
-    simulate: String,
+    #[arg(long, conflicts_with = "device")]
+    simulate: Option<String>,
     /// Where reports are written, without ending.
     #[arg(long, default_value = "target/rfc2544")]
     out: PathBuf,
@@ -28,13 +35,14 @@ pub(crate) struct Options {
 
 /// Tests a device, and writes the report.
 pub(crate) fn rfc2544(options: &Options) -> anyhow::Result<()> {
-    if options.simulate == "list" {
+    let Some(simulate) = &options.simulate else { return real(options) };
+    if simulate == "list" {
         DEVICES.iter().for_each(|(name, what, _)| println!("{name:<14} {what}"));
         return Ok(());
     }
     let profile = Profile::load(&options.profile)?;
-    let mut simulation = simulation(&options.simulate)
-        .with_context(|| format!("no simulated device {}; --simulate list names them", options.simulate))?;
+    let mut simulation =
+        simulation(simulate).with_context(|| format!("no simulated device {simulate}; --simulate list names them"))?;
     let mut reset = simulation.resetter();
     let stop = stop_on_signals()?;
     let line = line_bits(&profile, &simulation.tester());
@@ -42,6 +50,23 @@ pub(crate) fn rfc2544(options: &Options) -> anyhow::Result<()> {
     let report = measure(&mut simulation, Some(&mut reset), &profile, &stop, &mut progress);
     progress.end();
     finish(&report, &options.out)
+}
+
+/// The same with a device that is there, or that is started.
+fn real(options: &Options) -> anyhow::Result<()> {
+    let mut profile = Profile::load(&options.profile)?;
+    if !options.device.is_empty() {
+        profile.device = options.device.iter().cloned().collect();
+    }
+    let stop = Stop::new()?;
+    let setup = device::profile::setup(&profile.device, allowed_cores()?, &stop)?;
+    let mut rig = Rig::start(setup, &stop)?;
+    let line = line_bits(&profile, &rig.tester());
+    let mut progress = Progress::new(&profile, line);
+    let report = measure(&mut rig, None, &profile, stop.flag(), &mut progress);
+    progress.end();
+    let ended = rig.end(&stop);
+    finish(&report, &options.out).and(ended)
 }
 
 /// Set by SIGINT and SIGTERM; a second one ends the program at once.

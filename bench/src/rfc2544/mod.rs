@@ -2,8 +2,10 @@
 //!
 //! Reading order: [`trial`] (the border to whatever moves frames), [`search`] (pure functions from
 //! trials to the next trial), [`section26`] (the six tests), [`session`] (makes trials and keeps them),
-//! [`report`] (conclusions and their forms), [`sim`] (a device in virtual time, to check all of it).
+//! [`report`] (conclusions and their forms), [`sim`] (a device in virtual time, to check all of it), [`wire`] (frames that
+//! are sent and received), [`device`] (what the bench starts by itself).
 pub(crate) mod command;
+pub(crate) mod device;
 pub(crate) mod profile;
 pub(crate) mod progress;
 pub(crate) mod record;
@@ -15,3 +17,4 @@ pub(crate) mod sim;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trial;
+pub(crate) mod wire;

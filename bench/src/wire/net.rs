@@ -5,6 +5,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A namespace of our own, without IPv6: its kernel sends nothing by itself.
@@ -13,9 +14,11 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    /// Makes a namespace whose name has the process's number in it.
+    /// Makes a namespace whose name has the process's number in it, and one of its own.
     pub(crate) fn new() -> anyhow::Result<Net> {
-        let net = Net { name: format!("sluice-bench-{}", std::process::id()) };
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let net = Net { name: format!("sluice-bench-{}-{number}", std::process::id()) };
         run(Command::new("ip").args(["netns", "add", &net.name]))?;
         run(net.command("sh").args(["-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 || true"]))?;
         Ok(net)
@@ -49,6 +52,11 @@ impl Net {
         run(self.command("sh").args(["-c", &format!("echo {mask} > {file}")])).map(drop)
     }
 
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A command that will run inside, as a process of its own number.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
@@ -60,6 +68,15 @@ impl Net {
     pub(crate) fn enter(&self) -> anyhow::Result<()> {
         let file = File::open(format!("/run/netns/{}", self.name)).context("the namespace")?;
         Ok(move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))?)
+    }
+
+    /// Does something inside, and comes back. Threads that it starts stay.
+    pub(crate) fn within<R>(&self, work: impl FnOnce() -> R) -> anyhow::Result<R> {
+        let before = File::open("/proc/thread-self/ns/net").context("the namespace")?;
+        self.enter()?;
+        let result = work();
+        move_into_link_name_space(before.as_fd(), Some(LinkNameSpaceType::Network))?;
+        Ok(result)
     }
 
     pub(crate) fn ip(&self, arguments: &str) -> anyhow::Result<String> {

@@ -27,6 +27,11 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Set when the user asked to end.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.asked
+    }
+
     pub(crate) fn asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }

@@ -218,6 +218,7 @@ impl Packet {
 
     /// Replaces the bytes, keeping the start. False, and nothing changed, when they do not fit or
     /// a shared buffer could not be copied.
+    #[inline]
     pub fn set_data(&mut self, bytes: &[u8]) -> bool {
         let h = self.header();
         if h.data_off.get() as usize + bytes.len() > h.buf_len.get() as usize || !(self.exclusive() || self.unshare()) {

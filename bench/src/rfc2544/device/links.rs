@@ -1,0 +1,87 @@
+//! How tester and device are joined: by shared memory, by pairs of interfaces in a namespace, or by what is there.
+use crate::dpdk::Folder;
+use crate::rfc2544::wire::open::{Driver, PortName};
+use crate::wire::net::Net;
+use crate::wire::stop::Stop;
+use std::path::Path;
+
+/// Interfaces of the tester's side, of the device's, and of the loopback.
+pub(crate) const NEAR: [&str; 2] = ["a0", "b0"];
+pub(crate) const FAR: [&str; 2] = ["a1", "b1"];
+pub(crate) const LOOP: [&str; 2] = ["loop0", "loop1"];
+
+/// What joins them.
+pub(crate) enum Links {
+    /// Two memif links; sockets are in the folder.
+    Memif(Folder),
+    /// Two veth pairs in a namespace, which the tester uses by this driver.
+    Veth(Net, Driver),
+    /// Ports that are there.
+    External([PortName; 2]),
+}
+
+/// The device's ends.
+#[derive(Clone, Copy)]
+pub(crate) enum Ends<'a> {
+    /// `net_memif0` and `net_memif1`, made by [`memif_client`].
+    Memif(&'a Folder),
+    /// [`FAR`] in the namespace.
+    Veth(&'a Net),
+}
+
+impl Links {
+    /// Two memif links. The tester has to start first.
+    pub(crate) fn memif() -> anyhow::Result<Links> {
+        Ok(Links::Memif(Folder::new()?))
+    }
+
+    /// Two veth pairs, up.
+    pub(crate) fn veth(driver: Driver, stop: &Stop) -> anyhow::Result<Links> {
+        let net = Net::new()?;
+        for (near, far) in NEAR.into_iter().zip(FAR) {
+            net.pair(stop, near, far)?;
+        }
+        Ok(Links::Veth(net, driver))
+    }
+
+    /// The device's ends; external devices have their own.
+    pub(crate) fn ends(&self) -> Option<Ends<'_>> {
+        match self {
+            Links::Memif(folder) => Some(Ends::Memif(folder)),
+            Links::Veth(net, _) => Some(Ends::Veth(net)),
+            Links::External(_) => None,
+        }
+    }
+
+    /// The tester's ends.
+    pub(crate) fn names(&self) -> [PortName; 2] {
+        match self {
+            Links::Memif(_) => ["net_memif0", "net_memif1"].map(PortName::dpdk),
+            Links::Veth(_, driver) => NEAR.map(|name| PortName { driver: *driver, device: name.into() }),
+            Links::External(names) => names.clone(),
+        }
+    }
+
+    /// The namespace that the tester's ends are in.
+    pub(crate) fn net(&self) -> Option<&Net> {
+        match self {
+            Links::Veth(net, _) => Some(net),
+            _ => None,
+        }
+    }
+}
+
+/// One end of a memif link: DPDK's argument for it.
+pub(crate) fn memif(device: u8, role: &str, socket: &Path) -> String {
+    format!("--vdev=net_memif{device},role={role},id=0,socket={},socket-abstract=no,rsize=11", socket.display())
+}
+
+/// The sockets of both links.
+pub(crate) fn sockets(folder: &Folder) -> [std::path::PathBuf; 2] {
+    ["a.sock", "b.sock"].map(|name| folder.path().join(name))
+}
+
+/// DPDK's arguments for the device's ends: they connect to those of the tester.
+pub(crate) fn memif_client(folder: &Folder) -> Vec<String> {
+    (0..).zip(sockets(folder)).map(|(n, socket)| memif(n, "client", &socket)).collect()
+}

@@ -1,0 +1,21 @@
+//! DPDK's testpmd as a device: frames go from one port to the other.
+use super::links;
+use super::process::{Process, command};
+use crate::dpdk::Folder;
+use crate::wire::process::Running;
+use crate::wire::stop::Stop;
+
+/// Starts it and waits until it forwards.
+pub(super) fn start(folder: &Folder, core: usize, stop: &Stop) -> anyhow::Result<Process> {
+    // It would keep what it says to itself until a buffer is full.
+    let mut command = command(core, "stdbuf");
+    command.args(["-oL", "dpdk-testpmd"]).env("RUNTIME_DIRECTORY", folder.path());
+    command.arg(format!("--lcores=0@{core},1@{core}"));
+    command
+        .args("-n1 --no-pci -m 128 --in-memory --single-file-segments --no-telemetry --file-prefix=device".split(' '));
+    command.args(links::memif_client(folder));
+    command.args(["--", "-i", "--auto-start", "--nb-cores=1", "--total-num-mbufs=16384", "--forward-mode=io"]);
+    let mut running = Running::start(&mut command, "")?;
+    running.until(stop, |r| r.said().contains("testpmd> "))?;
+    Ok(Process::new(running, &command, Some("quit\n")))
+}

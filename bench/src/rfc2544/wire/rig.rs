@@ -1,0 +1,322 @@
+//! A tester with its device: trials over the wire, and the tester's own ceiling over a loopback.
+use super::frame::Service;
+use super::open::{self, BUFFERS, Driver, PortName};
+use super::tester::{Own, Path, Wire};
+use crate::rfc2544::device::function::{INDEX, PATHS};
+#[cfg(feature = "dpdk")]
+use crate::rfc2544::device::links;
+use crate::rfc2544::device::links::{LOOP, Links};
+use crate::rfc2544::device::{self, Device, Kind};
+use crate::rfc2544::trial::{
+    Control, Directions, Failure, Fault, Frames, Length, Load, Offered, Outcome, Phase, Stamps, Tester, Traffic, Trial,
+};
+use crate::wire::net::Net;
+use crate::wire::stop::Stop;
+use anyhow::Context as _;
+use sluice_dataplane::pool::Pool;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// How long a device may take until its links are up.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a loopback is loaded, and how often with less, if it loses frames.
+const LOADED: Duration = Duration::from_millis(500);
+const ATTEMPTS: usize = 6;
+/// Frames a second, and for how long, of which the fastest gives the least latency of a loopback.
+const CALM: Phase = Phase { load: Load::Rate(2_000.0), length: Length::Time(Duration::from_millis(250)) };
+/// Ceilings that are remembered.
+const REMEMBERED: usize = 256;
+
+/// What is to be tested, and how.
+pub(crate) struct Setup {
+    pub(crate) kind: Kind,
+    pub(crate) links: Links,
+    /// Cores that may be used.
+    pub(crate) cores: Vec<usize>,
+    /// Arguments for DPDK, beside those for links that are made here: for external ports.
+    pub(crate) dpdk: Option<String>,
+}
+
+/// A loopback of the tester.
+struct Loopback {
+    wire: Wire,
+    /// Where it is, if not where everything is.
+    net: Option<Net>,
+}
+
+/// The tester, ready for trials. What it started ends with it: fields are dropped in their order.
+pub(crate) struct Rig {
+    wire: Wire,
+    loopback: Option<Loopback>,
+    device: Option<Box<dyn Device>>,
+    links: Links,
+    #[cfg(feature = "dpdk")]
+    _dpdk: Option<sluice_dataplane::io::dpdk::Eal>,
+    kind: Kind,
+    names: [PortName; 2],
+    ceilings: Vec<(Key, Option<f64>)>,
+    floor: Option<f64>,
+    facts: Vec<(String, String)>,
+}
+
+/// What a ceiling depends on.
+type Key = (Frames, Traffic, Directions);
+
+impl Rig {
+    /// Opens the ports, starts the device, and waits until it is reached.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub(crate) fn start(setup: Setup, stop: &Stop) -> anyhow::Result<Rig> {
+        let Setup { kind, links, cores, dpdk, .. } = setup;
+        let (own, device_core) = device::share(&cores)?;
+        let names = links.names();
+        let eal = start_dpdk(&links, &own, dpdk.as_deref())?;
+        let pool = Pool::new(BUFFERS as usize);
+        let services = PATHS.map(|path| Service { path, index: INDEX, context: false, ethernet: true });
+        let open = |names: &[PortName; 2], path: Path| -> anyhow::Result<Wire> {
+            let mut wire = Wire::new(open::open(names, &pool)?, path, own);
+            (wire.services, wire.raised) = (services, true);
+            Ok(wire)
+        };
+        let wire = match links.net() {
+            Some(net) => net.within(|| open(&names, kind.path()))??,
+            None => open(&names, kind.path())?,
+        };
+        let mut rig = Rig {
+            loopback: None,
+            device: None,
+            #[cfg(feature = "dpdk")]
+            _dpdk: eal,
+            kind,
+            names,
+            ceilings: Vec::new(),
+            floor: None,
+            facts: vec![
+                ("sender's core".into(), own[0].to_string()),
+                ("receiver's core".into(), own[1].to_string()),
+                ("clock".into(), if wire.clock.is_counter() { "time-stamp counter" } else { "host's clock" }.into()),
+            ],
+            wire,
+            links,
+        };
+        #[cfg(not(feature = "dpdk"))]
+        let () = eal;
+        rig.loopback = Some(rig.open_loopback(&open, stop)?);
+        rig.device = Some(device::start(kind, &rig.links, device_core, stop)?);
+        rig.wait_for_links(stop)?;
+        rig.floor = rig.measure_floor(stop.flag());
+        if !matches!(kind, Kind::External(_)) {
+            rig.facts.push(("device's core".into(), device_core.to_string()));
+        }
+        Ok(rig)
+    }
+
+    fn open_loopback(
+        &self,
+        open: &dyn Fn(&[PortName; 2], Path) -> anyhow::Result<Wire>,
+        stop: &Stop,
+    ) -> anyhow::Result<Loopback> {
+        if self.names.iter().any(|n| n.driver == Driver::Dpdk) {
+            let names = ["net_memif2", "net_memif3"].map(PortName::dpdk);
+            return Ok(Loopback { wire: open(&names, Path::Bridge)?, net: None });
+        }
+        let net = Net::new()?;
+        net.pair(stop, LOOP[0], LOOP[1])?;
+        let [a, _] = &self.names;
+        let names = LOOP.map(|name| PortName { driver: a.driver, device: name.into() });
+        let wire = net.within(|| open(&names, Path::Bridge))??;
+        Ok(Loopback { wire, net: Some(net) })
+    }
+
+    fn wait_for_links(&mut self, stop: &Stop) -> anyhow::Result<()> {
+        let Rig { wire, loopback, links, device, .. } = self;
+        let mut up = |wire: &mut Wire, net: Option<&Net>, what: &str| {
+            let looked = || -> anyhow::Result<bool> {
+                if let Some(device) = device {
+                    device.check().map_err(anyhow::Error::msg)?;
+                }
+                let look =
+                    |wire: &mut Wire| wire.ports.iter_mut().all(|p| p.input.maintain().0 & p.output.maintain().0);
+                match net {
+                    Some(net) => net.within(|| look(wire)),
+                    None => Ok(look(wire)),
+                }
+            };
+            stop.wait(PATIENCE, what, looked)
+        };
+        up(wire, links.net(), "the device's links")?;
+        match loopback {
+            Some(l) => up(&mut l.wire, l.net.as_ref(), "the loopback"),
+            None => Ok(()),
+        }
+    }
+
+    /// What went wrong on the tester's side in the last trial.
+    pub(crate) fn own(&self) -> Own {
+        self.wire.own
+    }
+
+    /// Ends the device.
+    ///
+    /// # Errors
+    /// It ended badly: what it said.
+    pub(crate) fn end(mut self, stop: &Stop) -> anyhow::Result<()> {
+        let device = self.device.take();
+        device.map_or(Ok(()), |d| d.end(stop)).context("the device")
+    }
+
+    /// The least latency over the loopback, nanoseconds.
+    fn measure_floor(&mut self, stop: &AtomicBool) -> Option<f64> {
+        let offered = alone(Frames::Size(64), Traffic::default(), Directions::AToB, CALM);
+        let outcome = self.loopback.as_mut()?.run(&offered, stop).ok()?;
+        let latency = outcome.counts.into_iter().next()?.latency?;
+        (!latency.is_empty()).then(|| latency.min() as f64)
+    }
+}
+
+impl Loopback {
+    fn run(&mut self, offered: &Offered, stop: &AtomicBool) -> Result<Outcome, Failure> {
+        let Loopback { wire, net } = self;
+        let mut control = Control::new(stop);
+        let mut run = || wire.trial(offered, &mut control);
+        match net {
+            Some(net) => net.within(run).unwrap_or_else(|why| Err(port(&why))),
+            None => run(),
+        }
+    }
+}
+
+fn port(why: &anyhow::Error) -> Failure {
+    Failure { fault: Fault::Port(format!("{why:#}")), so_far: None }
+}
+
+/// A trial of one phase and short waits.
+fn alone(frames: Frames, traffic: Traffic, directions: Directions, phase: Phase) -> Offered {
+    Offered {
+        frames,
+        traffic: Traffic { broadcast: false, management: false, ..traffic },
+        directions,
+        phases: vec![phase],
+        stamps: Stamps::Every,
+        learn: false,
+        late: Duration::from_millis(50),
+        settle: Duration::ZERO,
+    }
+}
+
+impl Trial for Rig {
+    fn tester(&self) -> Tester {
+        let [a, b] = &self.names;
+        let cores = self.wire.cores;
+        let place = match cores[0] == cores[1] {
+            true => format!("generator and receiver share core {}", cores[0]),
+            false => format!("generator on core {}, receiver on core {}", cores[0], cores[1]),
+        };
+        let device = self.device.as_ref().map(|d| d.facts()).unwrap_or_default();
+        let ports = [("port A", a), ("port B", b)].map(|(name, port)| (name.to_string(), port.to_string()));
+        Tester {
+            name: format!("{a} and {b}, {place}"),
+            device: self.kind.to_string(),
+            line: a.line().zip(b.line()).map(|(a, b)| a.min(b)),
+            stamps: "before a burst goes to the port, after it came from it".into(),
+            shared_core: cores[0] == cores[1],
+            floor: self.floor,
+            facts: ports.into_iter().chain(self.facts.iter().cloned()).chain(device).collect(),
+        }
+    }
+
+    fn ceiling(&mut self, offered: &Offered, control: &mut Control<'_>) -> Option<f64> {
+        let key = (offered.frames.clone(), offered.traffic.clone(), offered.directions);
+        if let Some((_, known)) = self.ceilings.iter().find(|c| c.0 == key) {
+            return *known;
+        }
+        let loopback = self.loopback.as_mut()?;
+        let mut load = Load::FullSpeed;
+        let mut ceiling = None;
+        for _ in 0..ATTEMPTS {
+            let phase = Phase { load, length: Length::Time(LOADED) };
+            let (frames, traffic) = (offered.frames.clone(), offered.traffic.clone());
+            let outcome = loopback.run(&alone(frames, traffic, offered.directions, phase), control.stop).ok()?;
+            let lost: u64 = outcome.counts.iter().map(|c| c.lost()).sum();
+            let rates = outcome.counts.iter().filter_map(|c| {
+                let took = c.phases.first()?.took.as_secs_f64();
+                (took > 0.0).then(|| c.received as f64 / took)
+            });
+            let rate = rates.fold(f64::INFINITY, f64::min);
+            if !rate.is_finite() || rate <= 0.0 {
+                break;
+            }
+            if lost == 0 {
+                ceiling = Some(rate);
+                break;
+            }
+            load = Load::Rate(rate * 0.9);
+        }
+        if self.ceilings.len() < REMEMBERED {
+            self.ceilings.push((key, ceiling));
+        }
+        ceiling
+    }
+
+    fn run(&mut self, offered: &Offered, control: &mut Control<'_>) -> Result<Outcome, Failure> {
+        let resets = control.event.is_some();
+        let Rig { wire, links, device, .. } = self;
+        let mut run = || wire.trial(offered, control);
+        let outcome = match links.net() {
+            Some(net) => net.within(run).unwrap_or_else(|why| Err(port(&why))),
+            None => run(),
+        };
+        // A reset may have put another in its place.
+        match device.as_mut().filter(|_| !resets).map(|d| d.check()) {
+            Some(Err(why)) => {
+                let so_far = match outcome {
+                    Ok(outcome) => Some(outcome),
+                    Err(failure) => failure.so_far,
+                };
+                Err(Failure { fault: Fault::Died(why), so_far })
+            }
+            _ => outcome,
+        }
+    }
+}
+
+/// Starts DPDK if a port is one of its, with a loopback of its own.
+#[cfg(feature = "dpdk")]
+fn start_dpdk(
+    links: &Links,
+    cores: &[usize; 2],
+    more: Option<&str>,
+) -> anyhow::Result<Option<sluice_dataplane::io::dpdk::Eal>> {
+    if links.names().iter().all(|n| n.driver != Driver::Dpdk) {
+        return Ok(None);
+    }
+    let mut cores = cores.to_vec();
+    cores.dedup();
+    let list: Vec<String> = cores.iter().map(usize::to_string).collect();
+    let own = crate::dpdk::Folder::new()?;
+    let mut words = vec![format!("-l {} -n1", list.join(","))];
+    let folder = match links {
+        Links::Memif(folder) => {
+            crate::dpdk::reserve(u64::from(BUFFERS) / 256)?;
+            words.push("-m 96 --no-pci".into());
+            words.extend((0..).zip(links::sockets(folder)).map(|(n, socket)| links::memif(n, "server", &socket)));
+            folder
+        }
+        _ => &own,
+    };
+    words.extend(more.map(String::from));
+    let socket = folder.path().join("loop.sock");
+    words.extend([links::memif(2, "server", &socket), links::memif(3, "client", &socket)]);
+    let started = sluice_dataplane::io::dpdk::Eal::start(&words.join(" "), BUFFERS, &cores);
+    started.map(Some).map_err(anyhow::Error::msg)
+}
+
+/// There is no DPDK in this program.
+#[cfg(not(feature = "dpdk"))]
+fn start_dpdk(links: &Links, _: &[usize; 2], _: Option<&str>) -> anyhow::Result<()> {
+    if links.names().iter().any(|n| n.driver == Driver::Dpdk) {
+        anyhow::bail!("this program was built without DPDK: build it with `make`, or with the feature dpdk");
+    }
+    Ok(())
+}

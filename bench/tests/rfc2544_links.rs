@@ -1,0 +1,61 @@
+//! Trials over memif, each in a process of its own: DPDK is started once in one. As root, with DPDK.
+use serde_json::Value;
+use std::process::Command;
+
+/// What a slow trial over memif printed; `None` where it cannot be made, with a line that says so.
+fn trial(words: &[&str]) -> Option<Value> {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: needs root");
+        return None;
+    }
+    let mut command = Command::new("timeout");
+    command.args(["60", env!("CARGO_BIN_EXE_sluice-bench"), "trial", "links=memif"]).args(words);
+    let out = command.args(["--rate", "3000", "--late", "0.2", "--size", "128"]).output().expect("coreutils");
+    let said = String::from_utf8_lossy(&out.stderr);
+    for missing in ["built without DPDK", "huge pages of 2 MB", "there is no ", "dpdk-testpmd’: No such file"] {
+        if said.contains(missing) {
+            println!("skipped: {}", said.trim());
+            return None;
+        }
+    }
+    assert!(out.status.success(), "{words:?}: {said}");
+    Some(serde_json::from_slice(&out.stdout).expect("JSON"))
+}
+
+fn all_came_through(words: &[&str]) {
+    let Some(result) = trial(words) else { return };
+    let counts = result["outcome"]["counts"].as_array().expect("counts");
+    assert_eq!(counts.len(), 2);
+    for c in counts {
+        let number = |value: &Value| value.as_u64().expect("a number");
+        let (sent, lost) = (number(&c["phases"][0]["sent"]), number(&c["phases"][0]["lost"]));
+        assert!(sent + number(&result["not_offered"]) >= 3000, "{words:?}: {sent}");
+        assert_eq!((lost, number(&c["received"])), (0, sent), "{words:?}");
+        for other in ["duplicated", "corrupted", "returned", "foreign"] {
+            assert_eq!(number(&c[other]), 0, "{words:?}: {other}");
+        }
+    }
+    assert!(result["ceiling"].as_f64().is_some_and(|c| c > 3000.0), "{}", result["ceiling"]);
+    assert!(result["tester"]["floor"].as_f64().is_some_and(|f| f > 50.0));
+}
+
+#[test]
+fn testpmd_passes_every_frame() {
+    all_came_through(&["kind=testpmd"]);
+    all_came_through(&["kind=testpmd", "--ipv6", "--flows", "100000"]);
+}
+
+#[test]
+fn sluice_passes_every_frame_in_each_of_its_functions() {
+    all_came_through(&["kind=forward"]);
+    all_came_through(&["kind=firewall", "rules=25"]);
+    all_came_through(&["kind=sff", "--nsh"]);
+    all_came_through(&["kind=router", "--networks", "256"]);
+}
+
+#[test]
+fn a_device_that_cannot_be_is_an_error_that_says_why() {
+    let out = Command::new(env!("CARGO_BIN_EXE_sluice-bench")).args(["trial", "kind=hub"]).output().expect("runs");
+    assert!(!out.status.success());
+    assert!(String::from_utf8_lossy(&out.stderr).contains("device: kind: hub: forward, router"));
+}
