@@ -16,7 +16,7 @@ IMAGE_TOOLS := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils flex:flex 
 	/usr/src/linux-source-6.1.tar.xz:linux-source-6.1
 ALL_TOOLS := $(TOOLS) $(BENCH_TOOLS) $(LIBRARIES) $(IMAGE_TOOLS)
 # What the program is built with: DPDK where it is installed.
-FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk)
+FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk,sluice-bench/dpdk)
 SLUICE = target/release/sluice
 
 .PHONY: run demo image test test-xen test-boots soak fuzz-api check bench bench-wasm build guests manual openapi tools clean no-std miri
@@ -63,7 +63,7 @@ test: tools
 SOAK_SECONDS ?= 3600
 soak: tools
 	@[ -n "$(FEATURES)" ] || { echo "soak: DPDK is not installed"; exit 1; }
-	@SOAK_SECONDS=$(SOAK_SECONDS) timeout $$(($(SOAK_SECONDS) * 2 + 1800)) $(CARGO) test --quiet --release $(FEATURES) \
+	@SOAK_SECONDS=$(SOAK_SECONDS) timeout $$(($(SOAK_SECONDS) * 2 + 1800)) $(CARGO) test --quiet --release --features dpdk \
 		-p sluice-agent --test dpdk -- buffers:: --nocapture --test-threads 1 \
 		&& echo "soak: passed" || { echo "soak: FAILED"; exit 1; }
 

@@ -1,5 +1,5 @@
 //! A VNF's description: revisions that survive, functions that do not start, files that are damaged.
-use crate::common::{Running, wait};
+use crate::common::{Running, run, wait};
 use crate::rig::Rig;
 use std::fs;
 use std::time::Duration;

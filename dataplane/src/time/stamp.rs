@@ -2,6 +2,7 @@
 //!
 //! The counter is used where it runs at one speed whatever the processor does and the kernel trusts it; elsewhere the host's
 //! clock is.
+use crate::io::sys::tsc::ticks;
 use std::time::Duration;
 
 /// How long the counter's speed is measured.
@@ -73,20 +74,6 @@ fn trusted() -> bool {
     let has = |flag: &str| flags.split_whitespace().any(|f| f == flag);
     let source = read("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     has("constant_tsc") && has("nonstop_tsc") && !["hpet", "acpi_pm", "jiffies"].contains(&source.trim())
-}
-
-/// The counter.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn ticks() -> u64 {
-    // SAFETY: every x86-64 processor has the instruction; it reads a register and changes nothing.
-    unsafe { core::arch::x86_64::_rdtsc() }
-}
-
-/// There is none that this program knows: see [`trusted`], which finds no flags.
-#[cfg(not(target_arch = "x86_64"))]
-fn ticks() -> u64 {
-    0
 }
 
 #[cfg(test)]

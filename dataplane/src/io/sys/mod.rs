@@ -1,4 +1,5 @@
-//! What needs `unsafe`: packet sockets with mapped rings, AF_XDP sockets, TAP devices, interface control, inherited descriptors, signals.
+//! What needs `unsafe`: packet sockets with mapped rings, AF_XDP sockets, TAP devices, interface control, inherited descriptors, signals,
+//! the time-stamp counter.
 //!
 //! Every public function here is safe to call. The kernel's structures are in `abi`, the few raw calls that they need are
 //! wrapped once in `raw`; the other files build on those.
@@ -12,6 +13,7 @@ pub mod process;
 mod raw;
 pub mod ring;
 pub mod tap;
+pub mod tsc;
 pub mod tx;
 #[cfg(feature = "xdp")]
 pub mod xdp;
