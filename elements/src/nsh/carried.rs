@@ -2,8 +2,6 @@
 use sluice_dataplane::wire::{Ethernet, Gre, Ipv4, Ipv6, Udp, Vlan, Vxlan, VxlanGpe};
 use sluice_dataplane::wire::{ethernet, ip_proto, ipv6, ipv6_ext, vxlan, vxlan_gpe};
 
-/// Frames within frames that are followed.
-const DEPTH: usize = 3;
 /// UDP port of Geneve (RFC 8926 section 3.3).
 const GENEVE_PORT: u16 = 6081;
 
@@ -13,13 +11,13 @@ const GENEVE_PORT: u16 = 6081;
 /// never put together.
 pub fn find(frame: &[u8]) -> Option<usize> {
     let mut rest = frame;
-    for _ in 0..DEPTH {
+    loop {
         match of_frame(rest)? {
             Inside::Nsh(nsh) => return Some(frame.len() - nsh.len()),
+            // However deep: else one more tunnel would hide what is inside. A frame is shorter than what carries it.
             Inside::Frame(inner) => rest = inner,
         }
     }
-    None
 }
 
 enum Inside<'a> {

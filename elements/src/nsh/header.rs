@@ -68,11 +68,20 @@ pub(crate) fn mark_inner(p: &mut Packet, next: u8) {
     match next {
         nsh::NEXT_ETHERNET => {
             p.set_mac_off(0);
-            p.set_net_off(ethernet::LEN);
+            let tags = tags(p.data());
+            p.set_net_off(ethernet::LEN + tags);
         }
         nsh::NEXT_IPV4 | nsh::NEXT_IPV6 | nsh::NEXT_NSH => p.set_net_off(0),
         _ => {}
     }
+}
+
+/// Length of a frame's VLAN tags, bytes: two at most are looked at.
+#[inline]
+fn tags(frame: &[u8]) -> usize {
+    let kind = |at: usize| frame.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
+    let is_tag = |len: &usize| matches!(kind(12 + len), Some(ethernet::TYPE_VLAN | ethernet::TYPE_QINQ));
+    [0, 4].iter().take_while(|len| is_tag(len)).count() * 4
 }
 
 /// Puts a whole header before the packet's first byte and marks it.
@@ -116,7 +125,9 @@ pub(crate) fn replace_context(p: &mut Packet, context: &[u8]) -> Result<(), Reas
         return Err(Reason::Oversize);
     }
     let old = header_mut(p)?.0.header_len();
-    let (at, mac) = (p.net_off().ok_or(Reason::BadNsh)?, p.mac_off());
+    let at = p.net_off().ok_or(Reason::BadNsh)?;
+    // A link header before the NSH moves along; one inside, of the inner frame, stays where it is.
+    let mac = p.mac_off().filter(|mac| *mac <= at);
     let fixed = at + nsh::LEN;
     if len > old {
         if !p.push(len - old) {

@@ -9,7 +9,7 @@ mod context;
 pub mod flow;
 pub(crate) mod header;
 mod learned;
-mod log;
+pub(crate) mod log;
 mod mac;
 pub(crate) mod next;
 pub mod next_hops;

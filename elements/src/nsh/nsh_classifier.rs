@@ -25,7 +25,7 @@ enum Test {
     Spi(RangeInclusive<u32>),
     Index(RangeInclusive<u32>),
     Ttl(RangeInclusive<u32>),
-    MdType(u32),
+    MdType(RangeInclusive<u32>),
     Next(u8),
     Oam,
     /// A TLV of this kind is there, with this value if one is given.
@@ -50,7 +50,7 @@ impl Configure for NSHClassifier {
         args: &[Arg::rest("PATTERN", "terms", "for each output what its packets have")],
         doc: "Sends packets with a marked NSH header to the output of the first pattern that matches. A pattern is a list of \
               terms, all of which must hold; `not` before a term turns it round, `-` alone matches all. Terms are: `spi N` or \
-              `spi N-M`, `si N` or `si N-M`, `ttl N` or `ttl N-M`, `md N`, `next PROTOCOL` (none, ipv4, ipv6, ethernet, nsh, mpls, \
+              `spi N-M`, `si N` or `si N-M`, `ttl N` or `ttl N-M`, `md N` or `md N-M`, `next PROTOCOL` (none, ipv4, ipv6, ethernet, nsh, mpls, \
               ioam, or a number), `oam`, `tlv KIND` or `tlv KIND=HEX` (a TLV of MD type 2 is there, with just this value; KIND is \
               CLASS/TYPE or a name as NSHEncap has them), `context HEX` (the context of MD type 1 begins with these bytes). \
               Packets that match nothing are dropped as `unmatched`.\n\nWhat goes onto which path in the first place is for \
@@ -95,7 +95,7 @@ fn pattern(text: &str, names: &NameDb) -> Result<Vec<Term>, String> {
             "spi" => Test::Spi(range(value()?, nsh::SPI_MAX)?),
             "si" => Test::Index(range(value()?, 255)?),
             "ttl" => Test::Ttl(range(value()?, 63)?),
-            "md" => Test::MdType(*range(value()?, 15)?.start()),
+            "md" => Test::MdType(range(value()?, 15)?),
             "next" => Test::Next(Next::from_arg(value()?, names)?.0),
             "oam" => Test::Oam,
             "tlv" => tlv(value()?, names)?,
@@ -132,7 +132,7 @@ impl Test {
             Test::Spi(range) => range.contains(&nsh.spi()),
             Test::Index(range) => range.contains(&nsh.index().into()),
             Test::Ttl(range) => range.contains(&nsh.ttl().into()),
-            Test::MdType(md) => *md == u32::from(nsh.md_type()),
+            Test::MdType(range) => range.contains(&nsh.md_type().into()),
             Test::Next(next) => *next == nsh.next_protocol(),
             Test::Oam => nsh.is_oam(),
             Test::Tlv(kind, value) => {

@@ -22,7 +22,9 @@ use sluice_dataplane::wire::nsh;
 
 const FORM: &str = "SPI/SI [GATEWAY|last] OUTPUT [WEIGHT]";
 /// Numbers beyond all outputs: why a packet goes nowhere.
-const FIRST_END: u16 = u16::MAX - 6;
+const FIRST_END: u16 = u16::MAX - 7;
+/// Behind those: the path ends, and nothing is inside (RFC 8393).
+const CONSUMED: u16 = u16::MAX;
 const ENDS: [Reason; 7] = [
     Reason::NshTtl,
     Reason::NshIndex,
@@ -77,7 +79,7 @@ impl Configure for NSHForwarder {
               63), looks up service path identifier and service index, and sends the packet to the OUTPUT of its next hop: a \
               service function, or another SFF. If the next hop has a GATEWAY, the destination annotation is set to that. With \
               `last` the path ends here: everything through the end of the NSH header is stripped, and the inner packet \
-              leaves.\n\nOf several next hops for one path each gets flows by its WEIGHT (1 unless given, up to 65535), chosen \
+              leaves; one with next protocol `none` (RFC 8393) has nothing inside: it ends here, as consumed.\n\nOf several next hops for one path each gets flows by its WEIGHT (1 unless given, up to 65535), chosen \
               by a hash of the inner packet's addresses, protocol and ports that is the same in both directions and on every \
               node: if the way back has the same next hops in the same order, a flow meets the same ones.\n\nDropped are \
               packets whose time to live comes to 0 (`nsh_ttl`), whose index is 0 (`nsh_index`), and whose path has no next hop \
@@ -164,7 +166,10 @@ fn finish(table: &NextHops, p: &mut Packet, path: Path, begun: Begun<Entry>) -> 
         None => return end(Reason::NshPath),
     };
     if hop.last {
-        return decap(p).map_or_else(end, |_| hop.output);
+        return match header(p) {
+            Ok((nsh, _, _)) if nsh.next_protocol() == nsh::NEXT_NONE => CONSUMED,
+            _ => decap(p).map_or_else(end, |_| hop.output),
+        };
     }
     if let Some(gateway) = hop.gateway() {
         p.set_dst(gateway);
@@ -227,6 +232,9 @@ impl Element for NSHForwarder {
                 }
             },
             |cx, p, end| {
+                if end == CONSUMED {
+                    return cx.consume(p);
+                }
                 let why = ENDS.get(usize::from(end.wrapping_sub(FIRST_END))).copied().unwrap_or(Reason::BadNsh);
                 let path = p.net_off().and_then(|at| p.view::<{ nsh::LEN }>(at)).map(|&[.., a, b, c, d]| [a, b, c, d]);
                 match (why, path.map(Path::from_wire)) {

@@ -46,8 +46,8 @@ impl Configure for NSHIntegrityCheck {
         doc: "Packets with a marked NSH header pass if they have a message authentication code of this LEVEL (see \
               NSHIntegritySign), made with a key that is known here, for just these bytes, and not longer ago than WINDOW. All others \
               go to output 1 if that is connected, else they are dropped: as `nsh_md_type` without TLVs, else as `nsh_integrity`; \
-              they are logged, a line a second at most. To change keys without losing packets, give the new one beside the old one \
-              here first.",
+              they are logged, a line a second at most. To change keys without losing packets, give the new one, with an \
+              identifier of its own, beside the old one here first.",
         example: "InfiniteSource(LIMIT 5) -> NSHEncap(10, MD 2, NEXT ethernet) -> NSHIntegritySign(01 \
                   000102030405060708090a0b0c0d0e0f) -> NSHIntegrityCheck(KEY 01 000102030405060708090a0b0c0d0e0f) -> Discard;",
         see: &["NSHIntegritySign", "CheckNSHHeader"],
@@ -57,6 +57,9 @@ impl Configure for NSHIntegrityCheck {
         let keys = args.keyword_all::<Key>("KEY");
         if keys.is_empty() {
             args.error_in("KEY", "at least one is needed");
+        }
+        if keys.iter().enumerate().any(|(i, key)| keys.iter().skip(i + 1).any(|other| other.id == key.id)) {
+            args.error_in("KEY", "two keys have the same identifier");
         }
         let level = args.keyword("LEVEL", Level::One);
         let Interval(window) = args.keyword("WINDOW", Interval(2_000_000_000));

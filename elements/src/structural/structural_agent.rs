@@ -4,6 +4,7 @@ use super::saved::Saved;
 use super::table::{Foreign, Step, Table};
 use crate::classify::filter::Start;
 use crate::nsh::header::{decap, header, ip_next, push};
+use crate::nsh::log::Log;
 use crate::nsh::paths::Path;
 use alloc::format;
 use alloc::string::String;
@@ -26,11 +27,14 @@ use zerocopy::IntoBytes;
 
 /// From here on a verdict is a reason to drop.
 const FIRST_END: u16 = 0x8000;
+/// The path ends, and nothing is inside (RFC 8393).
+const CONSUMED: u16 = u16::MAX;
 
 /// Sends each packet to the function that must process it.
 pub struct StructuralAgent {
     table: Table,
     state: Progress,
+    log: Log,
 }
 
 /// What changes while packets pass.
@@ -86,9 +90,11 @@ impl Configure for StructuralAgent {
               `FOREIGN drop` or `FOREIGN pass`: what becomes of frames that no rule matches: they are dropped, or leave by the \
               other port of two. Those that a function made are dropped.\n\n\
               `NSH [forward_oam] [experimental] [unsupported] [short]`: switches of CheckNSHHeader; `short`: new headers have \
-              MD type 2 and no metadata instead of type 1.\n\nNSH travels in Ethernet (type 0x894F, behind one VLAN tag at most). \
+              MD type 2 and no metadata instead of type 1.\n\nA packet with NSH and next protocol `none` (RFC 8393) passes by functions \
+              that do not know NSH, its index lower by one, and ends, as consumed, where the path does.\n\nNSH travels in Ethernet (type 0x894F, behind one VLAN tag at most). \
               Each look-up takes the time to live down by one (RFC 8300 section 2.2). Metadata of packets inside functions that do \
-              not know NSH are kept for the next 4,096 packets.",
+              not know NSH are kept for the next 4,096 packets. Dropped packets with a wrong version, an index of 0, or no next \
+              place are logged, a line a second at most.",
         example: "InfiniteSource(LIMIT 5) -> a :: StructuralAgent(PORT A, FUNCTION f, PATH 1/255 FUNCTION f, PATH 1/254 END A, \
                   RULE all FROM A TO 1/255); a -> Discard; a[1] -> Counter -> [1] a;",
         see: &["NSHForwarder", "NSHProxy", "NSHClassifier", "IPClassifier"],
@@ -113,7 +119,7 @@ impl Configure for StructuralAgent {
             bypassed: functions(),
             ..Progress::default()
         };
-        StructuralAgent { table, state }
+        StructuralAgent { table, state, log: Log::default() }
     }
 }
 
@@ -147,7 +153,8 @@ impl Progress {
             return Err(why);
         }
         // It has been judged: what is done to it takes its first eight bytes only.
-        let [a, b, _, _, rest @ ..] = p.view_mut::<{ nsh::LEN }>(at).ok_or(Reason::NoBuffer)?;
+        let [a, b, _, next, rest @ ..] = p.view_mut::<{ nsh::LEN }>(at).ok_or(Reason::NoBuffer)?;
+        let empty = *next == nsh::NEXT_NONE;
         let came = Path::from_wire(*rest);
         // RFC 8300 section 2.2: 0 becomes 63; what becomes 0 is not forwarded.
         let word = u16::from_be_bytes([*a, *b]);
@@ -170,19 +177,25 @@ impl Progress {
         }
         loop {
             let (number, step) = step(table, place)?;
+            let function = if let Step::Function(f) = step { table.functions.get(usize::from(f)) } else { None };
             if let Step::Function(f) = step
-                && let Some(function) = table.functions.get(usize::from(f)).filter(|f| f.down)
+                && let Some(function) = function.filter(|f| f.down)
             {
                 place = self.pass_by(function.open, f, place)?;
                 continue;
             }
             count(&mut self.steps, number);
+            // RFC 8393: there is metadata only, so nothing for a function that does not know NSH.
+            if empty && function.is_some_and(|f| !f.aware) {
+                place = Path::new(place.spi(), place.index() - 1);
+                continue;
+            }
             if place != came {
                 *p.view_mut::<4>(at + 4).ok_or(Reason::NoBuffer)? = place.to_wire();
             }
             return match step {
                 Step::Function(f) => {
-                    let aware = table.functions.get(usize::from(f)).is_some_and(|f| f.aware);
+                    let aware = function.is_some_and(|f| f.aware);
                     let number = if aware { 0 } else { self.put_away(p, place, seed)? };
                     Ok(self.give(table, p, f, place, number))
                 }
@@ -192,6 +205,7 @@ impl Progress {
                     readdress(p, address, Some(from))?;
                     Ok(port)
                 }
+                Step::End(..) if empty => Ok(CONSUMED),
                 Step::End(port, address) => {
                     p.clear_service();
                     unwrap(p)?;
@@ -311,6 +325,11 @@ impl Progress {
         header.set_spi(place.spi());
         header.set_index(place.index());
         if header.next_protocol() != nsh::NEXT_ETHERNET {
+            let (frame, _) = Ethernet::parse(p.data()).map_err(|_| Reason::BadEthernet)?;
+            // A tag, or anything but IP, cannot go back behind a header that says IP.
+            if !matches!(frame.ether_type(), ethernet::TYPE_IPV4 | ethernet::TYPE_IPV6) {
+                return Err(Reason::BadIp);
+            }
             p.strip(ethernet::LEN);
             header.set_next_protocol(ip_next(p)?);
         }
@@ -389,6 +408,14 @@ fn step(table: &Table, place: Path) -> Result<(usize, Step), Reason> {
     table.steps.get(number).map(|s| (number, s.1)).ok_or(Reason::NshPath)
 }
 
+/// Where a packet that goes no further is: as its header says, or where the function was that it came from.
+fn place(p: &Packet) -> Option<Path> {
+    match nsh_offset(p.data()) {
+        Some(at) => p.view::<{ nsh::LEN }>(at.into()).map(|&[.., a, b, c, d]| Path::from_wire([a, b, c, d])),
+        None => p.service().map(|(place, _)| Path::from_wire(place.to_be_bytes())),
+    }
+}
+
 /// Takes everything through the NSH header off. An inner packet that is no frame gets the outer frame's addresses.
 fn unwrap(p: &mut Packet) -> Result<(), Reason> {
     let outer: [u8; 12] = *p.view(0).ok_or(Reason::Truncated)?;
@@ -406,6 +433,7 @@ fn unwrap(p: &mut Packet) -> Result<(), Reason> {
     let room = p.view_mut::<{ ethernet::LEN }>(0).ok_or(Reason::NoBuffer)?;
     room[..12].copy_from_slice(&outer);
     room[12..].copy_from_slice(&kind);
+    p.set_mac_off(0);
     Ok(())
 }
 
@@ -432,20 +460,38 @@ fn ethernet_before(p: &mut Packet, to: EtherAddr, from: EtherAddr) -> Result<(),
 
 impl Element for StructuralAgent {
     fn process(&mut self, cx: &mut Context<'_>, port: usize, batch: &mut Batch) {
-        let StructuralAgent { table, state } = self;
+        let StructuralAgent { table, state, log } = self;
         let seed = if state.saved.is_empty() { cx.random() } else { 0 };
         cx.scatter_many(
             batch,
             |some, outs| state.judge(table, port, some, outs, seed),
             |cx, p, why| {
+                if why == CONSUMED {
+                    return cx.consume(p);
+                }
                 let why = Reason::ALL.get(usize::from(why.wrapping_sub(FIRST_END))).copied();
-                cx.drop(p, why.unwrap_or(Reason::Unmatched));
+                let why = why.unwrap_or(Reason::Unmatched);
+                // RFC 8300 sections 2.2 and 2.3: who discards these logs it.
+                let what = match why {
+                    Reason::NshVersion => Some("bad NSH version"),
+                    Reason::NshPath => Some("nothing comes next on an NSH path"),
+                    Reason::NshIndex => Some("the NSH service index is 0, or did not go down"),
+                    _ => None,
+                };
+                if let Some(what) = what {
+                    match place(&p) {
+                        Some(place) => log.say(cx, format_args!("{what}: {place}")),
+                        None => log.say(cx, format_args!("{what}")),
+                    }
+                }
+                cx.drop(p, why);
             },
         );
     }
     fn take_state(&mut self, _cx: &mut Context<'_>, old: &mut dyn Any) {
         let Some(old) = old.downcast_mut::<Self>() else { return };
-        let (StructuralAgent { table: new, state }, StructuralAgent { table: was, state: old }) = (self, old);
+        self.log = old.log;
+        let (StructuralAgent { table: new, state, .. }, StructuralAgent { table: was, state: old, .. }) = (self, old);
         core::mem::swap(&mut state.saved, &mut old.saved);
         (state.lost, state.foreign) = (old.lost, old.foreign);
         // Counts stay with the names.
@@ -466,7 +512,7 @@ impl Element for StructuralAgent {
         }
     }
     fn read(&mut self, _cx: &mut Context<'_>, handler: &str, _parameter: &str) -> Reply {
-        let StructuralAgent { table, state } = self;
+        let StructuralAgent { table, state, .. } = self;
         let mut out = String::new();
         let functions = |of: &[u64]| {
             of.iter().zip(&table.functions).fold(String::new(), |all, (n, f)| format!("{all}{n}\t{}\n", f.name))

@@ -97,8 +97,10 @@ impl Table {
         }
         steps.into_iter().for_each(|(at, words)| table.step(at, &words, names, wrong));
         for (from, to) in again {
-            if table.reclassified.insert(from, to).is_err() {
-                wrong.push("too many paths".into());
+            match table.reclassified.insert(from, to) {
+                Ok(None) => {}
+                Ok(Some(_)) => wrong.push(format!("RECLASSIFY {from}: it is there twice")),
+                Err(_) => wrong.push("too many paths".into()),
             }
         }
         for (n, function) in table.functions.iter_mut().enumerate() {

@@ -6,7 +6,7 @@ use sluice_dataplane::info::Arg;
 use sluice_dataplane::packet::Packet;
 use sluice_dataplane::reason::Reason;
 use sluice_dataplane::wire::checksum::{Addresses, fill_transport, verify_transport};
-use sluice_dataplane::wire::{Ipv4, Ipv6, Udp, ip_proto, ipv4, ipv6, ipv6_ext, udp};
+use sluice_dataplane::wire::{Ipv4, Ipv6, Udp, ip_proto, ipv4, ipv6, ipv6_ext, udp, vxlan};
 use zerocopy::IntoBytes;
 
 /// First of the ports that a flow's hash chooses from (RFC 7348 section 5: the dynamic range).
@@ -171,6 +171,15 @@ impl Datagrams {
         }
         Ok(())
     }
+}
+
+/// Reads the `VNI` of a tunnel's packets; `None`: any will do.
+pub(super) fn wanted_vni(args: &mut Args<'_>) -> Option<u32> {
+    let vni = args.optional_some("VNI");
+    if vni.is_some_and(|vni| vni > vxlan::VNI_MAX) {
+        args.error_in("VNI", "should be below 2^24");
+    }
+    vni
 }
 
 /// What an IP packet carries, if it is of `protocol` and no fragment: where it begins and ends, bytes from the packet's

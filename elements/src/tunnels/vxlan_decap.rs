@@ -1,5 +1,5 @@
 //! Takes VXLAN, UDP and IP headers off Ethernet frames (RFC 7348 section 5).
-use super::ends::{cut, datagram};
+use super::ends::{cut, datagram, wanted_vni};
 use crate::nsh::header::mark_inner;
 use sluice_dataplane::args::{Args, UdpPort};
 use sluice_dataplane::batch::Batch;
@@ -35,7 +35,7 @@ impl Configure for VXLANDecap {
         ..Info::new("VXLANDecap", "tunnels", "takes VXLAN, UDP and IP headers off frames")
     };
     fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
-        VXLANDecap { vni: args.optional_some("VNI"), port: args.keyword("DPORT", UdpPort(vxlan::PORT)).0 }
+        VXLANDecap { vni: wanted_vni(args), port: args.keyword("DPORT", UdpPort(vxlan::PORT)).0 }
     }
 }
 

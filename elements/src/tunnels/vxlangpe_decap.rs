@@ -1,5 +1,5 @@
 //! Takes VXLAN-GPE, UDP and IP headers off packets (draft-ietf-nvo3-vxlan-gpe section 3).
-use super::ends::{cut, datagram};
+use super::ends::{cut, datagram, wanted_vni};
 use crate::nsh::header::mark_inner;
 use crate::nsh::next::Next;
 use sluice_dataplane::args::{Args, UdpPort};
@@ -40,7 +40,7 @@ impl Configure for VXLANGPEDecap {
         ..Info::new("VXLANGPEDecap", "tunnels", "takes VXLAN-GPE, UDP and IP headers off packets")
     };
     fn configure(args: &mut Args<'_>, _env: &mut Env<'_>) -> Self {
-        let vni = args.optional_some("VNI");
+        let vni = wanted_vni(args);
         let Next(next) = args.keyword("NEXT", Next(vxlan_gpe::NEXT_NSH));
         VXLANGPEDecap { vni, next, port: args.keyword("DPORT", UdpPort(vxlan_gpe::PORT)).0 }
     }
