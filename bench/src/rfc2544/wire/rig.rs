@@ -27,6 +27,12 @@ const CALM: Phase = Phase { load: Load::Rate(2_000.0), length: Length::Time(Dura
 /// Ceilings that are remembered.
 const REMEMBERED: usize = 256;
 
+#[cfg(feature = "dpdk")]
+use sluice_dataplane::io::dpdk::Eal;
+/// There is no DPDK in this program.
+#[cfg(not(feature = "dpdk"))]
+enum Eal {}
+
 /// What is to be tested, and how.
 pub(crate) struct Setup {
     pub(crate) kind: Kind,
@@ -50,8 +56,7 @@ pub(crate) struct Rig {
     loopback: Option<Loopback>,
     device: Option<Box<dyn Device>>,
     links: Links,
-    #[cfg(feature = "dpdk")]
-    _dpdk: Option<sluice_dataplane::io::dpdk::Eal>,
+    _dpdk: Option<Eal>,
     kind: Kind,
     names: [PortName; 2],
     ceilings: Vec<(Key, Option<f64>)>,
@@ -86,7 +91,6 @@ impl Rig {
         let mut rig = Rig {
             loopback: None,
             device: None,
-            #[cfg(feature = "dpdk")]
             _dpdk: eal,
             kind,
             names,
@@ -100,8 +104,6 @@ impl Rig {
             wire,
             links,
         };
-        #[cfg(not(feature = "dpdk"))]
-        let () = eal;
         rig.loopback = Some(rig.open_loopback(&open, stop)?);
         rig.device = Some(device::start(kind, &rig.links, device_core, stop)?);
         rig.wait_for_links(stop)?;
@@ -283,11 +285,7 @@ impl Trial for Rig {
 
 /// Starts DPDK if a port is one of its, with a loopback of its own.
 #[cfg(feature = "dpdk")]
-fn start_dpdk(
-    links: &Links,
-    cores: &[usize; 2],
-    more: Option<&str>,
-) -> anyhow::Result<Option<sluice_dataplane::io::dpdk::Eal>> {
+fn start_dpdk(links: &Links, cores: &[usize; 2], more: Option<&str>) -> anyhow::Result<Option<Eal>> {
     if links.names().iter().all(|n| n.driver != Driver::Dpdk) {
         return Ok(None);
     }
@@ -312,11 +310,11 @@ fn start_dpdk(
     started.map(Some).map_err(anyhow::Error::msg)
 }
 
-/// There is no DPDK in this program.
+/// Refuses ports of DPDK.
 #[cfg(not(feature = "dpdk"))]
-fn start_dpdk(links: &Links, _: &[usize; 2], _: Option<&str>) -> anyhow::Result<()> {
+fn start_dpdk(links: &Links, _: &[usize; 2], _: Option<&str>) -> anyhow::Result<Option<Eal>> {
     if links.names().iter().any(|n| n.driver == Driver::Dpdk) {
         anyhow::bail!("this program was built without DPDK: build it with `make`, or with the feature dpdk");
     }
-    Ok(())
+    Ok(None)
 }
