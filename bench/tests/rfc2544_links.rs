@@ -53,6 +53,41 @@ fn sluice_passes_every_frame_in_each_of_its_functions() {
     all_came_through(&["kind=router", "--networks", "256"]);
 }
 
+/// What a shortened test of throughput and reset found, over memif.
+fn reset(device: &[&str]) -> Option<Value> {
+    // Whether it can be made here.
+    trial(device)?;
+    let folder = std::env::temp_dir().join(format!("sluice-bench-{}-{}", std::process::id(), device.concat()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (profile, out) = (folder.join("p.toml"), folder.join("r"));
+    let text = "tests = [\"throughput\", \"reset\"]\nframes = [128]\n\
+                [trial]\ntime = \"100ms\"\nlate = \"100ms\"\nsettle = \"0s\"\n\
+                [throughput]\nwidth = \"50%\"\n[reset]\nat = \"500ms\"\ntime = \"5s\"\nrepetitions = 2\n";
+    std::fs::write(&profile, text).expect("a profile");
+    let mut command = Command::new("timeout");
+    command.args(["120", env!("CARGO_BIN_EXE_sluice-bench"), "rfc2544", "--profile"]).arg(&profile);
+    let run = command.arg("--out").arg(&out).args(["--device", "links=memif"]).args(device).output();
+    let run = run.expect("coreutils");
+    assert!(run.status.success(), "{device:?}: {}", String::from_utf8_lossy(&run.stderr));
+    let report = std::fs::read(out.with_extension("json")).expect("a report");
+    std::fs::remove_dir_all(&folder).expect("the folder");
+    Some(serde_json::from_slice(&report).expect("JSON"))
+}
+
+#[test]
+fn devices_over_memif_come_back_after_they_were_killed() {
+    for kind in ["kind=testpmd", "kind=router"] {
+        let Some(report) = reset(&[kind]) else { return };
+        let resets = report["results"][0]["reset"]["resets"].as_array().expect("resets");
+        assert_eq!(resets.len(), 2, "{kind}");
+        for one in resets {
+            assert!(one["back"] == true && one["lost"].as_u64() > Some(0), "{kind}: {one}");
+        }
+        let facts = report["tester"]["facts"].to_string();
+        assert!(facts.contains("kill of the process (SIGKILL)"), "{facts}");
+    }
+}
+
 #[test]
 fn a_device_that_cannot_be_is_an_error_that_says_why() {
     let out = Command::new(env!("CARGO_BIN_EXE_sluice-bench")).args(["trial", "kind=hub"]).output().expect("runs");

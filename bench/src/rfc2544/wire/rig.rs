@@ -1,11 +1,12 @@
 //! A tester with its device: trials over the wire, and the tester's own ceiling over a loopback.
 use super::frame::Service;
 use super::open::{self, BUFFERS, Driver, PortName};
-use super::tester::{Own, Path, Wire};
+use super::tester::{Own, Path, Wire, wait};
 use crate::rfc2544::device::function::{INDEX, PATHS};
 #[cfg(feature = "dpdk")]
 use crate::rfc2544::device::links;
 use crate::rfc2544::device::links::{LOOP, Links};
+use crate::rfc2544::device::reset::{ResetBy, Resetter};
 use crate::rfc2544::device::{self, Device, Kind};
 use crate::rfc2544::trial::{
     Control, Directions, Failure, Fault, Frames, Length, Load, Offered, Outcome, Phase, Stamps, Tester, Traffic, Trial,
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 /// How long a device may take until its links are up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks, after a reset.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long a loopback is loaded, and how often with less, if it loses frames.
 const LOADED: Duration = Duration::from_millis(500);
 const ATTEMPTS: usize = 6;
@@ -33,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) links: Links,
     /// Cores that may be used.
     pub(crate) cores: Vec<usize>,
+    /// How the device is reset, if it is one that can be.
+    pub(crate) reset: ResetBy,
     /// Arguments for DPDK, beside those for links that are made here: for external ports.
     pub(crate) dpdk: Option<String>,
 }
@@ -53,6 +58,7 @@ pub(crate) struct Rig {
     #[cfg(feature = "dpdk")]
     _dpdk: Option<sluice_dataplane::io::dpdk::Eal>,
     kind: Kind,
+    reset: ResetBy,
     names: [PortName; 2],
     ceilings: Vec<(Key, Option<f64>)>,
     floor: Option<f64>,
@@ -68,7 +74,7 @@ impl Rig {
     /// # Errors
     /// What is wrong, and what to do about it.
     pub(crate) fn start(setup: Setup, stop: &Stop) -> anyhow::Result<Rig> {
-        let Setup { kind, links, cores, dpdk, .. } = setup;
+        let Setup { kind, links, cores, reset, dpdk } = setup;
         let (own, device_core) = device::share(&cores)?;
         let names = links.names();
         let eal = start_dpdk(&links, &own, dpdk.as_deref())?;
@@ -89,6 +95,7 @@ impl Rig {
             #[cfg(feature = "dpdk")]
             _dpdk: eal,
             kind,
+            reset,
             names,
             ceilings: Vec::new(),
             floor: None,
@@ -130,26 +137,30 @@ impl Rig {
     }
 
     fn wait_for_links(&mut self, stop: &Stop) -> anyhow::Result<()> {
-        let Rig { wire, loopback, links, device, .. } = self;
-        let mut up = |wire: &mut Wire, net: Option<&Net>, what: &str| {
-            let looked = || -> anyhow::Result<bool> {
-                if let Some(device) = device {
-                    device.check().map_err(anyhow::Error::msg)?;
-                }
-                let look =
-                    |wire: &mut Wire| wire.ports.iter_mut().all(|p| p.input.maintain().0 & p.output.maintain().0);
-                match net {
-                    Some(net) => net.within(|| look(wire)),
-                    None => Ok(look(wire)),
-                }
-            };
-            stop.wait(PATIENCE, what, looked)
-        };
-        up(wire, links.net(), "the device's links")?;
-        match loopback {
-            Some(l) => up(&mut l.wire, l.net.as_ref(), "the loopback"),
-            None => Ok(()),
+        stop.wait(PATIENCE, "the device's links", || self.is_linked())?;
+        let Some(Loopback { wire, net }) = &mut self.loopback else { return Ok(()) };
+        stop.wait(PATIENCE, "the loopback", || is_up(wire, net.as_ref()))
+    }
+
+    /// Whether the device's links are up; fails when it does not run.
+    fn is_linked(&mut self) -> anyhow::Result<bool> {
+        if let Some(device) = &mut self.device {
+            device.check().map_err(anyhow::Error::msg)?;
         }
+        is_up(&mut self.wire, self.links.net())
+    }
+
+    /// The next trial begins with the links up, if they come at all.
+    fn wait_after_reset(&mut self, control: &Control<'_>) {
+        let until = self.wire.clock.now().saturating_add(PATIENCE.as_nanos() as u64);
+        while matches!(self.is_linked(), Ok(false)) && self.wire.clock.now() < until && !control.stopped() {
+            wait(LOOK, control);
+        }
+    }
+
+    /// What resets the device, if anything does.
+    pub(crate) fn resetter<'a>(&self, stop: &'a Stop) -> Option<Resetter<'a>> {
+        self.device.as_ref()?.reset(self.reset, stop)
     }
 
     /// What went wrong on the tester's side in the last trial.
@@ -184,6 +195,15 @@ impl Loopback {
             Some(net) => net.within(run).unwrap_or_else(|why| Err(port(&why))),
             None => run(),
         }
+    }
+}
+
+/// Whether both ports are.
+fn is_up(wire: &mut Wire, net: Option<&Net>) -> anyhow::Result<bool> {
+    let mut look = || wire.ports.iter_mut().all(|p| p.input.maintain().0 & p.output.maintain().0);
+    match net {
+        Some(net) => net.within(look),
+        None => Ok(look()),
     }
 }
 
@@ -267,8 +287,7 @@ impl Trial for Rig {
             Some(net) => net.within(run).unwrap_or_else(|why| Err(port(&why))),
             None => run(),
         };
-        // A reset may have put another in its place.
-        match device.as_mut().filter(|_| !resets).map(|d| d.check()) {
+        match device.as_mut().map(|d| d.check()) {
             Some(Err(why)) => {
                 let so_far = match outcome {
                     Ok(outcome) => Some(outcome),
@@ -276,7 +295,12 @@ impl Trial for Rig {
                 };
                 Err(Failure { fault: Fault::Died(why), so_far })
             }
-            _ => outcome,
+            _ => {
+                if resets {
+                    self.wait_after_reset(control);
+                }
+                outcome
+            }
         }
     }
 }
