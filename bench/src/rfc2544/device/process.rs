@@ -142,10 +142,7 @@ impl Starter {
     }
 
     fn start(&self) -> anyhow::Result<Running> {
-        self.ask
-            .send(())
-            .and_then(|()| Ok(self.started.recv()))
-            .context("what starts programs")?
-            .context("what starts programs")?
+        self.ask.send(()).context("what starts programs is gone")?;
+        self.started.recv().context("what starts programs is gone")?
     }
 }
