@@ -2,7 +2,6 @@
 //! tested by a process of its own: DPDK is started once in one.
 use super::report::{Report, grouped, latency};
 use super::section26::Results;
-use super::section26::throughput::Mark;
 use super::trial::Frames;
 use crate::dpdk;
 use crate::harness::{Bench, Sheet};
@@ -124,8 +123,8 @@ struct Row {
     /// Latencies at half the rate, nanoseconds.
     p50: Option<u64>,
     p99: Option<u64>,
-    /// How near the tester's own ceiling is.
-    mark: &'static str,
+    /// How near the tester's own ceiling is, or why there is no rate.
+    mark: String,
 }
 
 fn rate(results: &Results) -> Option<f64> {
@@ -136,6 +135,11 @@ fn row(report: &Report, results: &Results, base: Option<&Report>) -> Row {
     let same = base.and_then(|b| b.results.iter().find(|r| r.frames == results.frames)).and_then(rate);
     let loads = results.latency.as_ref().map(|l| l.loads.as_slice()).unwrap_or_default();
     let at = loads.iter().find(|l| l.percent == LOAD && l.count > 0);
+    let mark = match &results.throughput {
+        Some(t) if t.rate.is_some() => t.mark.text().into(),
+        Some(t) => t.verdict.clone(),
+        None => results.remarks.join("; "),
+    };
     Row {
         frames: results.frames.name(),
         device: report.tester.device.clone(),
@@ -143,7 +147,7 @@ fn row(report: &Report, results: &Results, base: Option<&Report>) -> Row {
         ratio: rate(results).zip(same).map(|(own, base)| own / base),
         p50: at.map(|l| l.p50),
         p99: at.map(|l| l.p99),
-        mark: results.throughput.as_ref().map_or(Mark::None, |t| t.mark).text(),
+        mark,
     }
 }
 
@@ -166,7 +170,7 @@ fn sheet(reports: &[(&str, Report)]) -> Sheet {
             dash(r.ratio.map(|n| format!("{n:.2} x"))),
             dash(r.p50.map(|n| latency(n as f64))),
             dash(r.p99.map(|n| latency(n as f64))),
-            r.mark.into(),
+            r.mark.clone(),
         ]
     });
     Sheet {
@@ -230,6 +234,8 @@ mod tests {
         let ratios: Vec<f64> = both.figures.iter().map(|f| f["ratio"].as_f64().unwrap()).collect();
         assert!(ratios.iter().all(|r| (0.95..1.05).contains(r)), "{ratios:?}");
         assert!(both.figures.iter().all(|f| f["p99"].as_u64() >= f["p50"].as_u64() && f["p50"].as_u64() > Some(0)));
+        let silent = sheet(&[(BASE.name, of(&BASE, "drops-all"))]);
+        assert!(silent.rows.iter().all(|r| r[2] == "-" && r[6] == "nothing is forwarded"), "{:?}", silent.rows);
         let alone = sheet(&reports[1..]);
         assert!(alone.rows.iter().all(|r| r[3] == "-" && r[2] != "-"), "{:?}", alone.rows);
     }

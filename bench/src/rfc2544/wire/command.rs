@@ -139,6 +139,7 @@ pub(crate) fn trial(options: &TrialOptions) -> anyhow::Result<()> {
 }
 
 /// What the generator did.
+#[cfg(feature = "dpdk")]
 #[derive(Serialize)]
 struct Generated {
     frames: u64,

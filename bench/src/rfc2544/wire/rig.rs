@@ -14,6 +14,8 @@ use crate::rfc2544::trial::{
 use crate::wire::net::Net;
 use crate::wire::stop::Stop;
 use anyhow::Context as _;
+#[cfg(feature = "dpdk")]
+use sluice_dataplane::io::dpdk::Eal;
 use sluice_dataplane::pool::Pool;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -55,8 +57,7 @@ pub(crate) struct Rig {
     loopback: Option<Loopback>,
     device: Option<Box<dyn Device>>,
     links: Links,
-    #[cfg(feature = "dpdk")]
-    _dpdk: Option<sluice_dataplane::io::dpdk::Eal>,
+    _dpdk: Option<Eal>,
     kind: Kind,
     reset: ResetBy,
     names: [PortName; 2],
@@ -92,7 +93,6 @@ impl Rig {
         let mut rig = Rig {
             loopback: None,
             device: None,
-            #[cfg(feature = "dpdk")]
             _dpdk: eal,
             kind,
             reset,
@@ -107,8 +107,6 @@ impl Rig {
             wire,
             links,
         };
-        #[cfg(not(feature = "dpdk"))]
-        let () = eal;
         rig.loopback = Some(rig.open_loopback(&open, stop)?);
         rig.device = Some(device::start(kind, &rig.links, device_core, stop)?);
         rig.wait_for_links(stop)?;
@@ -307,11 +305,7 @@ impl Trial for Rig {
 
 /// Starts DPDK if a port is one of its, with a loopback of its own.
 #[cfg(feature = "dpdk")]
-fn start_dpdk(
-    links: &Links,
-    cores: &[usize; 2],
-    more: Option<&str>,
-) -> anyhow::Result<Option<sluice_dataplane::io::dpdk::Eal>> {
+fn start_dpdk(links: &Links, cores: &[usize; 2], more: Option<&str>) -> anyhow::Result<Option<Eal>> {
     if links.names().iter().all(|n| n.driver != Driver::Dpdk) {
         return Ok(None);
     }
@@ -332,15 +326,19 @@ fn start_dpdk(
     words.extend(more.map(String::from));
     let socket = folder.path().join("loop.sock");
     words.extend([links::memif(2, "server", &socket), links::memif(3, "client", &socket)]);
-    let started = sluice_dataplane::io::dpdk::Eal::start(&words.join(" "), BUFFERS, &cores);
+    let started = Eal::start(&words.join(" "), BUFFERS, &cores);
     started.map(Some).map_err(anyhow::Error::msg)
 }
 
 /// There is no DPDK in this program.
 #[cfg(not(feature = "dpdk"))]
-fn start_dpdk(links: &Links, _: &[usize; 2], _: Option<&str>) -> anyhow::Result<()> {
+enum Eal {}
+
+/// Fails where it would be needed.
+#[cfg(not(feature = "dpdk"))]
+fn start_dpdk(links: &Links, _: &[usize; 2], _: Option<&str>) -> anyhow::Result<Option<Eal>> {
     if links.names().iter().any(|n| n.driver == Driver::Dpdk) {
         anyhow::bail!("this program was built without DPDK: build it with `make`, or with the feature dpdk");
     }
-    Ok(())
+    Ok(None)
 }
