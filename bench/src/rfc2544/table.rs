@@ -193,11 +193,10 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     fn load(entry: &Entry) -> Profile {
-        let file = std::env::temp_dir().join(format!("sluice-bench-{}-table-{}.toml", std::process::id(), entry.name));
+        let folder = dpdk::Folder::new().unwrap();
+        let file = folder.path().join("profile.toml");
         fs::write(&file, profile(entry)).unwrap();
-        let read = Profile::load(&file.display().to_string());
-        fs::remove_file(&file).unwrap();
-        read.unwrap()
+        Profile::load(&file.display().to_string()).unwrap()
     }
 
     #[test]
