@@ -61,8 +61,8 @@ fn reset(device: &[&str]) -> Option<Value> {
     std::fs::create_dir_all(&folder).expect("a folder");
     let (profile, out) = (folder.join("p.toml"), folder.join("r"));
     let text = "tests = [\"throughput\", \"reset\"]\nframes = [128]\n\
-                [trial]\ntime = \"100ms\"\nlate = \"100ms\"\nsettle = \"0s\"\n\
-                [throughput]\nwidth = \"50%\"\n[reset]\nat = \"500ms\"\ntime = \"5s\"\nrepetitions = 2\n";
+                [trial]\ntime = \"100ms\"\nlate = \"500ms\"\nsettle = \"0s\"\n\
+                [throughput]\nsearch = \"verified\"\nattempts = 5\nlowest = \"0.001%\"\nwidth = \"50%\"\n[reset]\nat = \"500ms\"\ntime = \"5s\"\nrepetitions = 2\n";
     std::fs::write(&profile, text).expect("a profile");
     let mut command = Command::new("timeout");
     command.args(["120", env!("CARGO_BIN_EXE_sluice-bench"), "rfc2544", "--profile"]).arg(&profile);
