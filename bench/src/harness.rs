@@ -79,6 +79,19 @@ pub(crate) struct Table {
     pub(crate) lines: Vec<Line>,
 }
 
+/// A table with columns of its own.
+#[derive(Serialize, Debug)]
+pub(crate) struct Sheet {
+    pub(crate) title: String,
+    /// For people.
+    #[serde(skip)]
+    pub(crate) columns: Vec<String>,
+    #[serde(skip)]
+    pub(crate) rows: Vec<Vec<String>>,
+    /// The same rows for programs.
+    pub(crate) figures: Vec<serde_json::Value>,
+}
+
 /// Moves one burst of packets each time it is called.
 pub(crate) type Round = Box<dyn FnMut()>;
 
@@ -114,6 +127,7 @@ pub(crate) struct Bench {
     /// Cores that the program may use, ascending; it measures on the last.
     pub(crate) cores: Vec<usize>,
     pub(crate) tables: Vec<Table>,
+    pub(crate) sheets: Vec<Sheet>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -130,7 +144,7 @@ impl Bench {
         if let Some(core) = cores.last() {
             let _ = pin_to_core(*core); // where it is not allowed, figures are noisier
         }
-        Bench { mode, group, cores, tables: Vec::new(), notes: Vec::new() }
+        Bench { mode, group, cores, tables: Vec::new(), sheets: Vec::new(), notes: Vec::new() }
     }
 
     /// Costs of all subjects on the same traffic, in their order.

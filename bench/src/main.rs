@@ -33,6 +33,7 @@ const GROUPS: &[Group] = &[
     ("fib", fib::run),
     ("wire", wire::run),
     ("dpdk", dpdk::run),
+    ("rfc2544", rfc2544::table::run),
     ("ems", ems::run),
     ("image", image::run),
 ];

@@ -1,5 +1,5 @@
 //! The table as a person reads it, and the same figures for programs.
-use crate::harness::{Bench, Goal, Line, Table};
+use crate::harness::{Bench, Goal, Line, Sheet, Table};
 use anyhow::Context as _;
 use serde::Serialize;
 use std::fs;
@@ -10,6 +10,7 @@ use std::path::Path;
 pub(crate) struct Report {
     machine: Machine,
     tables: Vec<Table>,
+    sheets: Vec<Sheet>,
     notes: Vec<String>,
     /// What was printed.
     #[serde(skip)]
@@ -40,7 +41,8 @@ impl Report {
     pub(crate) fn new() -> Report {
         let machine = Machine::this();
         let head = format!("{}, {} cores, Linux {}\n", machine.processor, machine.cores, machine.kernel);
-        let mut report = Report { machine, tables: Vec::new(), notes: Vec::new(), text: String::new() };
+        let mut report =
+            Report { machine, tables: Vec::new(), sheets: Vec::new(), notes: Vec::new(), text: String::new() };
         report.say(&head);
         report
     }
@@ -60,6 +62,14 @@ impl Report {
             table.lines.iter().for_each(|line| self.say(&row(line, &table.unit)));
             self.say("");
             self.tables.push(table);
+        }
+        for sheet in bench.sheets {
+            self.say(&format!("{}\n", sheet.title));
+            self.say(&format!("| {} |", sheet.columns.join(" | ")));
+            self.say(&format!("|{}", "---|".repeat(sheet.columns.len())));
+            sheet.rows.iter().for_each(|row| self.say(&format!("| {} |", row.join(" | "))));
+            self.say("");
+            self.sheets.push(sheet);
         }
         for note in bench.notes {
             self.say(&format!("{note}\n"));

@@ -14,9 +14,7 @@ mod swap;
 use crate::harness::{Bench, Cost, Goal, Line, Table};
 use crate::wire::stop::Stop;
 use anyhow::ensure;
-#[cfg(feature = "dpdk")]
-pub(crate) use program::reserve;
-pub(crate) use program::{Folder, sluice};
+pub(crate) use program::{Folder, reserve, sluice};
 use program::{Program, Running};
 use scenario::{SCENARIOS, Scenario};
 use std::time::Duration;

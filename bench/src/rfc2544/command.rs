@@ -63,7 +63,9 @@ fn real(options: &Options) -> anyhow::Result<()> {
     let mut rig = Rig::start(setup, &stop)?;
     let line = line_bits(&profile, &rig.tester());
     let mut progress = Progress::new(&profile, line);
-    let report = measure(&mut rig, None, &profile, stop.flag(), &mut progress);
+    let mut reset = rig.resetter(&stop);
+    let reset = reset.as_mut().map(|r| r as &mut dyn Reset);
+    let report = measure(&mut rig, reset, &profile, stop.flag(), &mut progress);
     progress.end();
     let ended = rig.end(&stop);
     finish(&report, &options.out).and(ended)

@@ -3,7 +3,7 @@
 //! Reading order: [`trial`] (the border to whatever moves frames), [`search`] (pure functions from
 //! trials to the next trial), [`section26`] (the six tests), [`session`] (makes trials and keeps them),
 //! [`report`] (conclusions and their forms), [`sim`] (a device in virtual time, to check all of it), [`wire`] (frames that
-//! are sent and received), [`device`] (what the bench starts by itself).
+//! are sent and received), [`device`] (what the bench starts by itself), [`table`] (its lines in `make bench`).
 pub(crate) mod command;
 pub(crate) mod device;
 pub(crate) mod profile;
@@ -14,6 +14,7 @@ pub(crate) mod search;
 pub(crate) mod section26;
 pub(crate) mod session;
 pub(crate) mod sim;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trial;

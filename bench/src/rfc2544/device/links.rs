@@ -81,7 +81,10 @@ pub(crate) fn sockets(folder: &Folder) -> [std::path::PathBuf; 2] {
     ["a.sock", "b.sock"].map(|name| folder.path().join(name))
 }
 
-/// DPDK's arguments for the device's ends: they connect to those of the tester.
+/// DPDK's arguments for the device's ends: they connect to those of the tester. A device has the same Ethernet addresses
+/// after a reset.
 pub(crate) fn memif_client(folder: &Folder) -> Vec<String> {
-    (0..).zip(sockets(folder)).map(|(n, socket)| memif(n, "client", &socket)).collect()
+    let end =
+        |(n, socket): (u8, std::path::PathBuf)| format!("{},mac=02:25:44:00:01:{n:02x}", memif(n, "client", &socket));
+    (0..).zip(sockets(folder)).map(end).collect()
 }

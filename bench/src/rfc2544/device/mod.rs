@@ -6,6 +6,7 @@ pub(crate) mod function;
 pub(crate) mod links;
 mod process;
 pub(crate) mod profile;
+pub(crate) mod reset;
 mod sluice;
 mod testpmd;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use crate::wire::stop::Stop;
 use anyhow::bail;
 use function::Function;
 use links::{Ends, Links};
+use reset::{ResetBy, Resetter};
 use std::fmt;
 
 /// What is tested.
@@ -59,6 +61,10 @@ pub(crate) trait Device: Send {
     fn check(&mut self) -> Result<(), String>;
     /// How it was started, for the report: names and values.
     fn facts(&self) -> Vec<(String, String)>;
+    /// What resets it, if anything does.
+    fn reset<'a>(&self, _by: ResetBy, _stop: &'a Stop) -> Option<Resetter<'a>> {
+        None
+    }
     /// Ends it, and says what it complained about.
     fn end(self: Box<Self>, stop: &Stop) -> anyhow::Result<()>;
 }

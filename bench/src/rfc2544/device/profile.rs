@@ -2,6 +2,7 @@
 use super::Kind;
 use super::function::Function;
 use super::links::Links;
+use super::reset::ResetBy;
 use crate::rfc2544::wire::open::{Driver, PortName};
 use crate::rfc2544::wire::rig::Setup;
 use crate::rfc2544::wire::tester::Path;
@@ -19,6 +20,7 @@ pub(crate) const NAMES: &[(&str, &str)] = &[
     ("next-b", "Ethernet address that frames from port B go to, if not that of port A"),
     ("port-a", "port A of an external device: eth0, xdp:eth0, dpdk:0000:03:00.0"),
     ("port-b", "its port B"),
+    ("reset", "what test 26.6 does: kill (a program's process, which is started again) or swap (of Sluice's graph)"),
     ("rules", "rules of the firewall, 1 to 10000; 25 unless given"),
 ];
 
@@ -39,6 +41,7 @@ pub(crate) fn setup(table: &BTreeMap<String, String>, cores: Vec<usize>, stop: &
     }
     let get = |name: &str| table.get(name).map(String::as_str);
     let kind = kind(&get)?;
+    let reset = ResetBy::of(kind, get("reset"))?;
     let default = if kind == Kind::TestPmd { "memif" } else { "veth" };
     let links = match (kind, get("links")) {
         (Kind::External(_), None) => {
@@ -60,7 +63,7 @@ pub(crate) fn setup(table: &BTreeMap<String, String>, cores: Vec<usize>, stop: &
             }
         }
     };
-    Ok(Setup { kind, links, cores, dpdk: get("dpdk").map(String::from) })
+    Ok(Setup { kind, links, cores, reset, dpdk: get("dpdk").map(String::from) })
 }
 
 fn kind<'a>(get: &dyn Fn(&str) -> Option<&'a str>) -> anyhow::Result<Kind> {
@@ -131,6 +134,9 @@ mod tests {
             (&[("kind", "router"), ("link", "veth")], "link: there is no such name (there are dpdk, kind"),
             (&[("kind", "router"), ("links", "rope")], "links: rope: memif, veth or xdp"),
             (&[("kind", "router"), ("rules", "3")], "rules: only for a firewall"),
+            (&[("kind", "router"), ("reset", "knock")], "reset: knock: kill or swap"),
+            (&[("kind", "testpmd"), ("reset", "swap")], "reset: swap: only for a function of Sluice"),
+            (&[("kind", "bridge"), ("reset", "kill")], "reset: only for a device that is a program"),
             (&[("kind", "firewall"), ("rules", "0")], "rules: 1 to 10000"),
             (&[("kind", "router"), ("port-a", "eth0")], "port-a: only for an external device"),
             (&external, "an external device needs port-b"),

@@ -1,9 +1,8 @@
 //! The program `sluice` as a device.
 use super::function::{Elements, Function};
 use super::links::{self, Ends};
-use super::process::{Process, command};
-use crate::dpdk::sluice;
-use crate::wire::process::Running;
+use super::process::{Process, Recipe, command};
+use crate::dpdk::{Folder, sluice};
 use crate::wire::stop::Stop;
 
 /// Packet buffers.
@@ -16,22 +15,24 @@ pub(super) fn start(function: Function, ends: Ends<'_>, core: usize, stop: &Stop
         Ends::Memif(folder) => {
             let mut command = command(core, &path);
             command.env("RUNTIME_DIRECTORY", folder.path());
-            command.args(["run", "-", "--buffers", BUFFERS]);
-            let arguments = format!("-l {core} -n1 --no-pci -m 128 {}", links::memif_client(folder).join(" "));
-            command.args(["--dpdk", &arguments]);
             (command, Elements::Dpdk, ["net_memif0", "net_memif1"])
         }
         Ends::Veth(net) => {
             let mut command = command(core, "ip");
             command.args(["netns", "exec", net.name()]).arg(&path);
-            command.args(["run", "-", "--buffers", BUFFERS]);
             (command, Elements::Kernel, links::FAR)
         }
     };
     let (config, definitions) = function.config(elements, ports);
+    // A file, which it reads again when it is told to.
+    let files = Folder::new()?;
+    let file = files.path().join("device.click");
+    std::fs::write(&file, config)?;
+    command.arg("run").arg(&file).args(["--buffers", BUFFERS]);
+    if let Ends::Memif(folder) = ends {
+        let arguments = format!("-l {core} -n1 --no-pci -m 128 {}", links::memif_client(folder).join(" "));
+        command.args(["--dpdk", &arguments]);
+    }
     command.args(definitions);
-    let mut running = Running::start(&mut command, &config)?;
-    running.no_more_input();
-    running.until(stop, |r| r.has_thread("worker"))?;
-    Ok(Process::new(running, &command, None))
+    Process::start(Recipe { command, quit: None, ready: |r| r.has_thread("worker"), files: Some(files) }, stop)
 }

@@ -1,6 +1,6 @@
 //! DPDK's testpmd as a device: frames go from one port to the other.
 use super::links;
-use super::process::{Process, command};
+use super::process::{Process, Recipe, command};
 use crate::dpdk::Folder;
 use crate::wire::process::Running;
 use crate::wire::stop::Stop;
@@ -15,7 +15,6 @@ pub(super) fn start(folder: &Folder, core: usize, stop: &Stop) -> anyhow::Result
         .args("-n1 --no-pci -m 128 --in-memory --single-file-segments --no-telemetry --file-prefix=device".split(' '));
     command.args(links::memif_client(folder));
     command.args(["--", "-i", "--auto-start", "--nb-cores=1", "--total-num-mbufs=16384", "--forward-mode=io"]);
-    let mut running = Running::start(&mut command, "")?;
-    running.until(stop, |r| r.said().contains("testpmd> "))?;
-    Ok(Process::new(running, &command, Some("quit\n")))
+    let ready = |r: &Running| r.said().contains("testpmd> ");
+    Process::start(Recipe { command, quit: Some("quit\n"), ready, files: None }, stop)
 }

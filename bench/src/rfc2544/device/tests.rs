@@ -1,6 +1,7 @@
 //! Real trials over real links, a second or less each. As root.
 use super::function::Function;
 use super::links::Links;
+use super::reset::ResetBy;
 use super::{Kind, start};
 use crate::rfc2544::trial::*;
 use crate::rfc2544::wire::open::Driver;
@@ -39,7 +40,7 @@ fn all_comes_through(kind: Kind, driver: Driver, offered: &Offered) {
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
     let stop = Stop::new().unwrap();
     let links = Links::veth(driver, &stop).unwrap();
-    let setup = Setup { kind, links, cores: allowed_cores().unwrap(), dpdk: None };
+    let setup = Setup { kind, links, cores: allowed_cores().unwrap(), reset: ResetBy::Kill, dpdk: None };
     let mut rig = Rig::start(setup, &stop).unwrap();
     let floor = rig.tester().floor.unwrap();
     assert!(floor > 100.0 && floor < 1e8, "{floor}");
@@ -89,6 +90,63 @@ fn sluice_passes_every_frame_in_each_of_its_functions() {
     }
 }
 
+/// A trial of 4 s in which a router is reset after 1 s; then one without a reset, of which nothing may be lost.
+fn reset_by(by: ResetBy) -> Option<Outcome> {
+    if skipped() {
+        return None;
+    }
+    if let Err(why) = crate::dpdk::sluice() {
+        println!("skipped: {why:#}");
+        return None;
+    }
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let stop = Stop::new().unwrap();
+    let links = Links::veth(Driver::Packet, &stop).unwrap();
+    let kind = Kind::Sluice(Function::Router);
+    let setup = Setup { kind, links, cores: allowed_cores().unwrap(), reset: by, dpdk: None };
+    let mut rig = Rig::start(setup, &stop).unwrap();
+    let mut resetter = rig.resetter(&stop).unwrap();
+    let event = Event { at: RESET_AT, act: &mut resetter };
+    let phase = Phase { load: Load::Rate(2000.0), length: Length::Time(Duration::from_secs(4)) };
+    let long = Offered { phases: vec![phase], ..offered(2000.0) };
+    let outcome = rig.run(&long, &mut Control { stop: stop.flag(), event: Some(event) }).unwrap();
+    let after = rig.run(&offered(2000.0), &mut Control::new(stop.flag())).unwrap();
+    assert!(after.counts.iter().all(|c| c.received > 0 && c.lost() == 0), "{after:?}");
+    rig.end(&stop).unwrap();
+    Some(outcome)
+}
+
+const RESET_AT: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_killed_process_loses_frames_until_it_is_started_again() {
+    let Some(outcome) = reset_by(ResetBy::Kill) else { return };
+    for c in &outcome.counts {
+        assert!(c.lost() > 0 && c.received > 0, "{c:?}");
+        // Frames arrived again, after the longest time without.
+        assert!(c.gap.unwrap().to > RESET_AT && c.last_lost.unwrap() > RESET_AT, "{c:?}");
+    }
+}
+
+#[test]
+fn a_hot_swap_loses_no_frame() {
+    let Some(outcome) = reset_by(ResetBy::Swap) else { return };
+    for c in &outcome.counts {
+        assert!(c.received > 0 && c.lost() == 0 && c.corrupted == 0, "{c:?}");
+    }
+}
+
+#[test]
+fn what_is_no_program_is_not_reset() {
+    if skipped() {
+        return;
+    }
+    let stop = Stop::new().unwrap();
+    let links = Links::veth(Driver::Packet, &stop).unwrap();
+    let bridge = start(Kind::Bridge, &links, 0, &stop).unwrap();
+    assert!(bridge.reset(ResetBy::Kill, &stop).is_none());
+}
+
 #[test]
 fn devices_are_refused_on_links_that_they_cannot_use() {
     if skipped() {
@@ -108,7 +166,7 @@ fn nothing_stays_behind() {
     let stop = Stop::new().unwrap();
     let links = Links::veth(Driver::Packet, &stop).unwrap();
     let name = links.net().unwrap().name().to_string();
-    let setup = Setup { kind: Kind::Bridge, links, cores: allowed_cores().unwrap(), dpdk: None };
+    let setup = Setup { kind: Kind::Bridge, links, cores: allowed_cores().unwrap(), reset: ResetBy::Kill, dpdk: None };
     drop(Rig::start(setup, &stop).unwrap());
     assert!(!std::path::Path::new("/run/netns").join(name).exists());
 }

@@ -171,7 +171,11 @@ fn reset(report: &Report) -> Table {
     let all = report.results.iter().filter_map(|r| Some((r, r.reset.as_ref()?)));
     let rows = all.flat_map(|(r, x)| {
         x.resets.iter().enumerate().map(move |(i, one)| {
-            let note = if one.back { "" } else { "did not come back" };
+            let note = match one {
+                one if !one.back => "did not come back",
+                one if one.lost == 0 => "nothing was lost: the time is that of the longest pause",
+                _ => "",
+            };
             let lost = grouped(one.lost as f64);
             vec![r.frames.name(), (i + 1).to_string(), duration(one.by_time), duration(one.by_loss), lost, note.into()]
         })

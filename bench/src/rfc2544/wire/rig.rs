@@ -1,11 +1,12 @@
 //! A tester with its device: trials over the wire, and the tester's own ceiling over a loopback.
 use super::frame::Service;
 use super::open::{self, BUFFERS, Driver, PortName};
-use super::tester::{Own, Path, Wire};
+use super::tester::{Own, Path, Wire, wait};
 use crate::rfc2544::device::function::{INDEX, PATHS};
 #[cfg(feature = "dpdk")]
 use crate::rfc2544::device::links;
 use crate::rfc2544::device::links::{LOOP, Links};
+use crate::rfc2544::device::reset::{ResetBy, Resetter};
 use crate::rfc2544::device::{self, Device, Kind};
 use crate::rfc2544::trial::{
     Control, Directions, Failure, Fault, Frames, Length, Load, Offered, Outcome, Phase, Stamps, Tester, Traffic, Trial,
@@ -13,12 +14,16 @@ use crate::rfc2544::trial::{
 use crate::wire::net::Net;
 use crate::wire::stop::Stop;
 use anyhow::Context as _;
+#[cfg(feature = "dpdk")]
+use sluice_dataplane::io::dpdk::Eal;
 use sluice_dataplane::pool::Pool;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// How long a device may take until its links are up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks, after a reset.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long a loopback is loaded, and how often with less, if it loses frames.
 const LOADED: Duration = Duration::from_millis(500);
 const ATTEMPTS: usize = 6;
@@ -27,8 +32,6 @@ const CALM: Phase = Phase { load: Load::Rate(2_000.0), length: Length::Time(Dura
 /// Ceilings that are remembered.
 const REMEMBERED: usize = 256;
 
-#[cfg(feature = "dpdk")]
-use sluice_dataplane::io::dpdk::Eal;
 /// There is no DPDK in this program.
 #[cfg(not(feature = "dpdk"))]
 enum Eal {}
@@ -39,6 +42,8 @@ pub(crate) struct Setup {
     pub(crate) links: Links,
     /// Cores that may be used.
     pub(crate) cores: Vec<usize>,
+    /// How the device is reset, if it is one that can be.
+    pub(crate) reset: ResetBy,
     /// Arguments for DPDK, beside those for links that are made here: for external ports.
     pub(crate) dpdk: Option<String>,
 }
@@ -58,6 +63,7 @@ pub(crate) struct Rig {
     links: Links,
     _dpdk: Option<Eal>,
     kind: Kind,
+    reset: ResetBy,
     names: [PortName; 2],
     ceilings: Vec<(Key, Option<f64>)>,
     floor: Option<f64>,
@@ -73,7 +79,7 @@ impl Rig {
     /// # Errors
     /// What is wrong, and what to do about it.
     pub(crate) fn start(setup: Setup, stop: &Stop) -> anyhow::Result<Rig> {
-        let Setup { kind, links, cores, dpdk, .. } = setup;
+        let Setup { kind, links, cores, reset, dpdk } = setup;
         let (own, device_core) = device::share(&cores)?;
         let names = links.names();
         let eal = start_dpdk(&links, &own, dpdk.as_deref())?;
@@ -93,6 +99,7 @@ impl Rig {
             device: None,
             _dpdk: eal,
             kind,
+            reset,
             names,
             ceilings: Vec::new(),
             floor: None,
@@ -132,26 +139,30 @@ impl Rig {
     }
 
     fn wait_for_links(&mut self, stop: &Stop) -> anyhow::Result<()> {
-        let Rig { wire, loopback, links, device, .. } = self;
-        let mut up = |wire: &mut Wire, net: Option<&Net>, what: &str| {
-            let looked = || -> anyhow::Result<bool> {
-                if let Some(device) = device {
-                    device.check().map_err(anyhow::Error::msg)?;
-                }
-                let look =
-                    |wire: &mut Wire| wire.ports.iter_mut().all(|p| p.input.maintain().0 & p.output.maintain().0);
-                match net {
-                    Some(net) => net.within(|| look(wire)),
-                    None => Ok(look(wire)),
-                }
-            };
-            stop.wait(PATIENCE, what, looked)
-        };
-        up(wire, links.net(), "the device's links")?;
-        match loopback {
-            Some(l) => up(&mut l.wire, l.net.as_ref(), "the loopback"),
-            None => Ok(()),
+        stop.wait(PATIENCE, "the device's links", || self.is_linked())?;
+        let Some(Loopback { wire, net }) = &mut self.loopback else { return Ok(()) };
+        stop.wait(PATIENCE, "the loopback", || is_up(wire, net.as_ref()))
+    }
+
+    /// Whether the device's links are up; fails when it does not run.
+    fn is_linked(&mut self) -> anyhow::Result<bool> {
+        if let Some(device) = &mut self.device {
+            device.check().map_err(anyhow::Error::msg)?;
         }
+        is_up(&mut self.wire, self.links.net())
+    }
+
+    /// The next trial begins with the links up, if they come at all.
+    fn wait_after_reset(&mut self, control: &Control<'_>) {
+        let until = self.wire.clock.now().saturating_add(PATIENCE.as_nanos() as u64);
+        while matches!(self.is_linked(), Ok(false)) && self.wire.clock.now() < until && !control.stopped() {
+            wait(LOOK, control);
+        }
+    }
+
+    /// What resets the device, if anything does.
+    pub(crate) fn resetter<'a>(&self, stop: &'a Stop) -> Option<Resetter<'a>> {
+        self.device.as_ref()?.reset(self.reset, stop)
     }
 
     /// What went wrong on the tester's side in the last trial.
@@ -186,6 +197,15 @@ impl Loopback {
             Some(net) => net.within(run).unwrap_or_else(|why| Err(port(&why))),
             None => run(),
         }
+    }
+}
+
+/// Whether both ports are.
+fn is_up(wire: &mut Wire, net: Option<&Net>) -> anyhow::Result<bool> {
+    let mut look = || wire.ports.iter_mut().all(|p| p.input.maintain().0 & p.output.maintain().0);
+    match net {
+        Some(net) => net.within(look),
+        None => Ok(look()),
     }
 }
 
@@ -269,8 +289,7 @@ impl Trial for Rig {
             Some(net) => net.within(run).unwrap_or_else(|why| Err(port(&why))),
             None => run(),
         };
-        // A reset may have put another in its place.
-        match device.as_mut().filter(|_| !resets).map(|d| d.check()) {
+        match device.as_mut().map(|d| d.check()) {
             Some(Err(why)) => {
                 let so_far = match outcome {
                     Ok(outcome) => Some(outcome),
@@ -278,7 +297,12 @@ impl Trial for Rig {
                 };
                 Err(Failure { fault: Fault::Died(why), so_far })
             }
-            _ => outcome,
+            _ => {
+                if resets {
+                    self.wait_after_reset(control);
+                }
+                outcome
+            }
         }
     }
 }
@@ -306,7 +330,7 @@ fn start_dpdk(links: &Links, cores: &[usize; 2], more: Option<&str>) -> anyhow::
     words.extend(more.map(String::from));
     let socket = folder.path().join("loop.sock");
     words.extend([links::memif(2, "server", &socket), links::memif(3, "client", &socket)]);
-    let started = sluice_dataplane::io::dpdk::Eal::start(&words.join(" "), BUFFERS, &cores);
+    let started = Eal::start(&words.join(" "), BUFFERS, &cores);
     started.map(Some).map_err(anyhow::Error::msg)
 }
 

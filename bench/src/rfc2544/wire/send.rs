@@ -32,6 +32,8 @@ pub(super) struct Stream<'a> {
     pub(super) trial: u8,
     pub(super) phases: &'a [Phase],
     pub(super) stamps: Stamps,
+    /// The device may be away for longer than a moment: it is reset.
+    pub(super) patient: bool,
     /// Sent once a second, if anything is.
     pub(super) query: Option<Vec<u8>>,
 }
@@ -253,8 +255,12 @@ impl<'a> Sender<'a> {
     #[cold]
     fn wait_for_room(&mut self, now: u64) {
         let Some(pacer) = &mut self.pacer else { return };
-        if pacer.end().is_some_and(|end| now >= end.saturating_add(GRACE)) || now >= self.alive.saturating_add(PATIENCE)
-        {
+        let over = match pacer.end() {
+            Some(end) if now >= end.saturating_add(GRACE) => true,
+            Some(_) if self.stream.patient => false,
+            _ => now >= self.alive.saturating_add(PATIENCE),
+        };
+        if over {
             self.next_phase(now);
         }
     }

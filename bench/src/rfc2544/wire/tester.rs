@@ -166,6 +166,7 @@ impl Wire {
             trial: self.trial,
             phases: &phases,
             stamps: Stamps::Every,
+            patient: false,
             query: None,
         };
         let (clock, core) = (self.clock, self.cores[0]);
@@ -209,6 +210,7 @@ impl Wire {
         control: &mut Control<'_>,
     ) -> Result<Outcome, Failure> {
         let measured = offered.stamps != Stamps::Off;
+        let patient = control.event.is_some();
         let directions = offered.directions.each();
         let query = offered.traffic.management.then(|| learn::query(&self.ports[0].side, next[0], offered.traffic.ip));
         let (clock, cores, trial) = (self.clock, self.cores, self.trial);
@@ -239,6 +241,7 @@ impl Wire {
                 trial,
                 phases: phases(from),
                 stamps: offered.stamps,
+                patient,
                 query: query.clone().filter(|_| from == 0),
             }
         };
