@@ -110,3 +110,24 @@ fn names_that_are_none_are_refused_with_those_that_are() {
     let run = bench(&["rfc2544", "--simulate", "wire", "--profile", "/nowhere/p.toml"]);
     assert!(!run.status.success() && text(&run.stderr).contains("/nowhere/p.toml: cannot be read"));
 }
+
+#[test]
+fn conditions_have_runs_of_their_own_beside_one_without() {
+    let folder = Folder::new("modifiers");
+    let out = folder.0.join("x");
+    let run = bench(&["rfc2544", "--simulate", "wire", "--modifier", "all", "--out", out.to_str().unwrap()]);
+    let (said, table) = (text(&run.stderr), text(&run.stdout));
+    assert!(run.status.success(), "{said}");
+    assert!(said.contains("left out: filters-25: only Sluice"), "{said}");
+    for (n, name) in ["none", "broadcast", "management", "networks-256"].iter().enumerate() {
+        let json = std::fs::read(folder.0.join(format!("x-{name}.json"))).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let traffic = &report["profile"]["traffic"];
+        assert_eq!(traffic["broadcast"], *name == "broadcast");
+        assert_eq!(traffic["management"], *name == "management");
+        assert_eq!(traffic["networks"], if *name == "networks-256" { 256 } else { 1 });
+        assert!(table.contains(&format!("{}. {name}: ", n + 1)), "{table}");
+    }
+    let one = bench(&["rfc2544", "--simulate", "wire", "--modifier", "rain"]);
+    assert!(!one.status.success() && text(&one.stderr).contains("no modifier rain: broadcast, management"));
+}

@@ -31,6 +31,10 @@ fn trial(words: &[&str]) -> Option<Value> {
 
 fn all_came_through(words: &[&str]) {
     let Some(result) = trial(words) else { return };
+    came_through(&result, words);
+}
+
+fn came_through(result: &Value, words: &[&str]) {
     let counts = result["outcome"]["counts"].as_array().expect("counts");
     assert_eq!(counts.len(), 2);
     for c in counts {
@@ -60,6 +64,19 @@ fn sluice_passes_every_frame_in_each_of_its_functions() {
     all_came_through(&["kind=firewall", "rules=25"]);
     all_came_through(&["kind=sff", "--nsh"]);
     all_came_through(&["kind=router", "--networks", "256"]);
+}
+
+#[test]
+fn the_ems_is_asked_for_statistics_while_frames_pass() {
+    let _alone = alone();
+    for kind in ["kind=forward", "kind=router"] {
+        let words = [kind, "--management"];
+        let Some(result) = trial(&words) else { return };
+        came_through(&result, &words);
+        let queries = &result["outcome"]["queries"];
+        let [asked, answered] = ["asked", "answered"].map(|n| queries[n].as_u64().expect("a number"));
+        assert!(asked > 1 && answered == asked, "{queries}");
+    }
 }
 
 /// What a shortened test of throughput and reset found, over memif.

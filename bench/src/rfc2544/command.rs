@@ -1,5 +1,6 @@
 //! The subcommands `rfc2544`, `report` and `recheck`.
 use super::device;
+use super::modifiers;
 use super::profile::Profile;
 use super::progress::Progress;
 use super::report::{FORMAT, RESETS_BY, Report, compare, environment::Environment, recheck};
@@ -11,6 +12,7 @@ use super::wire::rig::Rig;
 use crate::wire::stop::Stop;
 use anyhow::Context as _;
 use sluice_dataplane::io::affinity::allowed_cores;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,19 +30,54 @@ pub(crate) struct Options {
     /// A simulated device, in virtual time; "list" names them.
     #[arg(long, conflicts_with = "device")]
     simulate: Option<String>,
+    /// A condition of sections 11 and 12: broadcast, management, filter-1, filters-25 or networks-256; "all" makes a run
+    /// without and one with each, and puts them side by side.
+    #[arg(long, value_name = "NAME")]
+    modifier: Option<String>,
     /// Where reports are written, without ending.
     #[arg(long, default_value = "target/rfc2544")]
     out: PathBuf,
 }
 
+impl Options {
+    /// The profile, with the device and the modifier that were named beside it.
+    fn profile(&self) -> anyhow::Result<Profile> {
+        let mut profile = Profile::load(&self.profile)?;
+        if self.simulate.is_some() || !self.device.is_empty() {
+            profile.device = self.device.iter().cloned().collect();
+        }
+        if let Some(name) = &self.modifier {
+            let modifier = modifiers::named(name).map_err(|names| anyhow::anyhow!("no modifier {name}: {names}"))?;
+            modifier.apply(&mut profile)?;
+        }
+        Ok(profile)
+    }
+
+    /// The same for another run of this program, but for modifier and place.
+    fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec!["rfc2544".into(), "--profile".into(), (&self.profile).into()];
+        if let Some(name) = &self.simulate {
+            words.extend(["--simulate".into(), name.into()]);
+        }
+        if !self.device.is_empty() {
+            words.push("--device".into());
+            words.extend(self.device.iter().map(|(name, value)| format!("{name}={value}").into()));
+        }
+        words
+    }
+}
+
 /// Tests a device, and writes the report.
 pub(crate) fn rfc2544(options: &Options) -> anyhow::Result<()> {
-    let Some(simulate) = &options.simulate else { return real(options) };
-    if simulate == "list" {
+    if options.simulate.as_deref() == Some("list") {
         DEVICES.iter().for_each(|(name, what, _)| println!("{name:<14} {what}"));
         return Ok(());
     }
-    let profile = Profile::load(&options.profile)?;
+    if options.modifier.as_deref() == Some("all") {
+        return modifiers::all(&options.words(), &options.profile()?, &options.out, &*stop_on_signals()?);
+    }
+    let profile = options.profile()?;
+    let Some(simulate) = &options.simulate else { return real(options, &profile) };
     let mut simulation =
         simulation(simulate).with_context(|| format!("no simulated device {simulate}; --simulate list names them"))?;
     let mut reset = simulation.resetter();
@@ -53,19 +90,15 @@ pub(crate) fn rfc2544(options: &Options) -> anyhow::Result<()> {
 }
 
 /// The same with a device that is there, or that is started.
-fn real(options: &Options) -> anyhow::Result<()> {
-    let mut profile = Profile::load(&options.profile)?;
-    if !options.device.is_empty() {
-        profile.device = options.device.iter().cloned().collect();
-    }
+fn real(options: &Options, profile: &Profile) -> anyhow::Result<()> {
     let stop = Stop::new()?;
     let setup = device::profile::setup(&profile.device, allowed_cores()?, &stop)?;
     let mut rig = Rig::start(setup, &stop)?;
-    let line = line_bits(&profile, &rig.tester());
-    let mut progress = Progress::new(&profile, line);
+    let line = line_bits(profile, &rig.tester());
+    let mut progress = Progress::new(profile, line);
     let mut reset = rig.resetter(&stop);
     let reset = reset.as_mut().map(|r| r as &mut dyn Reset);
-    let report = measure(&mut rig, reset, &profile, stop.flag(), &mut progress);
+    let report = measure(&mut rig, reset, profile, stop.flag(), &mut progress);
     progress.end();
     let ended = rig.end(&stop);
     finish(&report, &options.out).and(ended)

@@ -3,10 +3,12 @@
 //! Reading order: [`trial`] (the border to whatever moves frames), [`search`] (pure functions from
 //! trials to the next trial), [`section26`] (the six tests), [`session`] (makes trials and keeps them),
 //! [`report`] (conclusions and their forms), [`sim`] (a device in virtual time, to check all of it), [`wire`] (frames that
-//! are sent and received), [`device`] (what the bench starts by itself), [`table`] (its lines in `make bench`).
+//! are sent and received), [`device`] (what the bench starts by itself), [`modifiers`] (conditions of sections 11 and 12),
+//! [`table`] (its lines in `make bench`).
 pub(crate) mod command;
 pub(crate) mod device;
-pub(crate) mod profile;
+pub(crate) mod modifiers;
+mod profile;
 pub(crate) mod progress;
 pub(crate) mod record;
 pub(crate) mod report;

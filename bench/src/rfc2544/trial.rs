@@ -255,6 +255,17 @@ pub(crate) enum Stamps {
 pub(crate) struct Outcome {
     /// One for each direction that was asked for, in the order of [`Directions::each`].
     pub(crate) counts: Vec<Counts>,
+    /// Where the device's management was asked beside the frames (section 11.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) queries: Option<Queries>,
+}
+
+/// Management queries, one a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Queries {
+    pub(crate) asked: u64,
+    /// Answered as they should be.
+    pub(crate) answered: u64,
 }
 
 /// What came out in one direction.
@@ -505,7 +516,7 @@ mod tests {
             gap: Some(Gap { from: Duration::ZERO, to: Duration::from_nanos(2) }),
             latency: Some(latency),
         };
-        let outcome = Outcome { counts: vec![counts] };
+        let outcome = Outcome { counts: vec![counts], queries: None };
         let text = serde_json::to_string(&outcome).unwrap();
         let read: Outcome = serde_json::from_str(&text).unwrap();
         assert_eq!(read, outcome);

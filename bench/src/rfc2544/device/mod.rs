@@ -4,6 +4,7 @@
 mod bridge;
 pub(crate) mod function;
 pub(crate) mod links;
+pub(crate) mod manager;
 mod process;
 pub(crate) mod profile;
 pub(crate) mod reset;
@@ -17,6 +18,7 @@ use crate::wire::stop::Stop;
 use anyhow::bail;
 use function::Function;
 use links::{Ends, Links};
+use manager::Manager;
 use reset::{ResetBy, Resetter};
 use std::fmt;
 
@@ -61,6 +63,10 @@ pub(crate) trait Device: Send {
     fn check(&mut self) -> Result<(), String>;
     /// How it was started, for the report: names and values.
     fn facts(&self) -> Vec<(String, String)>;
+    /// Whom to ask for management data, if not through the ports.
+    fn manager(&self) -> Option<Manager> {
+        None
+    }
     /// What resets it, if anything does.
     fn reset<'a>(&self, _by: ResetBy, _stop: &'a Stop) -> Option<Resetter<'a>> {
         None

@@ -1,5 +1,6 @@
 //! A device that is a program beside this one. It dies with this one, however that ends.
 use super::Device;
+use super::manager::Manager;
 use super::reset::{ResetBy, Resetter};
 use crate::dpdk::Folder;
 use crate::wire::process::{Running, last_line};
@@ -66,6 +67,10 @@ impl Device for Process {
 
     fn facts(&self) -> Vec<(String, String)> {
         vec![("device started as".into(), self.started.clone())]
+    }
+
+    fn manager(&self) -> Option<Manager> {
+        Manager::of(&self.program.state().running.as_ref()?.said())
     }
 
     fn reset<'a>(&self, by: ResetBy, stop: &'a Stop) -> Option<Resetter<'a>> {

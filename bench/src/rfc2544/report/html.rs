@@ -47,8 +47,8 @@ pub(crate) fn page(report: &Report) -> String {
 }
 
 fn html_table(columns: &[String], rows: &[Vec<String>]) -> String {
-    // The first column names its row, be it a number or not.
-    let right = |i: usize, cell: &str| if i > 0 && numeric(cell) { " class=\"n\"" } else { "" };
+    // The first column names its row, be it a number or not; without a head, columns are not figures of one kind.
+    let right = |i: usize, cell: &str| if i > 0 && !columns.is_empty() && numeric(cell) { " class=\"n\"" } else { "" };
     let mut t = String::from("<div class=\"table\"><table>");
     if !columns.is_empty() {
         t += "<thead><tr>";

@@ -3,6 +3,7 @@ use super::{Report, date, duration, grouped, latency};
 use crate::rfc2544::profile::Search;
 use crate::rfc2544::section26::throughput::Mark;
 use crate::rfc2544::section26::{Results, latency::AtLoad};
+use crate::rfc2544::trial::{Directions, Ip, Traffic};
 
 /// A table: its title, what is to be said before it, the names of its columns, its rows.
 pub(crate) struct Table {
@@ -198,8 +199,8 @@ pub(crate) fn facts(report: &Report) -> Vec<(String, String)> {
         ("began".into(), date(report.began)),
         ("took".into(), duration(report.took.as_secs_f64())),
         ("profile".into(), p.name.clone()),
-        ("directions".into(), format!("{:?}", p.directions)),
-        ("traffic".into(), format!("{:?}", p.traffic)),
+        ("directions".into(), directions(p.directions).into()),
+        ("traffic".into(), traffic(&p.traffic)),
         ("trials made".into(), report.trials.len().to_string()),
     ];
     if let Some(floor) = t.floor {
@@ -208,6 +209,38 @@ pub(crate) fn facts(report: &Report) -> Vec<(String, String)> {
     facts.extend(t.facts.iter().cloned());
     facts.extend(report.environment.rows().into_iter().map(|(n, v)| (n.to_owned(), v)));
     facts
+}
+
+fn directions(which: Directions) -> &'static str {
+    match which {
+        Directions::AToB => "A to B",
+        Directions::BToA => "B to A",
+        Directions::Both => "both at once",
+    }
+}
+
+/// "IPv4 in NSH, UDP, 1,024 pseudorandom flows in each direction, to 256 networks, 1 % broadcast".
+fn traffic(t: &Traffic) -> String {
+    let ip = match t.ip {
+        Ip::V4 => "IPv4",
+        Ip::V6 => "IPv6",
+    };
+    let flows = match (t.flows, t.random) {
+        (1, _) => "1 flow".to_owned(),
+        (n, true) => format!("{} pseudorandom flows", grouped(f64::from(n))),
+        (n, false) => format!("{} flows", grouped(f64::from(n))),
+    };
+    let mut text = format!("{ip}{}, UDP, {flows} in each direction", if t.nsh { " in NSH" } else { "" });
+    if t.networks > 1 {
+        text += &format!(", to {} networks", t.networks);
+    }
+    if t.broadcast {
+        text += ", 1 % broadcast (section 11.1)";
+    }
+    if t.management {
+        text += ", a management query a second (section 11.2)";
+    }
+    text
 }
 
 /// A cell of a table.

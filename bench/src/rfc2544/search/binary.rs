@@ -21,11 +21,15 @@ pub(crate) struct Binary {
     pub(crate) limit: usize,
 }
 
+/// Trials in which the tester missed a rate until it counts as beyond the tester: what else runs on its core now and then
+/// keeps it away for some milliseconds.
+const MISSES: u32 = 3;
+
 /// How a rate is judged.
 enum Judged {
     Passes,
     Fails,
-    /// It lost frames, and is to be tried again.
+    /// To be tried again: frames were lost, or the tester missed it.
     Again,
 }
 
@@ -58,15 +62,21 @@ impl Binary {
             .filter(|j| matches!(j.1, Judged::Passes) && below(j.0.load))
             .map(|j| j.0.load)
             .reduce(f64::max);
+        let missed = |load: f64| trials.iter().filter(|t| t.load == load).all(|t| !t.reached);
         let verdict = match (lower, upper) {
             (Some(lower), None) if lower >= self.space.highest => Verdict::Highest,
             (Some(lower), Some(upper)) if upper - lower <= self.width * upper => {
-                let tester = trials.iter().filter(|t| t.load == upper).all(|t| !t.reached);
-                if tester { Verdict::Tester } else { Verdict::Found }
+                if missed(upper) {
+                    Verdict::Tester
+                } else {
+                    Verdict::Found
+                }
             }
             (None, Some(upper)) if upper <= self.space.lowest => {
                 if trials.iter().all(|t| t.silent) {
                     Verdict::Silent
+                } else if missed(upper) {
+                    Verdict::Tester
                 } else {
                     Verdict::NoRate
                 }
@@ -77,16 +87,18 @@ impl Binary {
         Bounds { loss: 0.0, lower, upper, forwarded: lower, verdict }
     }
 
-    /// A rate passes when one of its trials does.
+    /// A rate passes when one of its trials does. A trial in which the tester missed the rate says nothing of the device,
+    /// neither by what was lost nor by what was not.
     fn judge(&self, load: f64, trials: &[Measured]) -> Judged {
-        let mut failed = 0;
+        let (mut lost, mut missed) = (0, 0);
         for trial in trials.iter().filter(|t| t.load == load) {
-            if trial.passes(0.0) {
-                return Judged::Passes;
+            match trial.reached {
+                true if trial.passes(0.0) => return Judged::Passes,
+                true => lost += 1,
+                false => missed += 1,
             }
-            failed += 1;
         }
-        if failed < self.attempts { Judged::Again } else { Judged::Fails }
+        if lost < self.attempts && missed < MISSES { Judged::Again } else { Judged::Fails }
     }
 
     fn again(&self, trials: &[Measured]) -> Option<f64> {
@@ -99,5 +111,52 @@ impl Binary {
             return Decision::Done(vec![Bounds { verdict: Verdict::TooManyTrials, ..bounds }]);
         }
         Decision::Next { load, time: self.time }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Binary = Binary {
+        space: Space { lowest: 10.0, highest: 1000.0 },
+        width: 0.05,
+        attempts: 1,
+        time: Duration::from_secs(1),
+        limit: 100,
+    };
+
+    /// Searches with what becomes of each trial: how many frames of 100 were lost, and whether the tester was in time.
+    fn search(mut make: impl FnMut(f64, usize) -> (f64, bool)) -> (Bounds, Vec<Measured>) {
+        let mut trials: Vec<Measured> = Vec::new();
+        loop {
+            let load = match RULES.decide(&trials) {
+                Decision::Next { load, .. } => load,
+                Decision::Done(bounds) => return (bounds[0], trials),
+            };
+            let (lost, reached) = make(load, trials.len());
+            trials.push(Measured { load, seconds: 1.0, loss: lost / 100.0, reached, silent: false });
+        }
+    }
+
+    #[test]
+    fn a_tester_that_was_kept_away_now_and_then_does_not_change_the_result() {
+        let clean = |load: f64| (if load > 300.0 { 5.0 } else { 0.0 }, true);
+        let (undisturbed, few) = search(|load, _| clean(load));
+        // Every other trial is disturbed, and loses frames in it.
+        let (disturbed, more) = search(|load, n| if n % 2 == 0 { (3.0, false) } else { clean(load) });
+        assert_eq!(undisturbed, disturbed);
+        assert_eq!(undisturbed.verdict, Verdict::Found);
+        assert_eq!(more.len(), 2 * few.len());
+    }
+
+    #[test]
+    fn a_rate_that_the_tester_never_reaches_is_not_the_devices() {
+        let (bounds, trials) = search(|load, _| (0.0, load <= 500.0));
+        assert_eq!(bounds.verdict, Verdict::Tester);
+        assert!(bounds.lower.is_some_and(|l| (475.0..=500.0).contains(&l)), "{bounds:?}");
+        assert!(trials.len() < 40, "{}", trials.len());
+        let (bounds, trials) = search(|_, _| (1.0, false));
+        assert_eq!((bounds.verdict, bounds.lower, trials.len()), (Verdict::Tester, None, 6));
     }
 }

@@ -111,7 +111,7 @@ pub(crate) enum Verdict {
     Found,
     /// The highest rate of the search met the goal.
     Highest,
-    /// The rate above was not reached by the tester; the device may do more.
+    /// The rate above was not reached by the tester, or not even the lowest; the device may do more.
     Tester,
     /// Not even the lowest rate met the goal.
     NoRate,

@@ -149,8 +149,16 @@ fn remarks(e: &Evidence<'_>, frames: &Frames) -> Vec<String> {
         ("arrived that were not of the trial", counts().map(|c| c.foreign).sum()),
     ];
     remarks.extend(sums.iter().filter(|s| s.1 > 0).map(|(what, n)| format!("{n} frames {what}")));
+    remarks.extend(unanswered(records()));
     remarks.extend(not_monotonic(e, frames));
     remarks
+}
+
+/// Management queries, if there were some.
+fn unanswered<'a>(records: impl Iterator<Item = &'a Record>) -> Option<String> {
+    let queries = records.filter_map(|r| r.outcome.as_ref()?.queries);
+    let (asked, answered) = queries.fold((0, 0), |(asked, answered), q| (asked + q.asked, answered + q.answered));
+    (asked > 0).then(|| format!("{answered} of {asked} management queries were answered"))
 }
 
 /// A throughput above a rate that lost frames at every trial.

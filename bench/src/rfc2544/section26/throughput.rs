@@ -182,11 +182,10 @@ fn verdict(found: &Bounds, line: f64, reflects: bool) -> String {
         Verdict::Found => between,
         Verdict::Highest if found.lower.is_some_and(|l| l >= line) => "no loss at the rate of the line".into(),
         Verdict::Highest => format!("{between}, the most that the tester can do"),
-        Verdict::Tester => format!(
-            "no loss at {} frames/s; the tester did not reach {}",
-            grouped(found.lower.unwrap_or(0.0)),
-            grouped(found.upper.unwrap_or(0.0))
-        ),
+        Verdict::Tester => {
+            let above = format!("the tester did not reach {} frames/s", grouped(found.upper.unwrap_or(0.0)));
+            found.lower.map_or(above.clone(), |l| format!("no loss at {} frames/s; {above}", grouped(l)))
+        }
         Verdict::NoRate => {
             format!("frames are lost at any rate, down to {} frames/s", grouped(found.upper.unwrap_or(0.0)))
         }

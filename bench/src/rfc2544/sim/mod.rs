@@ -203,7 +203,7 @@ impl Trial for Simulation {
         let counts: Vec<Counts> =
             offered.directions.each().iter().map(|d| self.one_direction(offered, *d, down, until)).collect();
         self.life += expected.min(until);
-        let outcome = Outcome { counts };
+        let outcome = Outcome { counts, queries: None };
         match dead {
             Some(_) => Err(Failure { fault: Fault::Died("the simulated process ended".into()), so_far: Some(outcome) }),
             None => Ok(outcome),

@@ -40,6 +40,9 @@ pub(crate) struct TrialOptions {
     /// Frames with a network service header.
     #[arg(long)]
     nsh: bool,
+    /// A management query a second.
+    #[arg(long)]
+    management: bool,
     /// From A to B only.
     #[arg(long)]
     one_way: bool,
@@ -108,6 +111,7 @@ pub(crate) fn trial(options: &TrialOptions) -> anyhow::Result<()> {
             flows: options.flows,
             random: true,
             networks: options.networks,
+            management: options.management,
             ..Traffic::default()
         },
         directions: if options.one_way { Directions::AToB } else { Directions::Both },

@@ -25,8 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks, after a reset.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long a loopback is loaded, and how often with less, if it loses frames.
-const LOADED: Duration = Duration::from_millis(500);
+const LOADED: Duration = Duration::from_millis(300);
 const ATTEMPTS: usize = 6;
+/// How often that is done: the best is what the tester can do when nothing else has its core.
+const ROUNDS: usize = 3;
 /// Frames a second, and for how long, of which the fastest gives the least latency of a loopback.
 const CALM: Phase = Phase { load: Load::Rate(2_000.0), length: Length::Time(Duration::from_millis(250)) };
 /// Ceilings that are remembered.
@@ -198,6 +200,26 @@ impl Loopback {
             None => run(),
         }
     }
+
+    /// Frames a second in each direction that it takes and gives back.
+    fn lossless(&mut self, offered: &Offered, stop: &AtomicBool) -> Option<f64> {
+        let mut load = Load::FullSpeed;
+        for _ in 0..ATTEMPTS {
+            let phase = Phase { load, length: Length::Time(LOADED) };
+            let (frames, traffic) = (offered.frames.clone(), offered.traffic.clone());
+            let outcome = self.run(&alone(frames, traffic, offered.directions, phase), stop).ok()?;
+            let rates = outcome.counts.iter().filter_map(|c| {
+                let took = c.phases.first()?.took.as_secs_f64();
+                (took > 0.0).then(|| c.received as f64 / took)
+            });
+            let rate = rates.reduce(f64::min).filter(|rate| *rate > 0.0)?;
+            if outcome.counts.iter().all(|c| c.lost() == 0) {
+                return Some(rate);
+            }
+            load = Load::Rate(rate * 0.9);
+        }
+        None
+    }
 }
 
 /// Whether both ports are.
@@ -254,27 +276,8 @@ impl Trial for Rig {
             return *known;
         }
         let loopback = self.loopback.as_mut()?;
-        let mut load = Load::FullSpeed;
-        let mut ceiling = None;
-        for _ in 0..ATTEMPTS {
-            let phase = Phase { load, length: Length::Time(LOADED) };
-            let (frames, traffic) = (offered.frames.clone(), offered.traffic.clone());
-            let outcome = loopback.run(&alone(frames, traffic, offered.directions, phase), control.stop).ok()?;
-            let lost: u64 = outcome.counts.iter().map(|c| c.lost()).sum();
-            let rates = outcome.counts.iter().filter_map(|c| {
-                let took = c.phases.first()?.took.as_secs_f64();
-                (took > 0.0).then(|| c.received as f64 / took)
-            });
-            let rate = rates.fold(f64::INFINITY, f64::min);
-            if !rate.is_finite() || rate <= 0.0 {
-                break;
-            }
-            if lost == 0 {
-                ceiling = Some(rate);
-                break;
-            }
-            load = Load::Rate(rate * 0.9);
-        }
+        let rounds = (0..ROUNDS).filter_map(|_| loopback.lossless(offered, control.stop));
+        let ceiling = rounds.reduce(f64::max);
         if self.ceilings.len() < REMEMBERED {
             self.ceilings.push((key, ceiling));
         }
@@ -284,7 +287,16 @@ impl Trial for Rig {
     fn run(&mut self, offered: &Offered, control: &mut Control<'_>) -> Result<Outcome, Failure> {
         let resets = control.event.is_some();
         let Rig { wire, links, device, .. } = self;
-        let mut run = || wire.trial(offered, control);
+        let manager = device.as_ref().filter(|_| offered.traffic.management).and_then(|d| d.manager());
+        let mut run = || match &manager {
+            Some(manager) => {
+                let traffic = Traffic { management: false, ..offered.traffic.clone() };
+                let (outcome, queries) =
+                    manager.beside(|| wire.trial(&Offered { traffic, ..offered.clone() }, control));
+                outcome.map(|outcome| Outcome { queries: Some(queries), ..outcome })
+            }
+            None => wire.trial(offered, control),
+        };
         let outcome = match links.net() {
             Some(net) => net.within(run).unwrap_or_else(|why| Err(port(&why))),
             None => run(),

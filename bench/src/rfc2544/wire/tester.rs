@@ -111,7 +111,7 @@ impl Wire {
             ))));
         }
         if offered.traffic.management && self.path != Path::Router {
-            let why = "management queries need a device with an address: a router";
+            let why = "management queries need a device with an address or an EMS: a router or a function of Sluice";
             return Err(fail(Fault::Refused(why.into())));
         }
         drop(plan);
@@ -341,7 +341,7 @@ fn outcome(
         excuse(&mut counts, own_lost);
         Some(counts)
     });
-    Outcome { counts: counts.collect() }
+    Outcome { counts: counts.collect(), queries: None }
 }
 
 /// Frames that the tester itself lost on receiving say nothing of the device: they count as not offered.
