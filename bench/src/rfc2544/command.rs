@@ -40,13 +40,17 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    fn all_modifiers(&self) -> bool {
+        self.modifier.as_deref() == Some("all")
+    }
+
     /// The profile, with the device and the modifier that were named beside it.
     fn profile(&self) -> anyhow::Result<Profile> {
         let mut profile = Profile::load(&self.profile)?;
         if self.simulate.is_some() || !self.device.is_empty() {
             profile.device = self.device.iter().cloned().collect();
         }
-        if let Some(name) = &self.modifier {
+        if let Some(name) = self.modifier.as_ref().filter(|_| !self.all_modifiers()) {
             let modifier = modifiers::named(name).map_err(|names| anyhow::anyhow!("no modifier {name}: {names}"))?;
             modifier.apply(&mut profile)?;
         }
@@ -73,7 +77,7 @@ pub(crate) fn rfc2544(options: &Options) -> anyhow::Result<()> {
         DEVICES.iter().for_each(|(name, what, _)| println!("{name:<14} {what}"));
         return Ok(());
     }
-    if options.modifier.as_deref() == Some("all") {
+    if options.all_modifiers() {
         return modifiers::all(&options.words(), &options.profile()?, &options.out, &*stop_on_signals()?);
     }
     let profile = options.profile()?;

@@ -1,9 +1,10 @@
 //! Management queries beside the frames of a trial (RFC 2544 section 11.2): one a second, to the EMS of Sluice.
 use crate::rfc2544::trial::Queries;
+use sluice_dataplane::time;
 use sluice_mgmt::client::{Call, Client, Options};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// From one query to the next.
 const EVERY: Duration = Duration::from_secs(1);
@@ -29,13 +30,13 @@ impl Manager {
             let (end, ended) = channel::<()>();
             let asking = scope.spawn(move || {
                 let mut queries = Queries { asked: 0, answered: 0 };
-                let mut due = Instant::now();
+                let mut due = time::now();
                 loop {
                     queries.asked += 1;
                     queries.answered += u64::from(self.ask());
-                    due += EVERY;
-                    let left = due.saturating_duration_since(Instant::now());
-                    if ended.recv_timeout(left) != Err(RecvTimeoutError::Timeout) {
+                    due += EVERY.as_nanos() as u64;
+                    let left = due.saturating_sub(time::now());
+                    if ended.recv_timeout(Duration::from_nanos(left)) != Err(RecvTimeoutError::Timeout) {
                         return queries;
                     }
                 }

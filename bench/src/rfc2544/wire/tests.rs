@@ -85,10 +85,11 @@ fn the_rate_is_exact_and_what_the_tester_is_too_late_for_is_not_offered() {
     let due = sent.sent + wire.own.not_offered;
     assert!(due.abs_diff(rate as u64) <= 1, "{due}");
     assert_eq!(counts.lost(), 0);
-    // Whoever else uses the cores: only when the tester itself did not keep up may the rate be lower.
+    // Whoever else uses the cores may keep the tester away, and then its last frame may be late, too.
     let offered = sent.sent as f64 / sent.took.as_secs_f64();
-    let allowed = 0.001 + wire.own.not_offered as f64 / rate;
-    assert!((offered / rate - 1.0).abs() <= allowed, "{offered} {:?}", wire.own);
+    let missed = wire.own.not_offered as f64 / rate;
+    let latest = sent.took.as_secs_f64() / time.as_secs_f64() - 1.0;
+    assert!((offered / rate - 1.0).abs() <= 0.001 + missed + latest.max(0.0), "{offered} {:?}", wire.own);
 }
 
 #[test]
