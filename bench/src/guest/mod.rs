@@ -169,7 +169,7 @@ fn runs(process: &mut Running, console: &str) -> Result<()> {
     let Some(status) = process.status()? else { return Ok(()) };
     let said = process.said();
     let last = if said.trim().is_empty() { last_line(console) } else { last_line(&said) };
-    anyhow::bail!("QEMU has ended ({status}): {last}")
+    anyhow::bail!("QEMU has ended ({status}); the last words: {last}")
 }
 
 /// What runs the guest's instructions, and why.

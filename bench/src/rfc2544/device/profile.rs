@@ -192,6 +192,17 @@ mod tests {
     }
 
     #[test]
+    fn a_virtual_machine_is_read_with_what_it_is_given() {
+        let words = [("kind", "bridge-vm"), ("memory", "64"), ("cpus", "2"), ("accel", "tcg")];
+        let table = words.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        let setup = setup(&table, vec![0], &Stop::new().unwrap()).unwrap();
+        assert_eq!((setup.kind, setup.reset), (Kind::BridgeVm, ResetBy::Machine));
+        assert!(matches!(setup.links, Links::Vhost(_)));
+        let wanted = Resources { memory: 64, cpus: 2, accelerator: Wanted::Tcg };
+        assert_eq!(setup.machine.resources, wanted);
+    }
+
+    #[test]
     fn every_mistake_is_named() {
         let external = [("kind", "external"), ("port-a", "eth0")];
         for (words, text) in [
