@@ -2,10 +2,11 @@
 //! interfaces.
 use super::debian::Debian;
 use super::settings::System;
-use super::{Guest, Host, Resources, accelerator};
+use super::{Guest, Host, Resources};
 use crate::dpdk::Folder;
 use crate::wire::stop::Stop;
 use anyhow::Result;
+use sluice_images::qemu::accelerator::chosen;
 use sluice_images::qemu::{Boot, Kind, Machine, Nic};
 use std::fs;
 
@@ -44,7 +45,7 @@ pub(crate) fn start(nics: Vec<Nic>, once: bool, resources: Resources, host: Host
     let initramfs = folder.path().join("initramfs");
     fs::write(&initramfs, debian.tree("init", &MODULES, SCRIPT)?.archive()?)?;
     let boot = Boot::Kernel { kernel: debian.kernel, initramfs, command_line: WORDS.into() };
-    let (accelerator, why) = accelerator(resources.accelerator);
+    let (accelerator, why) = chosen(resources.accelerator);
     let mut machine = Machine::new(Kind::Pc, accelerator, resources.memory, boot);
     (machine.cpus, machine.nics, machine.once) = (resources.cpus, nics, once);
     let system = System {

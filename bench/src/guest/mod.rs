@@ -11,18 +11,17 @@ pub(crate) mod vnf;
 
 use crate::dpdk::Folder;
 use crate::wire::net::Net;
-use crate::wire::process::{Running, last_line, pinned};
+use crate::wire::process::{Running, ended_with_us, last_line, pinned};
 use crate::wire::stop::Stop;
 use anyhow::{Context as _, Result, ensure};
 use console::Console;
 use settings::Settings;
 use sluice_dataplane::time::now;
-use sluice_images::qemu::accelerator::{Accelerator, Wanted, chosen};
+use sluice_images::qemu::accelerator::Wanted;
 use sluice_images::qemu::{Machine, Serial};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// How long anything in a guest may take: it may be emulated, on a machine that is busy otherwise.
@@ -84,13 +83,7 @@ impl Guest {
         machine.huge_pages = machine.shares_memory() && are_free(machine.memory);
         let settings = Settings::of(&machine, system, host.core)?;
         let qemu = machine.command()?;
-        let mut command = match host.core {
-            Some(core) => pinned(core),
-            None => Command::new("setpriv"),
-        };
-        if host.core.is_none() {
-            command.args(["--pdeathsig", "KILL"]);
-        }
+        let mut command = host.core.map_or_else(ended_with_us, pinned);
         if let Some(net) = host.net {
             command.args(["ip", "netns", "exec", net.name()]);
         }
@@ -170,11 +163,6 @@ fn runs(process: &mut Running, console: &str) -> Result<()> {
     let said = process.said();
     let last = if said.trim().is_empty() { last_line(console) } else { last_line(&said) };
     anyhow::bail!("QEMU has ended ({status}); the last words: {last}")
-}
-
-/// What runs the guest's instructions, and why.
-pub(crate) fn accelerator(wanted: Wanted) -> (Accelerator, &'static str) {
-    chosen(wanted)
 }
 
 /// Whether so many MiB are free in huge pages of 2 MB.

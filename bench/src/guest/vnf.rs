@@ -1,11 +1,12 @@
 //! A guest that runs an image of Sluice with a function, and its EMS.
 use super::settings::System;
-use super::{Guest, Host, LONG, Resources, accelerator};
+use super::{Guest, Host, LONG, Resources};
 use crate::dpdk::Folder;
 use crate::wire::stop::Stop;
 use anyhow::{Context as _, Result, ensure};
 use sluice_images::digest;
 use sluice_images::manifest::{self, Manifest};
+use sluice_images::qemu::accelerator::chosen;
 use sluice_images::qemu::nic::Backend;
 use sluice_images::qemu::{Boot, FwCfg, Kind, Machine, Nic};
 use std::fs;
@@ -121,7 +122,7 @@ impl Plan<'_> {
         let parameters: String = self.parameters.iter().map(|p| format!(" \"sluice.param.{p}\"")).collect();
         let command_line = format!("{}{parameters}", self.image.manifest.command_line);
         let boot = Boot::Kernel { kernel, initramfs, command_line };
-        let (accelerator, why) = accelerator(self.resources.accelerator);
+        let (accelerator, why) = chosen(self.resources.accelerator);
         let mut machine = Machine::new(Kind::Pc, accelerator, self.resources.memory, boot);
         let free = || Ok::<_, anyhow::Error>(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port());
         let port = match host.net {

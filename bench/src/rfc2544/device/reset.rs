@@ -1,4 +1,4 @@
-//! Resets of devices that were started here (RFC 6201 section 4.1: hardware resets, of a machine; section 4.3: software resets).
+//! Resets of devices that were started here (RFC 6201 section 4.2: software resets, of the operating system or a process).
 use super::Kind;
 use crate::rfc2544::trial;
 use anyhow::{Result, bail, ensure};
