@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Longest time that a program gets to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Most that is kept of what a program says, bytes; what comes then is passed over.
+const MOST_SAID: usize = 16 << 20;
 
 /// A running program. It is killed with its value, if it has not ended.
 pub(crate) struct Running {
@@ -137,12 +139,33 @@ impl Drop for Running {
     }
 }
 
-/// Keeps what a stream says.
+/// Keeps what a stream says, up to [`MOST_SAID`].
 pub(crate) fn listen(mut stream: impl Read, said: &Mutex<Vec<u8>>) {
     let mut some = [0; 4096];
     while let Ok(n @ 1..) = stream.read(&mut some) {
-        said.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&some[..n]);
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() < MOST_SAID {
+            said.extend_from_slice(&some[..n]);
+        }
     }
+}
+
+/// What else runs on the machine shall not be taken for what is measured.
+const NICE: &str = "-10";
+
+/// A command that runs what is added to it, and is ended with the thread that starts it.
+pub(crate) fn ended_with_us() -> Command {
+    let mut command = Command::new("setpriv");
+    // util-linux: the signal is kept for what is executed in its place.
+    command.args(["--pdeathsig", "KILL"]);
+    command
+}
+
+/// The same on one core, as a process of its own number.
+pub(crate) fn pinned(core: usize) -> Command {
+    let mut command = ended_with_us();
+    command.args(["nice", "-n", NICE, "taskset", "-c"]).arg(core.to_string());
+    command
 }
 
 /// For messages.

@@ -49,6 +49,8 @@ pub struct Device {
     tx_queues: u16,
     checksum: bool,
     vlan_strip: bool,
+    /// Whether receiving queues are configured with interrupts.
+    interrupts: bool,
     /// Whether the link was said to be up last; nothing was said yet: 2.
     told_link: AtomicU8,
     /// Lost frames that were told already.
@@ -174,7 +176,7 @@ impl Device {
                 ));
             }
         }
-        configure(id, name, wanted, &info)?;
+        let interrupts = configure(id, name, wanted, &info)?;
         set_up_queues(id, name, wanted, &info, &pool)?;
         // SAFETY: the port is configured, with all queues set up.
         unsafe {
@@ -202,6 +204,7 @@ impl Device {
             tx_queues,
             checksum: wanted.checksum,
             vlan_strip: wanted.vlan_strip,
+            interrupts,
             told_link: AtomicU8::new(2),
             told_missed: AtomicU64::new(0),
         };
@@ -214,6 +217,10 @@ impl Device {
 
     pub(super) fn id(&self) -> u16 {
         self.id
+    }
+    /// Whether its receiving queues have interrupts.
+    pub(super) fn has_interrupts(&self) -> bool {
+        self.interrupts
     }
     /// What DPDK calls it.
     pub fn name(&self) -> &str {
@@ -329,7 +336,8 @@ impl Device {
     }
 }
 
-fn configure(id: u16, name: &str, wanted: &Wanted, info: &c::rte_eth_dev_info) -> Result<(), String> {
+/// Whether receiving queues have interrupts then.
+fn configure(id: u16, name: &str, wanted: &Wanted, info: &c::rte_eth_dev_info) -> Result<bool, String> {
     let mut key = [0; LONGEST_KEY];
     key.iter_mut().zip(SYMMETRIC.iter().cycle()).for_each(|(k, s)| *k = *s);
     let hashes =
@@ -367,12 +375,13 @@ fn configure(id: u16, name: &str, wanted: &Wanted, info: &c::rte_eth_dev_info) -
         let what = format!("{name}: cannot be configured");
         let with_interrupts = |conf: &mut c::rte_eth_conf, on| conf.intr_conf.set_rxq(on);
         with_interrupts(&mut conf, 1);
-        if c::rte_eth_dev_configure(id, wanted.rx_queues, wanted.tx_queues, &conf) < 0 {
-            with_interrupts(&mut conf, 0); // most drivers have none
-            checked(c::rte_eth_dev_configure(id, wanted.rx_queues, wanted.tx_queues, &conf), &what)?;
+        if c::rte_eth_dev_configure(id, wanted.rx_queues, wanted.tx_queues, &conf) == 0 {
+            return Ok(true);
         }
+        with_interrupts(&mut conf, 0); // most drivers have none
+        checked(c::rte_eth_dev_configure(id, wanted.rx_queues, wanted.tx_queues, &conf), &what)?;
     }
-    Ok(())
+    Ok(false)
 }
 
 fn set_up_queues(

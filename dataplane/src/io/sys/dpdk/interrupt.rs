@@ -20,7 +20,8 @@ pub struct Interrupts {
 impl Interrupts {
     /// `None` where the driver has none, or not for each of these queues.
     pub fn new(device: &Arc<Device>, queues: &[u16]) -> Option<Interrupts> {
-        if queues.is_empty() || queues.len() > MOST {
+        // One that was refused them (virtio without MSI-X) may still have descriptors, of which nothing comes.
+        if !device.has_interrupts() || queues.is_empty() || queues.len() > MOST {
             return None;
         }
         super::log::unheard(|| Interrupts::asked_for(device, queues))
