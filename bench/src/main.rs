@@ -15,6 +15,7 @@ mod report;
 mod rfc2544;
 mod ring;
 mod router;
+mod snmp;
 mod wire;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +31,7 @@ const GROUPS: &[Group] = &[
     ("router", router::run),
     ("nsh", nsh::run),
     ("filter", filter::run),
+    ("snmp", snmp::run),
     ("fib", fib::run),
     ("wire", wire::run),
     ("dpdk", dpdk::run),
