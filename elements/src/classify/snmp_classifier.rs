@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::Any;
-use sluice_dataplane::args::{Args, FromArg, UdpPort, split_words};
+use sluice_dataplane::args::{Args, FromArg, Raw, UdpPort, split_words};
 use sluice_dataplane::batch::Batch;
 use sluice_dataplane::context::Context;
 use sluice_dataplane::element::{Configure, Element};
@@ -63,9 +63,9 @@ impl Configure for SNMPClassifier {
     fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
         let mut report = Report::default();
         let mut keys = Keys::default();
-        let ports: Option<String> = args.keyword_some("PORTS");
-        let keywords = ports.iter().map(|text| format!(", PORTS {text}")).collect();
-        if let Some(text) = &ports {
+        let ports: Option<Raw> = args.keyword_some("PORTS");
+        let keywords = ports.iter().map(|Raw(text)| format!(", PORTS {text}")).collect();
+        if let Some(Raw(text)) = &ports {
             let read = |word: &&str| UdpPort::from_arg(word, args.names()).map(|p| p.0);
             match split_words(text).iter().map(read).collect::<Result<Vec<u16>, _>>() {
                 Ok(list) if (1..=PORTS_AT_MOST).contains(&list.len()) => keys = Keys::on_ports(list),
