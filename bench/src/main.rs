@@ -16,6 +16,7 @@ mod report;
 mod rfc2544;
 mod ring;
 mod router;
+mod snmp;
 mod wire;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,7 @@ const GROUPS: &[Group] = &[
     ("router", router::run),
     ("nsh", nsh::run),
     ("filter", filter::run),
+    ("snmp", snmp::run),
     ("fib", fib::run),
     ("wire", wire::run),
     ("dpdk", dpdk::run),

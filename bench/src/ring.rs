@@ -29,7 +29,7 @@ pub(crate) struct Traffic {
     /// Packets in the ring, a power of two.
     pub(crate) packets: usize,
     /// Packet `i` is frame `i` modulo their number.
-    pub(crate) frames: Vec<[u8; FRAME]>,
+    pub(crate) frames: Vec<Vec<u8>>,
 }
 
 /// The working sets: names, packets, flows.
@@ -37,7 +37,12 @@ pub(crate) const SETS: [(&str, usize, usize); 3] = [("warm", 256, 64), ("cold", 
 
 impl Traffic {
     /// A working set of [`SETS`], with a frame for each flow.
-    pub(crate) fn new(set: &'static str, frame: impl FnMut(usize) -> [u8; FRAME]) -> Traffic {
+    pub(crate) fn new(set: &'static str, mut frame: impl FnMut(usize) -> [u8; FRAME]) -> Traffic {
+        Traffic::of(set, |i| frame(i).into())
+    }
+
+    /// The same with frames of any length.
+    pub(crate) fn of(set: &'static str, frame: impl FnMut(usize) -> Vec<u8>) -> Traffic {
         let &(name, packets, flows) = SETS.iter().find(|s| s.0 == set).expect("a set of the list");
         Traffic { name, packets, frames: (0..flows).map(frame).collect() }
     }

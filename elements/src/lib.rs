@@ -26,6 +26,7 @@ pub mod print;
 pub mod queues;
 pub mod scheduling;
 pub mod shaping;
+pub mod snmp;
 pub mod sources;
 pub mod structural;
 pub mod switching;

@@ -148,6 +148,7 @@ const CLASSES: &[Class] = &[
     Class::of::<bytes::resize::Resize>(),
     Class::of::<scheduling::round_robin_sched::RoundRobinSched>(),
     Class::of::<switching::round_robin_switch::RoundRobinSwitch>(),
+    Class::of::<classify::snmp_classifier::SNMPClassifier>(),
     Class::of::<control::schedule_info::ScheduleInfo>(),
     Class::of::<control::script::Script>(),
     Class::of::<bytes::set_anno_byte::SetAnnoByte>(),

@@ -61,6 +61,10 @@ pub struct Rule {
     /// A pattern of IPFilter: `tcp dst port 80 and src net 10.0.0.0/8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets: Option<String>,
+    /// A pattern of SNMPClassifier, of the SNMP messages that they hold: `version 2c community public`, `user admin pdu get|getnext`.
+    /// They come from or go to UDP port 161 or 162.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snmp: Option<String>,
     /// Frames with NSH that are at this place on another path (a reclassifier); nothing else of the rule counts then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nsh: Option<Place>,
@@ -281,6 +285,7 @@ mod tests {
     #[test]
     fn an_agent_is_written_as_it_is_read() {
         let text = "foreign = 'pass'\n[[rules]]\nname = 'web'\nfrom = 'A'\npackets = 'tcp dst port 80'\npath = 10\n\
+                    [[rules]]\nname = 'managed'\nsnmp = 'user \"the admin\" pdu set'\npath = 10\n\
                     [[paths]]\nid = 10\nhops = [{ function = 'fw' }, { port = 'B', mac = '02:00:00:00:00:01' }]\nto = { port = 'B' }\n";
         let agent = Agent::read(text).unwrap();
         assert_eq!((agent.paths[0].index, agent.foreign), (255, Foreign::Pass));

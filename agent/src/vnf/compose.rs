@@ -189,7 +189,8 @@ fn tables(agent: &Agent, lines: &mut Vec<String>, wrong: &mut Vec<Diagnostic>) {
         let vlan = word("VLAN", rule.vlan.map(|v| v.to_string()));
         let kind = word("TYPE", rule.ether_type.map(|t| t.to_string()));
         let pattern = word("MATCH", rule.packets.clone());
-        lines.push(format!("RULE {}{from}{vlan}{kind} TO {to}{pattern}", rule.name));
+        let messages = word("SNMP", rule.snmp.clone());
+        lines.push(format!("RULE {}{from}{vlan}{kind} TO {to}{pattern}{messages}", rule.name));
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 mod programs;
+mod snmp;
 
 const FILTER: &str = "define($RULES allow all);\ninput -> MarkIPHeader(14) -> f :: IPFilter($RULES) -> output;\n";
 const COUNT: &str = "input -> c :: Counter -> output;\n";
@@ -97,6 +98,7 @@ fn what_is_wrong_with_rules_and_paths_is_said_and_changes_nothing() {
         ("rules", json!([{ "name": "x", "path": 99 }]), "no path 99"),
         ("rules", json!([{ "name": "x", "from": "C", "path": 10 }]), "no port or function C"),
         ("rules", json!([{ "name": "x", "packets": "tcp dst prot 80", "path": 10 }]), "prot"),
+        ("rules", json!([{ "name": "x", "snmp": "version 4", "path": 10 }]), "1, 2c, 3"),
         ("rules", json!([{ "name": "a b", "path": 10 }]), "cannot be called"),
         ("paths", json!([{ "id": 10, "hops": [{ "function": "nobody" }], "to": to }, back]), "nobody"),
         ("paths", json!([{ "id": 10, "hops": filter }]), "ends in a function"),

@@ -1,6 +1,7 @@
 //! Sorts packets by bytes at given offsets.
 use super::filter::{Base, Expr, Report, Rule, Test};
 use super::sorter::Sorter;
+use crate::snmp::keys::Keys;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -59,7 +60,7 @@ impl Configure for Classifier {
         }
         let rule = |(i, t): (usize, &String)| Rule { output: Some(i), action: format!("{i}"), pattern: t.clone() };
         let list = texts.iter().enumerate().map(rule).collect();
-        let sorter = Sorter::new(list, exprs, texts, report, args, env);
+        let sorter = Sorter::new(list, exprs, texts, report, Keys::default(), args, env);
         sorter.warn_unused(env);
         Classifier(sorter)
     }

@@ -1,6 +1,7 @@
 //! Sorts IP packets by patterns.
 use super::filter::{Report, parse_rules};
 use super::sorter::Sorter;
+use crate::snmp::keys::Keys;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -46,7 +47,7 @@ impl Configure for IPClassifier {
               that the packet does not have is false, and so is its `!=`; `not` around it is true.",
         example: "InfiniteSource(LIMIT 5) -> c :: IPClassifier(dst tcp port 8000 or 8080, icmp type echo, -); c[0] -> Discard; c[1] -> Discard; \
                   c[2] -> Discard;",
-        see: &["IPFilter", "Classifier"],
+        see: &["IPFilter", "Classifier", "SNMPClassifier"],
         ..Info::new("IPClassifier", "classify", "sorts IP packets by patterns")
     };
     fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {
@@ -57,7 +58,7 @@ impl Configure for IPClassifier {
         }
         let rules: Vec<String> = texts.iter().enumerate().map(|(i, t)| format!("{i} {t}")).collect();
         let (list, exprs) = parse_rules(&rules, rules.len(), args.names(), &mut report);
-        let sorter = Sorter::new(list, exprs, texts, report, args, env);
+        let sorter = Sorter::new(list, exprs, texts, report, Keys::default(), args, env);
         sorter.warn_unused(env);
         IPClassifier(sorter)
     }

@@ -1,6 +1,7 @@
 //! Filters IP packets by rules.
 use super::filter::{Report, parse_rules};
 use super::sorter::Sorter;
+use crate::snmp::keys::Keys;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -47,7 +48,7 @@ impl Configure for IPFilter {
         let texts = args.rest_strings();
         let mut report = Report::default();
         let (list, exprs) = parse_rules(&texts, env.outputs(), args.names(), &mut report);
-        IPFilter(Sorter::new(list, exprs, texts, report, args, env))
+        IPFilter(Sorter::new(list, exprs, texts, report, Keys::default(), args, env))
     }
 }
 

@@ -3,4 +3,5 @@ pub mod classifier;
 pub mod filter;
 pub mod ip_classifier;
 pub mod ip_filter;
+pub mod snmp_classifier;
 mod sorter;

@@ -1,6 +1,7 @@
-//! What Classifier, IPClassifier and IPFilter share: rules that send packets to outputs, with a
+//! What Classifier, IPClassifier, IPFilter and SNMPClassifier share: rules that send packets to outputs, with a
 //! count for each.
 use super::filter::{Expr, Report, Rule, Rules, Start};
+use crate::snmp::keys::Keys;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,6 +25,8 @@ pub(super) struct Sorter {
     list: Vec<Rule>,
     /// The arguments as written.
     texts: Vec<String>,
+    /// What follows them in a configuration: keywords, each after a comma.
+    keywords: String,
     /// By rule; the last one is for packets that no rule matches.
     fates: Vec<Fate>,
 }
@@ -35,24 +38,30 @@ struct Fate {
 }
 
 impl Sorter {
-    /// From rules and the arguments that they were read from. Mistakes go to `args`.
+    /// From rules, the arguments that they were read from, and the keys of messages that they ask for. Mistakes go to `args`.
     pub(super) fn new(
         list: Vec<Rule>,
         exprs: Vec<Expr>,
         texts: Vec<String>,
         report: Report,
+        keys: Keys,
         args: &mut Args<'_>,
         env: &mut Env<'_>,
     ) -> Sorter {
         report.warnings.into_iter().for_each(|w| env.warn(w));
         let bad = !report.errors.is_empty();
         report.errors.into_iter().for_each(|e| args.error(e));
-        let rules = Rules::new(if bad { Vec::new() } else { exprs });
+        let rules = Rules::with_keys(if bad { Vec::new() } else { exprs }, keys);
         let rules = rules.map_err(|e| args.error(e)).unwrap_or_default();
         let fate = |r: &Rule| r.output.map_or(DENIED, |o| u16::try_from(o).unwrap_or(DENIED).min(UNMATCHED - 1));
         let outputs = list.iter().map(fate).chain([UNMATCHED]);
         let fates = outputs.map(|output| Fate { output, packets: 0 }).collect();
-        Sorter { rules, list, texts, fates }
+        Sorter { rules, list, texts, keywords: String::new(), fates }
+    }
+
+    /// With keywords that stay when a pattern is replaced.
+    pub(super) fn with_keywords(self, keywords: String) -> Sorter {
+        Sorter { keywords, ..self }
     }
 
     /// Notes outputs that no packet can reach.
@@ -100,7 +109,7 @@ impl Sorter {
         (0..self.texts.len()).map(|i| (format!("pattern{i}"), Access::ReadWrite)).collect()
     }
 
-    /// Reads or writes the handlers of all three classes. A new pattern is a new configuration: the
+    /// Reads or writes the handlers of all these classes. A new pattern is a new configuration: the
     /// engine builds it aside, so that a wrong one changes nothing.
     pub(super) fn call(&mut self, cx: &Context<'_>, handler: &str, op: &Op) -> Outcome {
         let pattern =
@@ -117,7 +126,7 @@ impl Sorter {
             (_, Some(i), Op::Write(value)) => {
                 let mut texts = self.texts.clone();
                 texts[i] = value.trim().into();
-                return Outcome::Yield(Call::write(format!("{}.config", cx.name()), texts.join(", ")));
+                return Outcome::Yield(Call::write(format!("{}.config", cx.name()), texts.join(", ") + &self.keywords));
             }
             _ => Err(HandlerError::NoHandler(handler.into())),
         })

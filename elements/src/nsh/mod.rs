@@ -26,4 +26,4 @@ pub mod nsh_print;
 pub mod nsh_proxy;
 pub mod nsh_reclassify;
 pub mod paths;
-mod tlv;
+pub(crate) mod tlv;

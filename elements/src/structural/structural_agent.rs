@@ -83,9 +83,10 @@ impl Configure for StructuralAgent {
               `PATH SPI/SI FUNCTION NAME`, `PATH SPI/SI REMOTE PORT ADDRESS`, `PATH SPI/SI END PORT [ADDRESS]`: what comes \
               next at that place on a path: a function; another forwarder, to which frames are sent with NSH; or the end, where NSH \
               comes off.\n\n\
-              `RULE NAME [FROM SOURCE] [VLAN ID] [TYPE NUMBER] TO SPI/SI [MATCH PATTERN]`: frames without NSH go on a path. \
-              The first rule that matches counts. SOURCE is a port, or a function for packets that it made itself; PATTERN \
-              is one of IPFilter's.\n\n\
+              `RULE NAME [FROM SOURCE] [VLAN ID] [TYPE NUMBER] TO SPI/SI [MATCH PATTERN] [SNMP PATTERN]`: frames without NSH go on a path. \
+              The first rule that matches counts. SOURCE is a port, or a function for packets that it made itself; what is \
+              behind MATCH is a pattern of IPFilter's, what is behind SNMP one of SNMPClassifier's: the frame must hold such a message, \
+              to or from UDP port 161 or 162. Other traffic pays for one test of its ports, however many such rules there are.\n\n\
               `RECLASSIFY SPI/SI TO SPI/SI`: frames that come in with NSH at one place go on at another.\n\n\
               `FOREIGN drop` or `FOREIGN pass`: what becomes of frames that no rule matches: they are dropped, or leave by the \
               other port of two. Those that a function made are dropped.\n\n\
@@ -97,7 +98,7 @@ impl Configure for StructuralAgent {
               place are logged, a line a second at most.",
         example: "InfiniteSource(LIMIT 5) -> a :: StructuralAgent(PORT A, FUNCTION f, PATH 1/255 FUNCTION f, PATH 1/254 END A, \
                   RULE all FROM A TO 1/255); a -> Discard; a[1] -> Counter -> [1] a;",
-        see: &["NSHForwarder", "NSHProxy", "NSHClassifier", "IPClassifier"],
+        see: &["NSHForwarder", "NSHProxy", "NSHClassifier", "IPClassifier", "SNMPClassifier"],
         ..Info::new("StructuralAgent", "structural", "sends packets to functions along service paths")
     };
     fn configure(args: &mut Args<'_>, env: &mut Env<'_>) -> Self {

@@ -2,10 +2,12 @@
 use crate::classify::filter::{Base, Expr, Rules, Test, parse_expr};
 use crate::nsh::check_nsh_header::Switches;
 use crate::nsh::paths::{Path, Paths};
+use crate::snmp::keys::Keys;
+use crate::snmp::pattern;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use sluice_dataplane::args::{EtherAddr, FromArg, NameDb, parse_int, unquote_text};
+use sluice_dataplane::args::{EtherAddr, FromArg, NameDb, parse_int, shift_word, unquote_text};
 use sluice_dataplane::wire::ethernet;
 
 /// A function, as the agent sees it.
@@ -77,6 +79,7 @@ impl Table {
     pub(crate) fn read(texts: &[String], names: &NameDb, wrong: &mut Vec<String>) -> Table {
         let mut table = Table::default();
         let (mut steps, mut rules, mut again) = (Vec::<(Path, Vec<String>)>::new(), Vec::new(), Vec::new());
+        let mut keys = Keys::default();
         for text in texts {
             let text = unquote_text(text);
             let (word, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
@@ -85,7 +88,7 @@ impl Table {
                 "PORT" => port(&mut words, names).map(|p| table.ports.push(p)),
                 "FUNCTION" => function(&mut words).map(|f| table.functions.push(f)),
                 "PATH" => path(&mut words, names).map(|p| steps.push((p, words.by_ref().map(String::from).collect()))),
-                "RULE" => rule(rest, names).map(|r| rules.push(r)),
+                "RULE" => rule(rest, names, &mut keys).map(|r| rules.push(r)),
                 "RECLASSIFY" => reclassify(&mut words, names).map(|r| again.push(r)),
                 "FOREIGN" => foreign(rest.trim()).map(|f| table.foreign = f),
                 "NSH" => words.by_ref().try_for_each(|w| table.switch(w)),
@@ -107,7 +110,7 @@ impl Table {
             let mut places = table.steps.iter().filter(|s| s.1 == Step::Function(n as u16));
             function.only = places.next().filter(|_| places.next().is_none()).map(|s| s.0);
         }
-        table.sort_rules(rules, wrong);
+        table.sort_rules(rules, &keys, wrong);
         if table.foreign == Foreign::Pass && table.ports.len() != 2 {
             wrong.push("FOREIGN pass: there must be two ports".into());
         }
@@ -161,7 +164,7 @@ impl Table {
         }
     }
 
-    fn sort_rules(&mut self, rules: Vec<Rule>, wrong: &mut Vec<String>) {
+    fn sort_rules(&mut self, rules: Vec<Rule>, keys: &Keys, wrong: &mut Vec<String>) {
         let ports = self.ports.iter().map(|p| (p.0.clone(), true));
         let functions = self.functions.iter().map(|f| (f.name.clone(), false));
         let sources: Vec<(String, bool)> = ports.chain(functions).collect();
@@ -178,7 +181,7 @@ impl Table {
             // Rules without a source look at what comes from ports: what a function made itself is another matter.
             let of = |r: &Rule| r.from.as_ref().map_or(*is_port, |from| from == source);
             let mine = || rules.iter().enumerate().filter(|(_, r)| of(r));
-            match Rules::new(mine().map(|(_, r)| r.expr.clone()).collect()) {
+            match Rules::with_keys(mine().map(|(_, r)| r.expr.clone()).collect(), keys.clone()) {
                 Ok(compiled) => self.rules.push((compiled, mine().map(|(n, _)| n as u32).collect())),
                 Err(why) => wrong.push(format!("the rules for {source}: {why}")),
             }
@@ -229,14 +232,41 @@ fn reclassify(words: Words<'_, '_>, names: &NameDb) -> Result<(Path, Path), Stri
     }
 }
 
-/// `NAME [FROM SOURCE] [VLAN ID] [TYPE NUMBER] TO SPI/SI [MATCH PATTERN]`
-fn rule(text: &str, names: &NameDb) -> Result<Rule, String> {
-    let (head, pattern) = text.split_once(" MATCH ").unwrap_or((text, ""));
-    let mut words = head.split_whitespace();
-    let name = words.next().ok_or("a name is missing")?.to_string();
+/// `NAME [FROM SOURCE] [VLAN ID] [TYPE NUMBER] TO SPI/SI [MATCH PATTERN] [SNMP PATTERN]`
+fn rule(text: &str, names: &NameDb, keys: &mut Keys) -> Result<Rule, String> {
+    let (name, mut text) = shift_word(text);
+    if name.is_empty() {
+        return Err("a name is missing".into());
+    }
     let (mut from, mut to, mut all) = (None, None, Vec::new());
-    while let Some(word) = words.next() {
-        let value = words.next().ok_or_else(|| format!("{word}: a value is missing"))?;
+    loop {
+        let (word, rest) = shift_word(text);
+        match word {
+            "" => break,
+            "MATCH" => {
+                // No word of IPFilter's is SNMP, and what is behind it may have any words.
+                let (packets, behind) = match rest.strip_prefix("SNMP ") {
+                    Some(behind) => ("", Some(behind)),
+                    None => rest.split_once(" SNMP ").map_or((rest, None), |(p, s)| (p, Some(s))),
+                };
+                if !packets.trim().is_empty() {
+                    all.push(parse_expr(packets, names)?);
+                }
+                if let Some(messages) = behind {
+                    all.push(snmp(messages, keys)?);
+                }
+                break;
+            }
+            "SNMP" => {
+                all.push(snmp(rest, keys)?);
+                break;
+            }
+            _ => {}
+        }
+        let (value, rest) = shift_word(rest);
+        if value.is_empty() {
+            return Err(format!("{word}: a value is missing"));
+        }
         match word {
             "FROM" => from = Some(value.to_string()),
             "VLAN" => all.push(vlan(parse_int(value).ok().filter(|id| *id < 4096).ok_or("VLAN: 0 to 4095")?)),
@@ -244,11 +274,14 @@ fn rule(text: &str, names: &NameDb) -> Result<Rule, String> {
             "TO" => to = Some(Path::from_arg(value, names)?),
             _ => return Err(format!("unknown word {word}")),
         }
+        text = rest;
     }
-    if !pattern.trim().is_empty() {
-        all.push(parse_expr(pattern, names)?);
-    }
+    let name = name.to_string();
     Ok(Rule { name, from, expr: Expr::all(all), to: to.ok_or("TO is missing")? })
+}
+
+fn snmp(text: &str, keys: &mut Keys) -> Result<Expr, String> {
+    pattern::parse(text, keys).map_err(|why| format!("SNMP: {why}"))
 }
 
 fn word_is(offset: u16, end: u8, mask: u32, value: u32) -> Expr {

@@ -3,6 +3,7 @@
 pub mod ends;
 pub mod frames;
 pub mod nsh_frames;
+pub mod snmp;
 
 use sluice_dataplane::clock::Clock;
 use sluice_dataplane::context::Stream;

@@ -3,7 +3,7 @@
 //! A packet pays for the tests on its way alone, which for few rules is less than looking into every field.
 use super::expr::{Base, Expr};
 use super::graph::{Graph, Outcome};
-use super::look::{View, word};
+use super::look::{Words, word};
 use super::simplify::simplify;
 use alloc::vec::Vec;
 
@@ -80,7 +80,7 @@ impl Decisions {
 
     /// The first rule that matches, or the number of rules when none does.
     #[inline]
-    pub(super) fn find(&self, view: &View<'_>) -> u32 {
+    pub(super) fn find(&self, view: &impl Words) -> u32 {
         self.follow(|step| view.word(step.base, step.offset, step.end))
     }
 

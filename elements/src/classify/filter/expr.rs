@@ -3,7 +3,7 @@
 //!
 //! A test whose bytes the packet does not have is false; so is one whose header is not there. A
 //! `not` around it is then true. `!=` and the like belong to the test: they are false as well.
-use super::look::View;
+use super::look::Words;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -18,6 +18,8 @@ pub enum Base {
     Network,
     /// The transport header.
     Transport,
+    /// The keys of an SNMP message, where one was found: words of their own, beside the packet's.
+    Snmp,
 }
 
 /// A test of one 32-bit word.
@@ -49,7 +51,7 @@ impl Test {
 
     /// Whether the packet passes.
     #[inline]
-    pub fn eval(&self, view: &View<'_>) -> bool {
+    pub fn eval(&self, view: &impl Words) -> bool {
         view.word(self.base, self.offset, self.end).is_some_and(|w| self.passes(w))
     }
 }
@@ -114,7 +116,7 @@ impl Expr {
     }
 
     /// Whether the packet matches, found out the plain way.
-    pub fn eval(&self, view: &View<'_>) -> bool {
+    pub fn eval(&self, view: &impl Words) -> bool {
         match self {
             Expr::Const(b) => *b,
             Expr::Test(t) => t.eval(view),
@@ -122,6 +124,22 @@ impl Expr {
             Expr::And(all) => all.iter().all(|e| e.eval(view)),
             Expr::Or(any) => any.iter().any(|e| e.eval(view)),
             Expr::If(e) => e[if e[0].eval(view) { 1 } else { 2 }].eval(view),
+        }
+    }
+
+    /// What is left of it for packets that have no words of this base: such tests are false.
+    pub fn without(&self, base: Base) -> Expr {
+        let all = |parts: &[Expr]| parts.iter().map(|e| e.without(base)).collect();
+        match self {
+            Expr::Test(t) if t.base == base => Expr::Const(false),
+            Expr::Const(_) | Expr::Test(_) => self.clone(),
+            Expr::Not(e) => e.without(base).not(),
+            Expr::And(parts) => Expr::all(all(parts)),
+            Expr::Or(parts) => Expr::any(all(parts)),
+            Expr::If(e) => {
+                let [condition, then, otherwise] = e.each_ref().map(|e| e.without(base));
+                Expr::choose(condition, then, otherwise)
+            }
         }
     }
 

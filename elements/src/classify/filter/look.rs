@@ -17,6 +17,13 @@ pub enum Start {
     Guess,
 }
 
+/// Something that has words of 32 bits.
+pub trait Words: Copy {
+    /// The word at `offset`, padded with zeros behind the packet's end; `None` when the packet does
+    /// not have its first `end` bytes.
+    fn word(&self, base: Base, offset: u16, end: u8) -> Option<u32>;
+}
+
 /// No header: beyond every packet, with room to count from.
 const NONE: u32 = u32::MAX / 2;
 /// VLAN tags that are skipped, at most.
@@ -27,7 +34,7 @@ const MAX_TAGS: usize = 4;
 pub struct View<'a> {
     data: &'a [u8],
     /// Offsets by [`Base`].
-    at: [u32; 4],
+    at: [u32; 5],
 }
 
 impl<'a> View<'a> {
@@ -40,7 +47,7 @@ impl<'a> View<'a> {
         let network = offset(p.net_off());
         let transport = offset(p.transport_off());
         let link = offset(p.mac_off());
-        let mut view = View { data, at: [0, link, network, transport] };
+        let mut view = View { data, at: [0, link, network, transport, NONE] };
         if network == NONE && start != Start::Annotation {
             view.search(start);
         }
@@ -53,7 +60,7 @@ impl<'a> View<'a> {
     /// Bytes without headers.
     #[inline]
     pub fn of_data(data: &'a [u8]) -> View<'a> {
-        View { data, at: [0, NONE, NONE, NONE] }
+        View { data, at: [0, NONE, NONE, NONE, NONE] }
     }
 
     /// Bytes with headers at the given places.
@@ -61,7 +68,7 @@ impl<'a> View<'a> {
     pub fn of_bytes(data: &'a [u8], link: Option<u32>, network: Option<u32>) -> View<'a> {
         let network = network.unwrap_or(NONE);
         let transport = if network == NONE { NONE } else { network + ip_header_length(data, network) };
-        View { data, at: [0, link.unwrap_or(NONE), network, transport] }
+        View { data, at: [0, link.unwrap_or(NONE), network, transport, NONE] }
     }
 
     #[cold]
@@ -89,15 +96,21 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The word at `offset`, padded with zeros behind the packet's end; `None` when the packet does
-    /// not have its first `end` bytes.
+    /// What follows the start of a header; nothing if there is none.
     #[inline]
-    pub fn word(&self, base: Base, offset: u16, end: u8) -> Option<u32> {
+    pub(super) fn bytes_at(&self, base: Base) -> &'a [u8] {
+        self.data.get(self.at[base as usize] as usize..).unwrap_or_default()
+    }
+}
+
+impl Words for View<'_> {
+    #[inline]
+    fn word(&self, base: Base, offset: u16, end: u8) -> Option<u32> {
         word(self.data, self.at[base as usize] as usize + usize::from(offset), end)
     }
 }
 
-/// As [`View::word`], of bytes.
+/// As [`Words::word`], of bytes.
 #[inline]
 pub(super) fn word(data: &[u8], at: usize, end: u8) -> Option<u32> {
     match data.get(at..at + 4).and_then(|w| w.first_chunk()) {

@@ -2,14 +2,15 @@
 //!
 //! `words` and `parse` read the text, `primitive` gives it meaning, `expr` is that meaning as a
 //! boolean expression over tests of 32-bit words. Few rules become a `graph`, `simplify`ed, of decisions
-//! (`decide`), many become tables (`compile`, `program`). The classifying elements share [`Rules`]; [`Filter`] is one pattern alone, for
-//! traces and taps.
+//! (`decide`), many become tables (`compile`, `program`); `keyed` adds what is found in SNMP messages. The classifying elements
+//! share [`Rules`]; [`Filter`] is one pattern alone, for traces and taps.
 mod compare;
 mod compile;
 mod decide;
 mod directives;
 mod expr;
 mod graph;
+mod keyed;
 mod look;
 mod map;
 mod parse;
@@ -23,11 +24,14 @@ mod tests;
 mod words;
 
 pub use expr::{Base, Expr, Test};
-pub use look::{Start, View};
+pub use look::{Start, View, Words};
 
+use crate::snmp::keys::Keys;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use decide::Decisions;
+use keyed::KeyedRules;
 use primitive::Notes;
 use program::Program;
 use sluice_dataplane::args::{NameDb, unquote_text};
@@ -91,6 +95,8 @@ impl Filter {
 pub struct Rules {
     exprs: Vec<Expr>,
     form: Form,
+    /// The rules for SNMP messages, if there are tests of those; `form` is for all other packets then.
+    keyed: Option<Box<KeyedRules>>,
     /// The rules that some packet may reach, ascending.
     reached: Vec<u32>,
 }
@@ -107,7 +113,31 @@ enum Form {
 impl Default for Rules {
     /// No rule.
     fn default() -> Self {
-        Rules { exprs: Vec::new(), form: Form::Tables(Program::default()), reached: Vec::new() }
+        Rules { exprs: Vec::new(), form: Form::Tables(Program::default()), keyed: None, reached: Vec::new() }
+    }
+}
+
+impl Form {
+    /// Writes to `found` the first rule that matches each packet, of which there are at most [`MAX_BURST`].
+    fn classify(&self, views: &[impl Words], found: &mut [u32]) {
+        match self {
+            Form::Few { decisions, .. } => views.iter().zip(found).for_each(|(v, found)| *found = decisions.find(v)),
+            Form::Tables(program) => program.classify(views, found),
+        }
+    }
+
+    /// The first rule that matches a packet.
+    fn find(&self, view: &impl Words) -> u32 {
+        let mut found = [0];
+        self.classify(core::slice::from_ref(view), &mut found);
+        found[0]
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Form::Few { decisions, .. } => decisions.bytes(),
+            Form::Tables(program) => program.bytes(),
+        }
     }
 }
 
@@ -130,7 +160,17 @@ impl Rules {
     /// As of `new`.
     pub fn as_tables(exprs: Vec<Expr>) -> Result<Rules, String> {
         let program = compile::compile(&exprs)?;
-        Ok(Rules { exprs, reached: program.reached(), form: Form::Tables(program) })
+        Ok(Rules { exprs, reached: program.reached(), form: Form::Tables(program), keyed: None })
+    }
+
+    /// As [`new`](Self::new), of rules that may test the keys of SNMP messages ([`Base::Snmp`]).
+    ///
+    /// # Errors
+    /// As of `new`.
+    pub fn with_keys(exprs: Vec<Expr>, keys: Keys) -> Result<Rules, String> {
+        let mut keyed = false;
+        exprs.iter().for_each(|e| e.tests(&mut |t| keyed |= t.base == Base::Snmp));
+        if keyed { KeyedRules::compile(exprs, keys) } else { Rules::new(exprs) }
     }
 
     /// Number of rules.
@@ -144,6 +184,9 @@ impl Rules {
     #[inline]
     pub fn classify_packets<T>(&self, packets: &[Packet], start: Start, out: &mut [T], mut each: impl FnMut(u32) -> T) {
         let packets = packets.get(..MAX_BURST).unwrap_or(packets);
+        if let Some(keyed) = &self.keyed {
+            return keyed.classify_packets(&self.form, packets, start, out, each);
+        }
         match &self.form {
             Form::Few { decisions, plain: true } => {
                 packets.iter().zip(out).for_each(|(p, out)| *out = each(decisions.find_plainly(p.data())));
@@ -164,19 +207,19 @@ impl Rules {
 
     /// The first rule that matches bytes whose headers have been found, or [`len`](Self::len).
     pub fn classify(&self, view: &View<'_>) -> usize {
-        match &self.form {
-            Form::Few { decisions, .. } => decisions.find(view) as usize,
-            Form::Tables(program) => {
-                let mut found = [0];
-                program.classify(core::slice::from_ref(view), &mut found);
-                found[0] as usize
-            }
+        match self.keyed.as_ref().and_then(|k| Some((k, k.look(view)?))) {
+            Some((keyed, packet)) => keyed.classify(&packet) as usize,
+            None => self.form.find(view) as usize,
         }
     }
 
     /// The same by the plain interpreter: slow, and right by definition.
     pub fn classify_plainly(&self, view: &View<'_>) -> usize {
-        self.exprs.iter().position(|e| e.eval(view)).unwrap_or(self.exprs.len())
+        let found = match self.keyed.as_ref().and_then(|k| k.look(view)) {
+            Some(packet) => self.exprs.iter().position(|e| e.eval(&packet)),
+            None => self.exprs.iter().position(|e| e.eval(view)),
+        };
+        found.unwrap_or(self.exprs.len())
     }
 
     /// Whether some packet may reach the rule: false if its pattern contradicts itself or an
@@ -188,10 +231,7 @@ impl Rules {
 
     /// Memory of the compiled form, bytes.
     pub fn bytes(&self) -> usize {
-        match &self.form {
-            Form::Few { decisions, .. } => decisions.bytes(),
-            Form::Tables(program) => program.bytes(),
-        }
+        self.form.bytes() + self.keyed.as_ref().map_or(0, |k| k.bytes())
     }
 
     /// The rules as steps in Click's notation; `output` gives the output of a rule, `None` for a

@@ -6,7 +6,7 @@
 //! several, each ends in a row of bits, one for each conjunct that its fields accept; the first bit that is in all
 //! rows names the rule (Lakshman and Stiliadis, SIGCOMM 1998).
 use super::expr::{Base, Expr, Test};
-use super::look::View;
+use super::look::Words;
 use super::map::Map;
 use alloc::boxed::Box;
 use alloc::vec;
@@ -57,7 +57,7 @@ struct Step {
 
 impl Step {
     /// Takes packets with these classes one field further.
-    fn follow(&self, views: &[View<'_>], classes: &mut [u32]) {
+    fn follow(&self, views: &[impl Words], classes: &mut [u32]) {
         match &self.source {
             Source::Bits { base, offset, end, shift, highest } => {
                 let words = views.iter().map(|v| v.word(*base, *offset, *end));
@@ -193,7 +193,7 @@ impl Program {
 
     /// For each packet the first rule that matches, or the number of rules when none does. At most
     /// [`MAX_BURST`] packets: field by field over all of them, so that what a field needs is decided once.
-    pub(super) fn classify(&self, views: &[View<'_>], found: &mut [u32]) {
+    pub(super) fn classify(&self, views: &[impl Words], found: &mut [u32]) {
         match &self.chains[..] {
             [] => found.fill(self.rule.first().map_or(self.rules, |r| *r)),
             [only] => {
@@ -206,7 +206,7 @@ impl Program {
     }
 
     /// Up to `C` chains, for `N` packets at a time.
-    fn combine<const C: usize, const N: usize>(&self, views: &[View<'_>], found: &mut [u32]) {
+    fn combine<const C: usize, const N: usize>(&self, views: &[impl Words], found: &mut [u32]) {
         for (views, found) in views.chunks(N).zip(found.chunks_mut(N)) {
             let mut places = [[0; N]; C];
             for (chain, places) in self.chains.iter().zip(&mut places) {

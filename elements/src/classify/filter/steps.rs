@@ -1,6 +1,6 @@
 //! Rules as a list of steps, in the notation of Click's `program` handlers: `offset/value%mask`
 //! and where to go on. Offsets count from the link header less two (from 0), the network header
-//! (from 256) and the transport header (from 512), or from the first byte.
+//! (from 256), the transport header (from 512) and the keys of SNMP (from 768), or from the first byte.
 use super::expr::{Base, Expr, Test};
 use super::graph::{Goal, Graph, Node, Outcome};
 use super::simplify::simplify;
@@ -54,6 +54,7 @@ fn place(node: &Node) -> (usize, u32, u32) {
         Base::Data => (offset, node.low, node.mask),
         Base::Network => (256 + offset, node.low, node.mask),
         Base::Transport => (512 + offset, node.low, node.mask),
+        Base::Snmp => (768 + offset, node.low, node.mask),
     }
 }
 
