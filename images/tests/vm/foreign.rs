@@ -10,38 +10,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Sends back what comes, and dies of one frame. It needs nothing but a packet socket.
-const ECHO: &str = r#"
-#include <arpa/inet.h>
-#include <linux/if_packet.h>
-#include <net/ethernet.h>
-#include <net/if.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-
-int main(void) {
-    static unsigned char frame[4096];
-    static const unsigned char deadly[4] = {0, 255, 255, 255};
-    int s = socket(AF_PACKET, SOCK_RAW, 0);
-    struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-    at.sll_ifindex = if_nametoindex("eth0");
-    if (s < 0 || bind(s, (struct sockaddr *)&at, sizeof at) < 0) return perror("eth0"), 1;
-    for (;;) {
-        struct sockaddr_ll from;
-        socklen_t size = sizeof from;
-        ssize_t n = recvfrom(s, frame, sizeof frame, 0, (struct sockaddr *)&from, &size);
-        if (n < 0) return perror("recvfrom"), 1;
-        if (from.sll_pkttype == PACKET_OUTGOING) continue;
-        if (n >= 18 && !memcmp(frame + 14, deadly, sizeof deadly)) {
-            fprintf(stderr, "a frame that it cannot bear\n");
-            abort();
-        }
-        send(s, frame, n, 0);
-    }
-}
-"#;
+/// Its source: sends back what comes, and dies of one frame. It needs nothing but a packet socket.
+const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vm/echo.c");
 
 /// From A to B by a graph and by two programs, attached in the two ways that there are without DPDK; back by none.
 const VNF: &str = "
@@ -104,10 +74,9 @@ fn own_image(foreign: &Image, folder: &Path) -> Image {
         assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
         out.stdout
     };
-    let source = write("echo.c", ECHO);
     let bin = folder.join("root/usr/local/bin");
     fs::create_dir_all(&bin).expect("folder");
-    done(Command::new("cc").args(["-static", "-O1", "-o"]).args([&bin.join("echo"), &source]));
+    done(Command::new("cc").args(["-static", "-O1", "-o"]).arg(bin.join("echo")).arg(ECHO));
     write("functions/filter.click", FILTER);
     write("overlay/etc/sluice/vnf.toml", VNF);
     let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -125,7 +94,8 @@ fn own_image(foreign: &Image, folder: &Path) -> Image {
     let packed = fs::File::open(foreign.folder.join("initramfs")).expect("an initramfs");
     fs::write(&archive, zstd::decode_all(packed).expect("zstd")).expect("write");
     let sluice = folder.join("sluice");
-    fs::write(&sluice, done(Command::new("cpio").args(["-i", "--quiet", "--to-stdout", "init", "-F"]).arg(&archive)))
+    let archive = fs::File::open(&archive).expect("an archive");
+    fs::write(&sluice, done(Command::new("cpio").args(["-i", "--quiet", "--to-stdout", "init"]).stdin(archive)))
         .expect("write");
     let out = folder.join("mine");
     let made = build::image(&recipe, Some(&sluice), &out, &|line| println!("{line}")).expect("an image");
@@ -178,7 +148,8 @@ fn programs_of_a_root_file_system_are_functions_and_every_frame_is_accounted_for
     let [a, b] = &wires;
     let vm = plan.file("tokens.toml", &tokens()).start().ready();
     work(&vm);
-    let frameworks: Vec<Value> = ["filter", "pair", "tap"].iter().map(|f| function(&vm, f)["framework"].clone()).collect();
+    let frameworks: Vec<Value> =
+        ["filter", "pair", "tap"].iter().map(|f| function(&vm, f)["framework"].clone()).collect();
     assert_eq!(frameworks, ["click", "external", "external"]);
     pass(&vm, &wires, 0, 1000);
     assert_eq!(carry(b, a, 0, 10), (0..10).collect::<Vec<_>>(), "back");

@@ -74,7 +74,8 @@ pub(crate) struct Plan {
 impl Plan {
     /// An image on a machine with a management interface. Its kernel has these words more.
     pub(crate) fn new(test: &str, image: &Image, kind: Kind, words: &str) -> Plan {
-        let kernel = if kind == Kind::Microvm { "vmlinux" } else { "bzImage" };
+        // Both kernels are booted: `sluice-image run` takes the one, libvirt and Xen the other.
+        let kernel = if kind == Kind::Q35 { "bzImage" } else { "vmlinux" };
         let boot = Boot::Kernel {
             kernel: image.folder.join(kernel),
             initramfs: image.folder.join("initramfs"),
