@@ -41,22 +41,11 @@ fn bind(address: &str, driver: &str) -> Result<(), String> {
     if device.join("driver").exists() {
         write(&device.join("driver/unbind"), address)?;
     }
-    stay_on(&device);
     write(Path::new("/sys/bus/pci/drivers_probe"), address)?;
     let has = fs::read_link(device.join("driver")).ok();
     match has.as_deref().and_then(Path::file_name).and_then(|n| n.to_str()) {
         Some(name) if name == driver => Ok(()),
         other => Err(format!("{} has it", other.unwrap_or("nobody"))),
-    }
-}
-
-/// Keeps a device switched on between a VNF's process that dies and the next one. To switch it on the kernel asks ACPI for its
-/// interrupt line, and again to switch it off, which takes longer than all else that a new process does. Its DMA ends with the
-/// process all the same: both drivers see to that themselves, and vfio-pci resets it.
-fn stay_on(device: &Path) {
-    // Nobody has it now, or the kernel would refuse. Without this it is only slower.
-    if fs::read_to_string(device.join("enable")).is_ok_and(|on| on.trim() == "0") {
-        let _ = fs::write(device.join("enable"), "1");
     }
 }
 
