@@ -40,15 +40,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WORDS")]
     append: Vec<String>,
     /// Boot this disk image of the recipe, by BIOS, instead of the kernel.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["append", "bzimage"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["append", "vmlinux"])]
     disk: Option<PathBuf>,
     /// With --disk: boot by UEFI, with this firmware.
     #[arg(long, value_name = "FILE", requires = "disk")]
     uefi: Option<PathBuf>,
-    /// Boot bzImage on pc and q35, as boot loaders do: it unpacks itself, to a random address. Otherwise QEMU starts vmlinux,
-    /// which takes less time.
+    /// Boot the kernel by its PVH entry on pc and q35 too.
     #[arg(long)]
-    bzimage: bool,
+    vmlinux: bool,
     /// What runs the guest's instructions.
     #[arg(long, value_enum, default_value_t)]
     accel: Wanted,
@@ -116,11 +115,11 @@ impl Args {
             return Ok(Boot::Disk { disk, uefi: self.uefi.clone() });
         }
         let (manifest, folder) = super::manifest(&self.image.image)?;
-        ensure!(!self.bzimage || self.machine != Kind::Microvm, "a microvm has no firmware that starts a bzImage");
+        let pvh = self.vmlinux || self.machine == Kind::Microvm;
         let words: Vec<&str> =
             [manifest.command_line.as_str()].into_iter().chain(self.append.iter().map(String::as_str)).collect();
         Ok(Boot::Kernel {
-            kernel: folder.join(if self.bzimage { "bzImage" } else { "vmlinux" }),
+            kernel: folder.join(if pvh { "vmlinux" } else { "bzImage" }),
             initramfs: folder.join("initramfs"),
             command_line: words.join(" "),
         })

@@ -78,11 +78,11 @@ impl Plan<'_> {
         let folder = std::env::temp_dir().join(format!("sluice-bench-image-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder); // of the guest before
         fs::create_dir_all(&folder)?;
-        // As `sluice-image run` does. Debian's kernel for clouds comes as a bzImage alone.
-        let own = || (self.image.folder.join("vmlinux"), self.image.folder.join("initramfs"));
-        let (kernel, initramfs) = match self.cloud {
-            Some(cloud) => (cloud.kernel.clone(), cloud.initramfs.clone()),
-            None => own(),
+        let own = |kernel: &str| (self.image.folder.join(kernel), self.image.folder.join("initramfs"));
+        let (kernel, initramfs) = match (self.cloud, self.kind) {
+            (Some(cloud), _) => (cloud.kernel.clone(), cloud.initramfs.clone()),
+            (None, Kind::Microvm) => own("vmlinux"),
+            (None, _) => own("bzImage"),
         };
         let start = if self.cloud.is_some() { "rdinit=/start" } else { "" };
         let function = if self.bare { BARE_FUNCTION } else { FUNCTION };
