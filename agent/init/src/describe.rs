@@ -48,14 +48,18 @@ pub fn compose(given: Given<'_>, problems: &mut Vec<Problem>) -> Table {
     let vnf = table(&mut all, &["vnf"]);
     default(vnf, "id", given.id.as_str());
     default(vnf, "name", given.name.as_str());
-    let function = table(&mut all, &["function"]);
-    if let Some(file) = &given.function {
-        function.insert("file".into(), file.as_str().into());
-    }
-    default(function, "file", "function.click");
-    let parameters = table(&mut all, &["function", "parameters"]);
-    for (name, value) in &given.parameters {
-        parameters.insert(name.clone(), value.as_str().into());
+    if described_as_several(&all) {
+        one_function_too_many(&given, problems);
+    } else {
+        let function = table(&mut all, &["function"]);
+        if let Some(file) = &given.function {
+            function.insert("file".into(), file.as_str().into());
+        }
+        default(function, "file", "function.click");
+        let parameters = table(&mut all, &["function", "parameters"]);
+        for (name, value) in &given.parameters {
+            parameters.insert(name.clone(), value.as_str().into());
+        }
     }
     ports(&mut all, &given, problems);
     let run = table(&mut all, &["run"]);
@@ -82,6 +86,21 @@ pub fn compose(given: Given<'_>, problems: &mut Vec<Problem>) -> Table {
         }
     }
     all
+}
+
+/// Whether the structural agent is before the functions: then each has a table of its own, and none is *the* function.
+fn described_as_several(all: &Table) -> bool {
+    all.contains_key("functions") || all.contains_key("agent")
+}
+
+/// Tells that a function, or parameters of one, were supplied beside a description that names its functions itself.
+fn one_function_too_many(given: &Given<'_>, problems: &mut Vec<Problem>) {
+    let parameters = given.parameters.keys().map(|name| format!("the parameter {name}"));
+    let all: Vec<String> = given.function.iter().map(|file| format!("the function {file}")).chain(parameters).collect();
+    if !all.is_empty() {
+        let detail = format!("vnf.toml has [[functions]] or [agent], so nobody takes {}", all.join(", "));
+        problems.push(Problem { object: "function".into(), severity: Severity::Major, detail });
+    }
 }
 
 /// Ports: as the user says, a device by name, Ethernet address or number (`port0`); else all data ports in order.
@@ -210,6 +229,20 @@ mod tests {
             problems[0].detail.contains("port7") && problems[0].detail.contains("eth1 (52:54:00:00:00:02)"),
             "{problems:?}"
         );
+    }
+
+    #[test]
+    fn a_description_of_several_functions_gets_no_single_one() {
+        let all = [interface("eth0", 1, "management"), interface("eth1", 2, "data")];
+        let described = "agent.foreign = 'drop'\n[[functions]]\nname = 'filter'\nfile = '/functions/filter.click'\n";
+        let mut problems = Vec::new();
+        let made = compose(Given { function: None, ..given(described, &all) }, &mut problems);
+        assert!(!made.contains_key("function") && problems.is_empty(), "{made}");
+        assert_eq!(made["port"][0]["device"].as_str(), Some("eth1"));
+        // One that was supplied beside is told.
+        let made = compose(given(described, &all), &mut problems);
+        assert!(!made.contains_key("function"), "{made}");
+        assert!(problems[0].detail.contains("/functions/wire.click"), "{problems:?}");
     }
 
     #[test]

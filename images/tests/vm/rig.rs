@@ -38,6 +38,8 @@ pub(crate) fn carry(into: &Wire, out: &Wire, from: u32, to: u32) -> Vec<u32> {
 pub(crate) struct Image {
     pub(crate) folder: PathBuf,
     pub(crate) command_line: String,
+    /// Whether its EMS has TLS.
+    pub(crate) tls: bool,
 }
 
 pub(crate) fn image(name: &str) -> Option<Image> {
@@ -45,9 +47,12 @@ pub(crate) fn image(name: &str) -> Option<Image> {
     let folder = target.join("images").join(name);
     let there = Command::new("qemu-system-x86_64").arg("--version").output().is_ok();
     match Manifest::read(&folder) {
-        Ok((manifest, folder)) if there => Some(Image { folder, command_line: manifest.command_line }),
+        Ok((manifest, folder)) if there => {
+            let tls = manifest.features.iter().flatten().any(|f| f == "tls");
+            Some(Image { folder, command_line: manifest.command_line, tls })
+        }
         _ => {
-            println!("skipped: needs qemu-system-x86_64 and the image ‘{name}’ (make image)");
+            println!("skipped: needs qemu-system-x86_64 and the image ‘{name}’ (make image IMAGES={name})");
             None
         }
     }
@@ -69,13 +74,14 @@ pub(crate) struct Plan {
 impl Plan {
     /// An image on a machine with a management interface. Its kernel has these words more.
     pub(crate) fn new(test: &str, image: &Image, kind: Kind, words: &str) -> Plan {
-        let kernel = if kind == Kind::Microvm { "vmlinux" } else { "bzImage" };
+        // Both kernels are booted: `sluice-image run` takes the one, libvirt and Xen the other.
+        let kernel = if kind == Kind::Q35 { "bzImage" } else { "vmlinux" };
         let boot = Boot::Kernel {
             kernel: image.folder.join(kernel),
             initramfs: image.folder.join("initramfs"),
             command_line: format!("{} {words}", image.command_line),
         };
-        Plan::boot(test, boot, kind, !image.folder.ends_with("socket"))
+        Plan::boot(test, boot, kind, image.tls)
     }
 
     pub(crate) fn boot(test: &str, boot: Boot, kind: Kind, tls: bool) -> Plan {

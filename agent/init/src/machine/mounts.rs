@@ -13,13 +13,22 @@ const ALL: [(&str, &str, MountFlags, &str); 5] = [
     ("/tmp", "tmpfs", SAFE, "mode=1777,size=10%"),
 ];
 
+/// Where control groups (version 2) are.
+const GROUPS: &str = "/sys/fs/cgroup";
+
 /// Nothing here is a program or a device, and nobody becomes anybody else.
 pub(super) const SAFE: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
 
 /// Mounts them; what is there already stays. What could not be mounted, and why.
 pub fn all() -> Vec<String> {
     let _ = fs::create_dir_all("/etc"); // for resolv.conf; whoever writes it says what is wrong
-    ALL.iter().filter_map(|(target, kind, flags, data)| one(target, kind, *flags, data).err()).collect()
+    let mut failed: Vec<String> =
+        ALL.iter().filter_map(|(target, kind, flags, data)| one(target, kind, *flags, data).err()).collect();
+    // They hold the limits of programs beside this one. A kernel that has none has no folder for them.
+    if Path::new(GROUPS).exists() {
+        failed.extend(one(GROUPS, "cgroup2", SAFE, "").err());
+    }
+    failed
 }
 
 /// Mounts `kind` on `target`, which is made if need be.
