@@ -59,7 +59,8 @@ fn real(options: &Options) -> anyhow::Result<()> {
         profile.device = options.device.iter().cloned().collect();
     }
     let stop = Stop::new()?;
-    let setup = device::profile::setup(&profile.device, allowed_cores()?, &stop)?;
+    let mut setup = device::profile::setup(&profile.device, allowed_cores()?, &stop)?;
+    setup.size = setup.size.max(profile.largest());
     let mut rig = Rig::start(setup, &stop)?;
     let line = line_bits(&profile, &rig.tester());
     let mut progress = Progress::new(&profile, line);

@@ -69,14 +69,20 @@ pub(crate) trait Device: Send {
     fn end(self: Box<Self>, stop: &Stop) -> anyhow::Result<()>;
 }
 
-/// Starts a device on its ends of the links, on `core`.
+/// Starts a device on its ends of the links, on `core`, for frames of up to `size` bytes, frame check sequence included.
 ///
 /// # Errors
 /// It cannot be started, or not on such links.
-pub(crate) fn start(kind: Kind, links: &Links, core: usize, stop: &Stop) -> anyhow::Result<Box<dyn Device>> {
+pub(crate) fn start(
+    kind: Kind,
+    links: &Links,
+    size: usize,
+    core: usize,
+    stop: &Stop,
+) -> anyhow::Result<Box<dyn Device>> {
     Ok(match (kind, links.ends()) {
-        (Kind::Sluice(function), Some(ends)) => Box::new(sluice::start(function, ends, core, stop)?),
-        (Kind::TestPmd, Some(Ends::Memif(folder))) => Box::new(testpmd::start(folder, core, stop)?),
+        (Kind::Sluice(function), Some(ends)) => Box::new(sluice::start(function, ends, size, core, stop)?),
+        (Kind::TestPmd, Some(Ends::Memif(folder))) => Box::new(testpmd::start(folder, size, core, stop)?),
         (Kind::Bridge, Some(Ends::Veth(net))) => Box::new(bridge::start(net, core)?),
         (Kind::External(_), None) => Box::new(External),
         (Kind::External(_), Some(_)) => bail!("an external device has ports of its own: name them"),

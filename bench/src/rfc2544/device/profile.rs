@@ -1,7 +1,7 @@
 //! A device as a profile describes it: names and values.
 use super::Kind;
 use super::function::Function;
-use super::links::Links;
+use super::links::{Links, USUAL};
 use super::reset::ResetBy;
 use crate::rfc2544::wire::open::{Driver, PortName};
 use crate::rfc2544::wire::rig::Setup;
@@ -63,7 +63,7 @@ pub(crate) fn setup(table: &BTreeMap<String, String>, cores: Vec<usize>, stop: &
             }
         }
     };
-    Ok(Setup { kind, links, cores, reset, dpdk: get("dpdk").map(String::from) })
+    Ok(Setup { kind, links, size: USUAL, cores, reset, dpdk: get("dpdk").map(String::from) })
 }
 
 fn kind<'a>(get: &dyn Fn(&str) -> Option<&'a str>) -> anyhow::Result<Kind> {

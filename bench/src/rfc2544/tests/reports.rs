@@ -23,7 +23,13 @@ fn a_report_is_as_its_schema_says() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let mut mlr = everything("slow-recovery");
     mlr.profile.throughput.search = Search::Mlr;
-    for report in [everything("slow-recovery"), everything("crashes"), everything("drops-all"), mlr] {
+    let mut p = profile(&[Test::Throughput, Test::Latency], &[64]);
+    (p.traffic.flows, p.traffic.groups) = (1000, 64);
+    let grouped = run("uneven", &p);
+    assert!(grouped.trials.iter().any(|t| t.outcome.as_ref().is_some_and(|o| o.counts[0].groups.len() == 64)));
+    assert_eq!(recheck::differences(&written(&grouped)).unwrap(), Vec::<String>::new());
+    assert!(markdown::page(&grouped).contains("## Groups of flows"));
+    for report in [grouped, everything("slow-recovery"), everything("crashes"), everything("drops-all"), mlr] {
         let json = serde_json::to_value(&report).unwrap();
         let errors: Vec<String> = validator.iter_errors(&json).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(errors.is_empty(), "{:#?}", errors.iter().take(10).collect::<Vec<_>>());
