@@ -170,10 +170,14 @@ fn spread(histogram: &mut Histogram<u64>, queue: &Queue<'_>, received: u64, slow
         let parts = if p.first == p.last { 1 } else { 64 };
         for part in 0..parts {
             let along = (f64::from(part) + 0.5) / f64::from(parts);
-            let (time, count) =
-                (p.first + along * (p.last - p.first), p.frames / total * received as f64 / f64::from(parts));
-            histogram.saturating_record_n(nanos(time), (count * (1.0 - slow)).round() as u64);
-            histogram.saturating_record_n(nanos(time + more), (count * slow).round() as u64);
+            let time = p.first + along * (p.last - p.first);
+            let count = p.frames / total * received as f64 / f64::from(parts);
+            for (time, count) in [(time, count * (1.0 - slow)), (time + more, count * slow)] {
+                // Even none of a value would count for the least and the most.
+                if count.round() > 0.0 {
+                    histogram.saturating_record_n(nanos(time), count.round() as u64);
+                }
+            }
         }
     }
 }

@@ -197,6 +197,13 @@ impl Template {
         self.copy(p).is_some_and(|data| self.put_signature(data, signature))
     }
 
+    /// The same of the flow that this row is of.
+    #[inline]
+    pub(crate) fn write_row(&self, p: &mut Packet, row: &Row, signature: &Signature) -> bool {
+        let Some(data) = self.copy(p) else { return false };
+        self.put_row(data, row) && self.put_signature(data, signature)
+    }
+
     #[inline]
     fn copy<'a>(&self, p: &'a mut Packet) -> Option<&'a mut [u8]> {
         // The smallest frames are the most: a copy of known length takes no call.
@@ -220,37 +227,47 @@ impl Template {
     /// Writes addresses, ports, and the checksums that they change.
     #[inline]
     fn put_flow(&self, data: &mut [u8], flow: &Flow) -> bool {
+        self.put_row(data, &self.row(flow))
+    }
+
+    /// What a flow writes into this frame.
+    #[inline]
+    pub(crate) fn row(&self, flow: &Flow) -> Row {
         let (src, dst) = (self.from, 1 - self.from);
         let ports = [flow.ports[src], flow.ports[dst]];
         let ports_sum = u64::from(ports[0]) + u64::from(ports[1]);
-        match self.shape.ip {
+        let (nets, hosts) = ([flow.nets[src], flow.nets[dst]], [flow.hosts[src], flow.hosts[dst]]);
+        let words = match self.shape.ip {
             Ip::V4 => {
-                let Some(h) = data.get_mut(self.ip_at..).and_then(|d| d.first_chunk_mut::<28>()) else { return false };
-                let [s, d] = [src, dst].map(|side| (flow.nets[side] << 8) | flow.hosts[side]);
+                let [s, d] = [0, 1].map(|side| (nets[side] << 8) | hosts[side]);
                 let sum = u64::from(s) + u64::from(d);
-                put(h, 10, !fold(self.ip_sum + sum));
-                put(h, 14, s);
-                put(h, 18, d);
-                put(h, 20, ports[0]);
-                put(h, 22, ports[1]);
-                put(h, 26, udp_nonzero(!fold(self.udp_sum + sum + ports_sum)));
+                let udp = udp_nonzero(!fold(self.udp_sum + sum + ports_sum));
+                [!fold(self.ip_sum + sum), s, d, ports[0], ports[1], udp, 0]
             }
             Ip::V6 => {
-                let Some(h) = data.get_mut(self.ip_at..).and_then(|d| d.first_chunk_mut::<48>()) else { return false };
-                let (nets, hosts) = ([flow.nets[src], flow.nets[dst]], [flow.hosts[src], flow.hosts[dst]]);
                 let sum: u64 = nets.iter().chain(&hosts).map(|n| u64::from(*n)).sum();
-                put(h, 14, self.nets[0] + nets[0]);
-                put(h, 22, hosts[0]);
-                put(h, 30, self.nets[1] + nets[1]);
-                put(h, 38, hosts[1]);
-                put(h, 40, ports[0]);
-                put(h, 42, ports[1]);
-                put(h, 46, udp_nonzero(!fold(self.udp_sum + sum + ports_sum)));
+                let udp = udp_nonzero(!fold(self.udp_sum + sum + ports_sum));
+                let [from, to] = [self.nets[0] + nets[0], self.nets[1] + nets[1]];
+                [from, hosts[0], to, hosts[1], ports[0], ports[1], udp]
             }
+        };
+        Row(words.map(u16::to_be))
+    }
+
+    #[inline]
+    fn put_row(&self, data: &mut [u8], row: &Row) -> bool {
+        let Some(rest) = data.get_mut(self.ip_at..) else { return false };
+        match self.shape.ip {
+            Ip::V4 => rest.first_chunk_mut::<28>().is_some_and(|h| put(h, [10, 14, 18, 20, 22, 26], row)),
+            Ip::V6 => rest.first_chunk_mut::<48>().is_some_and(|h| put(h, [14, 22, 30, 38, 40, 42, 46], row)),
         }
-        true
     }
 }
+
+/// The words that a flow writes into a frame, as they lie on the wire: checksum of the IP header (IPv4), ends of the
+/// addresses, ports, UDP checksum.
+#[derive(Clone, Copy)]
+pub(crate) struct Row([u16; 7]);
 
 /// A one's complement sum of 16 bits, of what is below 2^32.
 #[inline]
@@ -260,10 +277,13 @@ fn fold(sum: u64) -> u16 {
     (sum + (sum >> 16)) as u16
 }
 
-/// Writes a word in network byte order.
+/// Writes the words of a row, each at its place.
 #[inline]
-fn put<const N: usize>(header: &mut [u8; N], at: usize, value: u16) {
-    if let Some(word) = header.get_mut(at..).and_then(|h| h.first_chunk_mut()) {
-        *word = value.to_be_bytes();
+fn put<const N: usize, const WORDS: usize>(header: &mut [u8; N], places: [usize; WORDS], row: &Row) -> bool {
+    for (place, value) in places.into_iter().zip(row.0) {
+        if let Some(word) = header.get_mut(place..).and_then(|h| h.first_chunk_mut()) {
+            *word = value.to_ne_bytes();
+        }
     }
+    true
 }

@@ -36,12 +36,14 @@ impl Wire {
         let to = self.ports[1].side.ether;
         let templates: Result<Vec<_>, String> = sizes.iter().map(|size| self.template(traffic, *size, 0, to)).collect();
         let templates = templates?;
+        let rows = plan::rows(&templates, flows);
         let phases = [Phase { load, length: Length::Time(time) }];
         let stream = Stream {
             templates: &templates,
             turns: &turns,
             broadcasts: &[],
             flows,
+            rows: &rows,
             from: 0,
             trial: self.number(),
             phases: &phases,

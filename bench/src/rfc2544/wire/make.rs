@@ -2,7 +2,7 @@
 //!
 //! Size and flow follow from the sequence number alone, so that who receives a frame knows them, too.
 use super::flow::Flows;
-use super::frame::Template;
+use super::frame::{Row, Template};
 use super::signature::{BESIDE, Mark, Signature};
 use crate::rfc2544::trial::{Phase, Stamps};
 use sluice_dataplane::batch::Batch;
@@ -20,6 +20,8 @@ pub(super) struct Stream<'a> {
     /// The same to the broadcast address, if there are to be broadcasts.
     pub(super) broadcasts: &'a [Template],
     pub(super) flows: Flows,
+    /// What each flow writes, where all frames are of one size and there are several flows; or nothing.
+    pub(super) rows: &'a [Row],
     /// The port that it starts from, 0 or 1.
     pub(super) from: u8,
     pub(super) trial: u8,
@@ -37,6 +39,7 @@ pub(super) struct Maker<'a> {
     turns: &'a [u16],
     broadcasts: &'a [Template],
     flows: Flows,
+    rows: &'a [Row],
     from: u8,
     trial: u8,
     measured: bool,
@@ -54,7 +57,7 @@ pub(super) struct Maker<'a> {
 impl<'a> Maker<'a> {
     /// Makes the frames of `stream`, whose trial starts at `start`.
     pub(super) fn new(stream: &Stream<'a>, start: u64) -> Maker<'a> {
-        let Stream { templates, turns, broadcasts, flows, from, trial, stamps, .. } = stream;
+        let Stream { templates, turns, broadcasts, flows, rows, from, trial, stamps, .. } = stream;
         let only = match templates {
             [template] if flows.count == 1 => Some(template.of(&flows.get(0))),
             _ => None,
@@ -68,6 +71,7 @@ impl<'a> Maker<'a> {
             turns,
             broadcasts,
             flows: *flows,
+            rows,
             from: *from,
             trial: *trial,
             measured: *stamps == Stamps::Every,
@@ -94,6 +98,13 @@ impl<'a> Maker<'a> {
             self.write_special(fresh, had, mark, signature)
         } else if let Some(only) = &self.only {
             count(fresh, &mut self.sequence, signature, |p, s| only.write_prepared(p, s))
+        } else if let ([template], [_, ..]) = (self.templates, self.rows) {
+            let (rows, mut flow) = (self.rows, self.flow() as usize);
+            count(fresh, &mut self.sequence, signature, |p, s| {
+                let written = rows.get(flow).is_some_and(|row| template.write_row(p, row, s));
+                flow = if flow + 1 >= rows.len() { 0 } else { flow + 1 };
+                written
+            })
         } else {
             self.write_mixed(fresh, signature)
         };

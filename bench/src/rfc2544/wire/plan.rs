@@ -1,6 +1,6 @@
 //! What the frames of a trial are made of: sizes and their turns, flows, templates.
 use super::flow::{self, Flows};
-use super::frame::{Shape, Template};
+use super::frame::{Row, Shape, Template};
 use super::tester::Wire;
 use crate::rfc2544::trial::{Frames, MOST_GROUPS, Offered, Traffic};
 use sluice_dataplane::wire::EtherAddr;
@@ -15,6 +15,24 @@ pub(super) struct Plan {
     pub(super) broadcasts: [Vec<Template>; 2],
     pub(super) turns: Vec<u16>,
     pub(super) flows: Flows,
+    /// What each flow writes into the frames from A and from B, where all are of one size; made by [`Plan::spread`].
+    pub(super) rows: [Vec<Row>; 2],
+}
+
+impl Plan {
+    /// Computes flows beforehand: some 10 ns and 14 bytes for each.
+    pub(super) fn spread(&mut self) {
+        let [a, b] = &self.templates;
+        self.rows = [rows(a, self.flows), rows(b, self.flows)];
+    }
+}
+
+/// What each flow writes into frames of one size; nothing where there are several sizes or one flow.
+pub(super) fn rows(templates: &[Template], flows: Flows) -> Vec<Row> {
+    match templates {
+        [only] if flows.count > 1 => (0..flows.count).map(|n| only.row(&flows.get(n))).collect(),
+        _ => Vec::new(),
+    }
 }
 
 impl Wire {
@@ -48,7 +66,7 @@ impl Wire {
             true => all([EtherAddr::BROADCAST; 2])?,
             false => [Vec::new(), Vec::new()],
         };
-        Ok(Plan { templates: all(next)?, broadcasts, turns, flows })
+        Ok(Plan { templates: all(next)?, broadcasts, turns, flows, rows: [Vec::new(), Vec::new()] })
     }
 }
 

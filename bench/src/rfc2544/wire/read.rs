@@ -160,7 +160,7 @@ mod tests {
     fn frame(shape: Shape, size: usize, turned: bool, flow: u32) -> Vec<u8> {
         let sides = if turned { [SIDES[1], SIDES[0]] } else { SIDES };
         let template = Template::new(shape, size, sides, EtherAddr([2, 0, 0, 0, 0, 1])).unwrap();
-        let mut p = Pool::new(1).alloc().unwrap();
+        let mut p = Pool::for_frames(1, size).alloc().unwrap();
         let flow = Flows { count: 100_000, random: true, networks: 256 }.get(flow);
         assert!(template.write(&mut p, &flow, &SIGNATURE));
         p.data().to_vec()

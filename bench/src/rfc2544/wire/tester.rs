@@ -103,7 +103,8 @@ impl Wire {
         }
         drop(plan);
         let next = learn::learn(self, offered, flows, control.stop).map_err(fail)?;
-        let plan = self.plan(offered, flows, next).map_err(|why| fail(Fault::Refused(why)))?;
+        let mut plan = self.plan(offered, flows, next).map_err(|why| fail(Fault::Refused(why)))?;
+        plan.spread();
         self.run(offered, &plan, next, control)
     }
 
@@ -143,11 +144,13 @@ impl Wire {
         let stream = |from: u8| {
             let [templates_a, templates_b] = &plan.templates;
             let [broadcasts_a, broadcasts_b] = &plan.broadcasts;
+            let [rows_a, rows_b] = &plan.rows;
             Stream {
                 templates: if from == 0 { templates_a } else { templates_b },
                 turns: &plan.turns,
                 broadcasts: if from == 0 { broadcasts_a } else { broadcasts_b },
                 flows: plan.flows,
+                rows: if from == 0 { rows_a } else { rows_b },
                 from,
                 trial,
                 phases: phases(from),
