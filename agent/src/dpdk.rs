@@ -8,10 +8,11 @@ pub(crate) struct Dpdk(Option<sluice_dataplane::io::dpdk::Eal>);
 
 #[cfg(feature = "dpdk")]
 impl Dpdk {
-    /// Starts DPDK with the arguments of `--dpdk`, if there are any. `cores` are used unless they name others.
-    pub(crate) fn start(arguments: Option<&str>, buffers: u32, cores: &[usize]) -> anyhow::Result<Dpdk> {
+    /// Starts DPDK with the arguments of `--dpdk`, if there are any, and buffers for frames of up to `frame` bytes.
+    /// `cores` are used unless they name others.
+    pub(crate) fn start(arguments: Option<&str>, buffers: u32, frame: usize, cores: &[usize]) -> anyhow::Result<Dpdk> {
         let cores = crate::cores::choose(cores, &[]);
-        let start = |a| sluice_dataplane::io::dpdk::Eal::start(a, buffers, &cores);
+        let start = |a| sluice_dataplane::io::dpdk::Eal::start_for(a, buffers, frame, &cores);
         Ok(Dpdk(arguments.map(start).transpose().map_err(anyhow::Error::msg)?))
     }
 
@@ -46,7 +47,12 @@ pub(crate) struct Dpdk;
 
 #[cfg(not(feature = "dpdk"))]
 impl Dpdk {
-    pub(crate) fn start(arguments: Option<&str>, _buffers: u32, _cores: &[usize]) -> anyhow::Result<Dpdk> {
+    pub(crate) fn start(
+        arguments: Option<&str>,
+        _buffers: u32,
+        _frame: usize,
+        _cores: &[usize],
+    ) -> anyhow::Result<Dpdk> {
         match arguments {
             None => Ok(Dpdk),
             Some(_) => anyhow::bail!(
@@ -68,8 +74,8 @@ mod tests {
 
     #[test]
     fn a_program_without_dpdk_says_how_to_build_one_with_it() {
-        assert!(Dpdk::start(None, 1, &[]).is_ok_and(|d| d.cores().is_empty() && d.end(false)));
-        let why = Dpdk::start(Some("--vdev net_null0"), 1, &[]).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(Dpdk::start(None, 1, 64, &[]).is_ok_and(|d| d.cores().is_empty() && d.end(false)));
+        let why = Dpdk::start(Some("--vdev net_null0"), 1, 64, &[]).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(why.contains("built without DPDK: build it with `make`, or with the feature dpdk"), "{why}");
     }
 }

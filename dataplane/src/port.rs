@@ -3,7 +3,7 @@
 use crate::batch::Batch;
 use crate::count::{ByReason, Count, Counts};
 use crate::packet::{Packet, PacketKind};
-use crate::pool::{Cache, MAX_FRAME};
+use crate::pool::Cache;
 use crate::reason::Reason;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -266,7 +266,7 @@ impl Rx<'_> {
     #[inline]
     pub fn frame(&mut self, pieces: &[&[u8]], meta: FrameMeta) {
         let len = pieces.iter().map(|p| p.len()).sum();
-        if len > MAX_FRAME {
+        if len > self.cache.longest_frame() {
             return self.lose(Reason::Oversize, len);
         }
         let Some(mut p) = self.cache.alloc() else { return self.lose(Reason::NoBuffer, len) };

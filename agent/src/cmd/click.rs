@@ -16,7 +16,7 @@ use sluice_dataplane::engine::{self, Engine};
 use sluice_dataplane::graph::Plan;
 use sluice_dataplane::io::affinity;
 use sluice_dataplane::lang::{Diagnostic, Quotes, Severity, render_click};
-use sluice_dataplane::pool::Pool;
+use sluice_dataplane::pool::{MAX_FRAME, Pool};
 use sluice_dataplane::time;
 use sluice_dataplane::worker::crew::Crew;
 use sluice_dataplane::worker::{Ended, Pace, Worker};
@@ -141,7 +141,8 @@ impl Session {
             }
         };
         let arguments = self.options.dpdk.take();
-        let dpdk = match Dpdk::start(arguments.as_deref(), BUFFERS as u32, self.options.affinity.as_slice()) {
+        let dpdk = match Dpdk::start(arguments.as_deref(), BUFFERS as u32, MAX_FRAME, self.options.affinity.as_slice())
+        {
             Ok(dpdk) => dpdk,
             Err(why) => {
                 say(&why.to_string());

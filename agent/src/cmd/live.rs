@@ -83,7 +83,7 @@ pub(super) fn main(args: &Args, wanted: Wanted) -> anyhow::Result<ExitCode> {
 
     let arguments =
         wanted.dpdk.as_ref().map(|said| vdevs.iter().fold(said.clone(), |all, v| format!("{all} --vdev {v}")));
-    let dpdk = Dpdk::start(arguments.as_deref(), wanted.buffers, &wanted.cores)?;
+    let dpdk = Dpdk::start(arguments.as_deref(), wanted.buffers, wanted.frame, &wanted.cores)?;
     let cores = cores::choose(&wanted.cores, dpdk.cores());
     let workers = cores.len().max(1);
     let folder = folder(&wanted)?;
@@ -111,7 +111,7 @@ pub(super) fn main(args: &Args, wanted: Wanted) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     managed.starting("workers");
-    let pool = Pool::new(wanted.buffers as usize);
+    let pool = Pool::for_frames(wanted.buffers as usize, wanted.frame);
     let mut engines = engines(workers, |worker| Engine::new(&pool, options(worker, wanted.burst, &journal)));
     let services = Services::default();
     let failed = match prepared {

@@ -12,7 +12,7 @@ use sluice_dataplane::clock::Clock;
 use sluice_dataplane::engine::{Engine, Options};
 use sluice_dataplane::io::open::Stand;
 use sluice_dataplane::lang::{Diagnostic, render_native};
-use sluice_dataplane::pool::Pool;
+use sluice_dataplane::pool::{LONGEST_FRAME, MAX_FRAME, Pool};
 use sluice_dataplane::worker::Ended;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,6 +53,11 @@ pub(crate) struct Args {
     /// 65,536 if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
     pub(super) buffers: Option<u32>,
+    /// Longest frame that a packet buffer takes, bytes without frame check sequence: more for jumbo frames. A longer
+    /// frame that comes is dropped as `oversize`.
+    /// 2,112 if not given, at most 10,176.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1514..=LONGEST_FRAME as i64))]
+    pub(super) max_frame: Option<u16>,
     /// Starts DPDK with these arguments, as dpdk-testpmd takes them before its `--`: "-l 1 --vdev net_memif0".
     /// A worker stays on each of its cores, unless --cores says otherwise.
     #[arg(long, value_name = "ARGUMENTS", allow_hyphen_values = true)]
@@ -109,6 +114,8 @@ pub(super) struct Wanted {
     pub(super) dpdk: Option<String>,
     pub(super) burst: usize,
     pub(super) buffers: u32,
+    /// Longest frame that a buffer takes, bytes.
+    pub(super) frame: usize,
     pub(super) busy: bool,
 }
 
@@ -129,6 +136,7 @@ impl Wanted {
             cores: args.cores.clone().or(cores).map_or(Vec::new(), |c| c.0),
             burst: burst.into(),
             buffers: args.buffers.or(said.buffers).unwrap_or(BUFFERS as u32),
+            frame: args.max_frame.map_or(MAX_FRAME, usize::from),
             busy: args.poll || args.idle == Idle::Busy || said.busy,
             dpdk,
             description,
@@ -186,7 +194,7 @@ fn on_captures(args: &Args, wanted: &Wanted) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let options = Options { burst: wanted.burst, clock: Clock::simulated(), seed: 1, console: Box::new(console) };
-    let mut engines = [Engine::new(&Pool::new(wanted.buffers as usize), options)];
+    let mut engines = [Engine::new(&Pool::for_frames(wanted.buffers as usize, wanted.frame), options)];
     drop(engines[0].swap(plan));
     let taps = args.taps.iter().map(|t| t.set(&mut engines, true)).collect::<anyhow::Result<Vec<_>>>()?;
     let [mut engine] = engines;

@@ -1,7 +1,7 @@
 //! The generator of the RFC 2544 tester against testpmd's: frames of 64 bytes (60 without frame check sequence) to a testpmd
 //! that takes them, one core each. Ours writes flow, sequence number, time and checksums into each frame.
 use super::program::{Folder, Running};
-use crate::harness::{Bench, Cost, Goal, Line, Table};
+use crate::harness::{Bench, Cost, Goal, Line, Sheet, Table};
 use crate::wire::process::{Running as Process, last_line};
 use crate::wire::stop::Stop;
 use anyhow::{Context as _, ensure};
@@ -18,7 +18,21 @@ const SINKS: [(&str, &str, Option<&str>, Option<f64>); 2] = [
     ("net_null", "--vdev=net_null0,size=64", None, None),
 ];
 
-pub(super) fn run(bench: &mut Bench, stop: &Stop, (own, other): (usize, usize), turns: u32) -> anyhow::Result<()> {
+/// Rates at which frames are offered for a second, frames a second.
+const RATES: [f64; 6] = [1_000.0, 10_000.0, 123_456.0, 1_000_000.0, 3_000_000.0, 5_000_000.0];
+
+/// What a generator's process printed.
+#[derive(serde::Deserialize)]
+struct Generated {
+    frames: u64,
+    missed: u64,
+    cpu_ns: u64,
+    wall_ns: u64,
+}
+
+/// How fast the generator is, on core `own`; testpmd takes its frames on the other. Then how precisely it keeps a rate.
+pub(crate) fn run(bench: &mut Bench, stop: &Stop, (own, other): (usize, usize), repeats: u32) -> anyhow::Result<()> {
+    let turns = repeats.min(super::TURNS);
     let mut lines = Vec::new();
     for (name, devices, sink, goal) in SINKS {
         let mut rates: [Vec<f64>; 3] = Default::default();
@@ -27,8 +41,8 @@ pub(super) fn run(bench: &mut Bench, stop: &Stop, (own, other): (usize, usize), 
                 let folder = Folder::new()?;
                 rates.push(match n {
                     0 => testpmd(devices, sink, &folder, own, other, stop)?,
-                    1 => ours(devices, sink, 1, &folder, own, other, stop)?,
-                    _ => ours(devices, sink, 1_000_000, &folder, own, other, stop)?,
+                    1 => rate(&ours(devices, sink, &["--flows", "1"], &folder, own, other, stop)?),
+                    _ => rate(&ours(devices, sink, &["--flows", "1000000"], &folder, own, other, stop)?),
                 });
             }
         }
@@ -44,7 +58,40 @@ pub(super) fn run(bench: &mut Bench, stop: &Stop, (own, other): (usize, usize), 
         }
     }
     bench.tables.push(Table { title: "Generator, 64 bytes, one core".into(), unit: "packets/ms".into(), lines });
+    bench.sheets.push(precision(stop, own, other)?);
     Ok(())
+}
+
+/// Frames in a millisecond of the generator's time.
+fn rate(done: &Generated) -> f64 {
+    done.frames as f64 / (done.cpu_ns as f64 / 1e6)
+}
+
+/// What is offered over memif in a second, by the host's clock, beside what was asked for.
+fn precision(stop: &Stop, own: usize, other: usize) -> anyhow::Result<Sheet> {
+    let (_, devices, sink, _) = SINKS[0];
+    let (mut rows, mut figures) = (Vec::new(), Vec::new());
+    for asked in RATES {
+        let folder = Folder::new()?;
+        let options = ["--rate", &asked.to_string(), "--seconds", "1"];
+        let done = ours(devices, sink, &options, &folder, own, other, stop)?;
+        let offered = done.frames as f64 / (done.wall_ns as f64 / 1e9);
+        let off = 100.0 * (offered / asked - 1.0);
+        rows.push(vec![
+            format!("{asked:.0}"),
+            format!("{offered:.1}"),
+            format!("{off:+.4} %"),
+            done.missed.to_string(),
+            if off.abs() <= 0.1 { "<= 0.1 % met" } else { "<= 0.1 % missed" }.into(),
+        ]);
+        figures.push(serde_json::json!({ "asked": asked, "offered": offered, "percent": off, "missed": done.missed }));
+    }
+    Ok(Sheet {
+        title: "Rate control over 1 s, by the host's clock".into(),
+        columns: ["asked, frames/s", "offered", "off by", "not offered", "goal"].map(String::from).to_vec(),
+        rows,
+        figures,
+    })
 }
 
 /// Frames that testpmd sends in a millisecond of its worker's time.
@@ -72,16 +119,16 @@ fn testpmd(
 fn ours(
     devices: &str,
     sink: Option<&str>,
-    flows: u32,
+    options: &[&str],
     folder: &Folder,
     own: usize,
     other: usize,
     stop: &Stop,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Generated> {
     let mut command = Command::new(std::env::current_exe()?);
     command.env("RUNTIME_DIRECTORY", folder.path()).args(["generate", "--core", &own.to_string()]);
     let port = if sink.is_some() { "net_memif0" } else { "net_null0" };
-    command.args(["--port", port, "--flows", &flows.to_string()]);
+    command.args(["--port", port]).args(options);
     let devices = folder.arguments(devices).join(" ");
     command.args(["--dpdk", &format!("-l {own} -n1 --no-pci -m 128 {devices}")]);
     let mut generator = Process::start(&mut command, "")?;
@@ -92,13 +139,8 @@ fn ours(
     let sink = sink.map(|s| Running::sink(s, folder, other, stop)).transpose()?;
     let said = generator.end(stop)?;
     sink.map(|s| s.end(stop)).transpose()?;
-    #[derive(serde::Deserialize)]
-    struct Generated {
-        frames: u64,
-        cpu_ns: u64,
-    }
     let line = said.lines().find(|l| l.starts_with('{')).with_context(|| last_line(&said).to_string())?;
     let done: Generated = serde_json::from_str(line)?;
-    ensure!(done.frames > 0 && done.cpu_ns > 0, "nothing was sent");
-    Ok(done.frames as f64 / (done.cpu_ns as f64 / 1e6))
+    ensure!(done.frames > 0 && done.cpu_ns > 0 && done.wall_ns > 0, "nothing was sent");
+    Ok(done)
 }

@@ -5,7 +5,7 @@
 //!
 //! The rate is what a program forwards in a millisecond of its worker's processor time: on a quiet machine that is
 //! its rate, for the worker never sleeps, and where others use the cores it stays comparable.
-mod generator;
+pub(crate) mod generator;
 mod idle;
 mod program;
 mod scenario;
@@ -67,10 +67,9 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     }
     bench.notes.push("Rates are packets forwarded in a millisecond of the worker's processor time; ratios are medians over neighbouring turns.".into());
     bench.tables.push(Table { title: "DPDK, 64 bytes, one core".into(), unit: "packets/ms".into(), lines });
-    let others: [(&str, Extra<'_>); 4] = [
+    let others: [(&str, Extra<'_>); 3] = [
         ("two workers", &|bench| scaling(bench, &stop, &sluice, cores, repeats.min(TURNS))),
         ("hot swap", &|bench| swap::run(bench, &stop, &sluice, cores)),
-        ("generator", &|bench| generator::run(bench, &stop, (cores.1, cores.0), repeats.min(TURNS))),
         ("idle workers", &|bench| idle::run(bench, &stop, &sluice, cores.1)),
     ];
     for (name, run) in others {

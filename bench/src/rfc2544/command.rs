@@ -96,7 +96,8 @@ pub(crate) fn rfc2544(options: &Options) -> anyhow::Result<()> {
 /// The same with a device that is there, or that is started.
 fn real(options: &Options, profile: &Profile) -> anyhow::Result<()> {
     let stop = Stop::new()?;
-    let setup = device::profile::setup(&profile.device, allowed_cores()?, &stop)?;
+    let mut setup = device::profile::setup(&profile.device, allowed_cores()?, &stop)?;
+    setup.size = setup.size.max(profile.largest());
     let mut rig = Rig::start(setup, &stop)?;
     let line = line_bits(profile, &rig.tester());
     let mut progress = Progress::new(profile, line);

@@ -44,9 +44,7 @@ const ENTRIES: [Entry; 5] = [
 ];
 
 pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
-    if !bench.measures() {
-        return Ok(());
-    }
+    let Some(repeats) = bench.repeats() else { return Ok(()) };
     let stop = match ready(&bench.cores) {
         Ok(stop) => stop,
         Err(why) => {
@@ -66,6 +64,11 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
         bench.notes.push(format!("{} {}", first.headline, first.remarks.join(" ")));
         bench.notes.push(format!("Reports of each device with every trial, as JSON and as a page: {FOLDER}."));
         bench.sheets.push(sheet(&reports));
+    }
+    let (first, last) = (bench.cores[0], bench.cores[bench.cores.len() - 1]);
+    if let Err(why) = dpdk::generator::run(bench, &stop, (last, first), repeats) {
+        ensure!(!stop.asked(), "interrupted");
+        bench.notes.push(format!("skipped: rfc2544, generator: {why:#}"));
     }
     Ok(())
 }

@@ -228,6 +228,24 @@ impl Packet {
         self.data_mut().map(|d| d.copy_from_slice(bytes)).is_some()
     }
 
+    /// Makes the packet `n` bytes long, keeping the start, and shows all of them, writable. Those beyond the old length are
+    /// whatever lay there before: the caller writes them. `None`, and nothing changed, when they do not fit or a shared
+    /// buffer could not be copied.
+    #[inline]
+    pub fn resize(&mut self, n: usize) -> Option<&mut [u8]> {
+        let h = self.header();
+        if h.data_off.get() as usize + n > h.buf_len.get() as usize || !(self.exclusive() || self.unshare()) {
+            return None;
+        }
+        self.set_len(n);
+        let h = self.header();
+        // SAFETY: as in `data_mut`, for which the buffer has just this one user.
+        Some(unsafe {
+            let at = h.buf_addr.get().add(h.data_off.get() as usize);
+            slice::from_raw_parts_mut(at.as_ptr(), n)
+        })
+    }
+
     /// Appends bytes. False, and nothing changed, when there is no room for them.
     pub fn append(&mut self, bytes: &[u8]) -> bool {
         let at = self.len();
@@ -439,12 +457,12 @@ impl Packet {
         let own = self.into_raw();
         if owner != own {
             // An indirect header is free at once and points home again.
-            // SAFETY: `own` was owned by the handle.
+            // SAFETY: `own` was owned by the handle, and its pool outlives it.
             unsafe {
                 let h = own.as_ref();
                 h.buf_addr.set(own.cast::<u8>().add(HEADER));
                 h.buf_iova.set(h.shinfo.get());
-                h.buf_len.set(pool::BUFFER);
+                h.buf_len.set(pool::buffer_of(h.pool));
                 h.ol_flags.set(0);
             }
             free(own);

@@ -7,6 +7,7 @@
 //! elements say they hold.
 mod own;
 
+use crate::batch::Batch;
 #[cfg(feature = "dpdk")]
 use crate::io::sys::dpdk::mempool::Mempool;
 use crate::packet::{HEADER, Header, Packet};
@@ -21,10 +22,30 @@ pub const STRIDE: usize = 2368;
 pub const BUFFER: u16 = (STRIDE - HEADER) as u16;
 /// Bytes left free before a new frame.
 pub const HEADROOM: u16 = 128;
-/// Longest frame that a fresh packet takes, bytes.
+/// Longest frame that a fresh packet takes, bytes, unless the pool was made for longer ones.
 pub const MAX_FRAME: usize = (BUFFER - HEADROOM) as usize;
+/// Longest frame that a pool can be made for, bytes: jumbo frames with tags and encapsulation.
+pub const LONGEST_FRAME: usize = 10_176;
 /// Headers that move between a cache and the shared list at once.
 const CHUNK: usize = 256;
+
+/// Bytes from one header to the next for frames of up to `frame` bytes: an odd number of cache lines.
+const fn stride(frame: usize) -> usize {
+    let lines = (HEADER + HEADROOM as usize + frame).div_ceil(64);
+    (lines | 1) * 64
+}
+
+const _: () = assert!(stride(MAX_FRAME) == STRIDE && stride(LONGEST_FRAME) <= u16::MAX as usize);
+
+/// The frames that a pool is made for, of those asked for.
+pub(crate) fn possible(frame: usize) -> usize {
+    frame.clamp(MAX_FRAME, LONGEST_FRAME)
+}
+
+/// Bytes of a buffer, headroom included, for frames of up to `frame` bytes.
+pub(crate) fn buffer_for(frame: usize) -> u16 {
+    (stride(possible(frame)) - HEADER) as u16
+}
 
 /// What the `pool` field of a header points to: our own pool, or an `rte_mempool`. Its address tells which.
 pub(crate) enum Home {}
@@ -51,6 +72,18 @@ pub(crate) unsafe fn give(home: *const Home, h: NonNull<Header>) {
     }
     // SAFETY: as the caller says.
     unsafe { own::give(home, h) }
+}
+
+/// Bytes of each buffer, headroom included.
+/// # Safety
+/// As for [`alloc`].
+pub(crate) unsafe fn buffer_of(home: *const Home) -> u16 {
+    #[cfg(feature = "dpdk")]
+    if let Some(pool) = Mempool::at(home) {
+        return pool.room();
+    }
+    // SAFETY: a packet keeps its pool alive; there is no other kind.
+    unsafe { own::buffer_of(home) }
 }
 
 #[cfg(feature = "dpdk")]
@@ -80,7 +113,26 @@ impl Pool {
         if let Some(pool) = Mempool::get() {
             return Pool(Source::Dpdk(pool));
         }
-        Pool(Source::Own(Own::new(count)))
+        Pool(Source::Own(Own::new(count, MAX_FRAME)))
+    }
+
+    /// The same for frames of up to `frame` bytes, at least [`MAX_FRAME`] and at most [`LONGEST_FRAME`]. Where DPDK runs
+    /// its pool is as it was started.
+    pub fn for_frames(count: usize, frame: usize) -> Pool {
+        #[cfg(feature = "dpdk")]
+        if let Some(pool) = Mempool::get() {
+            return Pool(Source::Dpdk(pool));
+        }
+        Pool(Source::Own(Own::new(count, possible(frame))))
+    }
+
+    /// Longest frame that a fresh packet takes, bytes.
+    pub fn longest_frame(&self) -> usize {
+        match &self.0 {
+            Source::Own(pool) => pool.longest_frame(),
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(pool) => pool.longest_frame(),
+        }
     }
 
     /// Pools of our own that exist, or that packets keep.
@@ -96,7 +148,8 @@ impl Pool {
             #[cfg(feature = "dpdk")]
             Source::Dpdk(pool) => pool.home(),
         };
-        Cache { home, pool: self.clone(), free: Vec::with_capacity(2 * CHUNK) }
+        let longest = self.longest_frame();
+        Cache { home, pool: self.clone(), longest, free: Vec::with_capacity(2 * CHUNK) }
     }
 
     /// A packet of length 0 with [`HEADROOM`], or `None` when all buffers are in use. From any
@@ -133,6 +186,7 @@ impl Pool {
 pub struct Cache {
     home: *const Home,
     pool: Pool,
+    longest: usize,
     free: Vec<NonNull<Header>>,
 }
 
@@ -151,14 +205,31 @@ impl Cache {
         Some(unsafe { Packet::from_free(h, HEADROOM) })
     }
 
+    /// Appends up to `n` packets of length 0 with [`HEADROOM`] to `batch`. No more buffers are taken from the pool than
+    /// that: whoever only sends gets those back that a driver has just given up, which are in the processor's cache still.
+    #[inline]
+    pub fn alloc_burst(&mut self, n: usize, batch: &mut Batch) {
+        if self.free.len() < n {
+            self.fetch(n - self.free.len());
+        }
+        let at = self.free.len().saturating_sub(n);
+        // SAFETY: a header in the list has no other owner, and the pool is live.
+        batch.extend(self.free.drain(at..).map(|h| unsafe { Packet::from_free(h, HEADROOM) }));
+    }
+
     #[cold]
     fn refill(&mut self) -> Option<NonNull<Header>> {
-        match &self.pool.0 {
-            Source::Own(pool) => pool.take(CHUNK, &mut self.free),
-            #[cfg(feature = "dpdk")]
-            Source::Dpdk(pool) => pool.take(CHUNK, &mut self.free),
-        }
+        self.fetch(CHUNK);
         self.free.pop()
+    }
+
+    /// Takes up to `n` free buffers out of the pool.
+    fn fetch(&mut self, n: usize) {
+        match &self.pool.0 {
+            Source::Own(pool) => pool.take(n, &mut self.free),
+            #[cfg(feature = "dpdk")]
+            Source::Dpdk(pool) => pool.take(n, &mut self.free),
+        }
     }
 
     /// Takes a packet back.
@@ -193,6 +264,11 @@ impl Cache {
         self.pool.out() - self.free.len()
     }
 
+    /// Longest frame that a fresh packet takes, bytes.
+    pub fn longest_frame(&self) -> usize {
+        self.longest
+    }
+
     /// The pool behind the cache.
     pub fn pool(&self) -> &Pool {
         &self.pool
@@ -222,6 +298,20 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_is_as_long_as_there_are_buffers() {
+        let pool = Pool::new(100);
+        let (mut cache, mut batch) = (pool.cache(), Batch::default());
+        cache.alloc_burst(64, &mut batch);
+        assert_eq!((batch.len(), cache.live()), (64, 64));
+        cache.alloc_burst(64, &mut batch);
+        assert_eq!((batch.len(), cache.live()), (100, 100));
+        batch.drain_first(70).for_each(|p| cache.free(p));
+        cache.alloc_burst(3, &mut batch);
+        assert_eq!((batch.len(), cache.live()), (33, 33));
+        assert!(batch.iter().all(|p| p.len() == 0 && p.headroom() == HEADROOM.into()));
+    }
+
+    #[test]
     fn packets_outlive_their_pool() {
         let pool = Pool::new(8);
         let mut cache = pool.cache();
@@ -230,6 +320,25 @@ mod tests {
         drop(cache);
         assert!(p.set_data(&[7; 100]));
         assert_eq!(p.data(), [7; 100]);
+    }
+
+    #[test]
+    fn buffers_are_as_long_as_the_frames_that_the_pool_is_for() {
+        for (asked, frame) in [(64, MAX_FRAME), (9014, 9014), (1 << 20, LONGEST_FRAME)] {
+            let pool = Pool::for_frames(4, asked);
+            assert_eq!((pool.longest_frame(), pool.cache().longest_frame()), (frame, frame));
+            let mut p = pool.alloc().expect("buffer");
+            assert!(p.set_data(&vec![3; frame]) && p.data() == vec![3; frame]);
+            assert!(!p.set_data(&vec![3; frame + 128]));
+            // A buffer that was shared has its length again.
+            let mut shared = p.try_clone(|| pool.alloc()).expect("clone");
+            assert!(shared.data_mut().is_some_and(|d| d.len() == frame));
+            drop((p, shared));
+            let mut cache = pool.cache();
+            let all: Vec<_> = core::iter::from_fn(|| cache.alloc()).collect();
+            assert_eq!(all.len(), 4);
+            assert!(all.iter().all(|p| p.tailroom() >= frame));
+        }
     }
 
     #[test]

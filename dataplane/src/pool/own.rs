@@ -1,5 +1,5 @@
 //! Our own pool: one block of memory, carved into buffers as they are needed, and a shared list of the free ones.
-use super::{BUFFER, HEADROOM, Home, STRIDE};
+use super::{HEADROOM, Home, buffer_for, stride};
 use crate::lock::Lock;
 use crate::packet::{Header, Packet};
 use crate::pages;
@@ -27,6 +27,10 @@ struct Shared {
 struct Inner {
     shared: Lock<Shared>,
     count: usize,
+    /// Longest frame, bytes of a buffer, and bytes from one header to the next.
+    frame: usize,
+    buffer: u16,
+    stride: usize,
     block: *mut u8,
     mem: *mut u8,
     layout: Layout,
@@ -45,10 +49,11 @@ unsafe impl Send for Own {}
 unsafe impl Sync for Own {}
 
 impl Own {
-    pub(super) fn new(count: usize) -> Own {
-        let count = count.max(1);
+    /// `frame` is one that is possible.
+    pub(super) fn new(count: usize, frame: usize) -> Own {
+        let (count, stride) = (count.max(1), stride(frame));
         // Aligned by hand: with a larger alignment `alloc_zeroed` would touch every byte.
-        let layout = Layout::from_size_align(count * STRIDE + 63, 16).expect("a pool below half of the address space");
+        let layout = Layout::from_size_align(count * stride + 63, 16).expect("a pool below half of the address space");
         // SAFETY: the layout is not empty.
         let mem = unsafe { alloc_zeroed(layout) };
         if mem.is_null() {
@@ -57,7 +62,8 @@ impl Own {
         pages::advise_huge(mem, layout.size());
         let block = mem.wrapping_add(mem.align_offset(64));
         let shared = Shared { free: Vec::with_capacity(count), carved: 0, handles: 1 };
-        let inner = Inner { shared: Lock::new(shared), count, block, mem, layout };
+        let buffer = buffer_for(frame);
+        let inner = Inner { shared: Lock::new(shared), count, frame, buffer, stride, block, mem, layout };
         EXISTING.fetch_add(1, Relaxed);
         Own(NonNull::from(Box::leak(Box::new(inner))))
     }
@@ -99,6 +105,10 @@ impl Own {
     pub(super) fn count(&self) -> usize {
         self.inner().count
     }
+
+    pub(super) fn longest_frame(&self) -> usize {
+        self.inner().frame
+    }
 }
 
 impl Clone for Own {
@@ -126,6 +136,14 @@ pub(super) unsafe fn alloc(home: *const Home) -> Option<Packet> {
     Some(unsafe { Packet::from_free(h, HEADROOM) })
 }
 
+/// Bytes of each buffer, headroom included.
+/// # Safety
+/// As for [`alloc`].
+pub(super) unsafe fn buffer_of(home: *const Home) -> u16 {
+    // SAFETY: the pool is live, as the caller says, and the field never changes.
+    unsafe { (*home.cast::<Inner>()).buffer }
+}
+
 /// Takes a header back, and frees the pool when that was the last packet and no handle is left.
 /// # Safety
 /// `home` is what [`Own::home`] of a live pool gave; the caller owned `h`, which is of this pool, and
@@ -142,16 +160,16 @@ impl Inner {
     /// # Safety
     /// `pool` is live, is what [`Own::new`] made, and `s` is its shared part.
     unsafe fn carve(pool: *const Inner, s: &mut Shared) -> Option<NonNull<Header>> {
-        // SAFETY: live, and neither field ever changes.
-        let (count, block) = unsafe { ((*pool).count, (*pool).block) };
+        // SAFETY: live, and none of these fields ever changes.
+        let (count, block, stride, buffer) = unsafe { ((*pool).count, (*pool).block, (*pool).stride, (*pool).buffer) };
         if s.carved == count {
             return None;
         }
-        let at = block.wrapping_add(s.carved * STRIDE);
+        let at = block.wrapping_add(s.carved * stride);
         s.carved += 1;
         // SAFETY: `carved < count`, so the bytes lie inside the block, which is zeroed and aligned
-        // to 64 as STRIDE is; nobody was given them before.
-        Some(unsafe { Packet::carve(at, BUFFER, pool.cast()) })
+        // to 64 as the stride is; nobody was given them before.
+        Some(unsafe { Packet::carve(at, buffer, pool.cast()) })
     }
 
     /// Changes the shared part, and frees everything when that took away the last user.

@@ -1,8 +1,12 @@
 //! How tester and device are joined: by shared memory, by interfaces in a namespace, or by what is there.
 use crate::dpdk::Folder;
-use crate::rfc2544::wire::open::{Driver, PortName};
+use crate::rfc2544::wire::frame::FCS;
+use crate::rfc2544::wire::open::{Driver, LONGEST_XDP, PortName};
 use crate::wire::net::Net;
 use crate::wire::stop::Stop;
+use anyhow::bail;
+use sluice_dataplane::pool::MAX_FRAME;
+use sluice_dataplane::wire::ethernet;
 use sluice_images::qemu::nic::Backend;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +14,9 @@ use std::path::{Path, PathBuf};
 pub(crate) const NEAR: [&str; 2] = ["a0", "b0"];
 pub(crate) const FAR: [&str; 2] = ["a1", "b1"];
 pub(crate) const LOOP: [&str; 2] = ["loop0", "loop1"];
+
+/// Largest frame that needs no preparations, frame check sequence included, bytes.
+pub(crate) const USUAL: usize = 1518;
 
 /// What joins them.
 pub(crate) enum Links {
@@ -79,6 +86,25 @@ impl Links {
         Ok(Links::Tap(net))
     }
 
+    /// Lets frames of so many bytes through, frame check sequence included.
+    ///
+    /// # Errors
+    /// These links cannot.
+    pub(crate) fn allow(&self, size: usize) -> anyhow::Result<()> {
+        match self {
+            Links::Veth(_, Driver::Xdp) if size > LONGEST_XDP + FCS => bail!(
+                "frames of {size} bytes: AF_XDP passes at most {}: use links=veth or links=memif",
+                LONGEST_XDP + FCS
+            ),
+            Links::Veth(net, _) => NEAR.into_iter().chain(FAR).try_for_each(|name| allow(net, name, size)),
+            // What is in the machine has the MTU that its system gives it.
+            Links::Vhost(_) | Links::Tap(_) if size > USUAL => {
+                bail!("frames of {size} bytes: those of a virtual machine are {USUAL} at most")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The device's ends; external devices have their own.
     pub(crate) fn ends(&self) -> Option<Ends<'_>> {
         match self {
@@ -110,6 +136,19 @@ impl Links {
     }
 }
 
+/// Lets frames of so many bytes through an interface, frame check sequence included, if it does not by itself.
+pub(crate) fn allow(net: &Net, name: &str, size: usize) -> anyhow::Result<()> {
+    if size > USUAL {
+        net.ip(&format!("link set {name} mtu {}", mtu(size)))?;
+    }
+    Ok(())
+}
+
+/// The largest packet in frames of so many bytes, frame check sequence included.
+pub(crate) fn mtu(size: usize) -> usize {
+    size.saturating_sub(ethernet::LEN + FCS)
+}
+
 /// One end of a memif link: DPDK's argument for it.
 pub(crate) fn memif(device: u8, role: &str, socket: &Path) -> String {
     format!("--vdev=net_memif{device},role={role},id=0,socket={},socket-abstract=no,rsize=11", socket.display())
@@ -120,6 +159,12 @@ pub(crate) fn memif(device: u8, role: &str, socket: &Path) -> String {
 pub(crate) fn vhost(folder: &Folder) -> Vec<String> {
     let end = |(n, socket): (u8, PathBuf)| format!("--vdev=net_vhost{n},iface={},queues=1", socket.display());
     (0..).zip(sockets(folder)).map(end).collect()
+}
+
+/// Megabytes that DPDK needs for so many buffers for frames of up to `size` bytes, and for itself.
+pub(crate) fn memory(buffers: u32, size: usize) -> u64 {
+    let buffer = size.max(MAX_FRAME) + 512; // headers, headroom, and what is not used for the caches' sake
+    64 + (u64::from(buffers) * buffer as u64).div_ceil(1 << 20) * 3 / 2
 }
 
 /// The sockets of both links.

@@ -92,13 +92,15 @@ pub(crate) trait Device: Send {
     fn end(self: Box<Self>, stop: &Stop) -> anyhow::Result<()>;
 }
 
-/// Starts a device on its ends of the links, on `core`; one in a virtual machine as `machine` says, with `reset` in mind.
+/// Starts a device on its ends of the links, on `core`, for frames of up to `size` bytes, frame check sequence included; one
+/// in a virtual machine as `machine` says, with `reset` in mind.
 ///
 /// # Errors
 /// It cannot be started, or not on such links.
 pub(crate) fn start(
     kind: Kind,
     links: &Links,
+    size: usize,
     core: usize,
     machine: &vm::Setup,
     reset: ResetBy,
@@ -108,9 +110,9 @@ pub(crate) fn start(
     let once = reset != ResetBy::Machine;
     Ok(match (kind, links.ends()) {
         (Kind::Sluice(function), Some(ends @ (Ends::Memif(_) | Ends::Veth(_)))) => {
-            Box::new(sluice::start(function, ends, core, stop)?)
+            Box::new(sluice::start(function, ends, size, core, stop)?)
         }
-        (Kind::TestPmd, Some(Ends::Memif(folder))) => Box::new(testpmd::start(folder, core, stop)?),
+        (Kind::TestPmd, Some(Ends::Memif(folder))) => Box::new(testpmd::start(folder, size, core, stop)?),
         (Kind::Bridge, Some(Ends::Veth(net))) => Box::new(bridge::start(net, core)?),
         (Kind::Vm(function), Some(ends @ (Ends::Vhost(_) | Ends::Tap(_)))) => {
             Box::new(vm::sluice(function, &ends, core, machine, once, stop)?)

@@ -1,7 +1,7 @@
 //! A device as a profile describes it: names and values.
 use super::Kind;
 use super::function::Function;
-use super::links::Links;
+use super::links::{Links, USUAL};
 use super::reset::ResetBy;
 use super::vm;
 use crate::guest::Resources;
@@ -93,7 +93,7 @@ pub(crate) fn setup(table: &BTreeMap<String, String>, cores: Vec<usize>, stop: &
             }
         }
     };
-    Ok(Setup { kind, links, cores, reset, machine, dpdk: get("dpdk").map(String::from) })
+    Ok(Setup { kind, links, size: USUAL, cores, reset, machine, dpdk: get("dpdk").map(String::from) })
 }
 
 /// The device in its virtual machine, if it is to run in one.

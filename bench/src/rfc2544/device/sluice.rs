@@ -3,14 +3,21 @@ use super::function::{Elements, Function};
 use super::links::{self, Ends};
 use super::process::{Process, Recipe, command};
 use crate::dpdk::{Folder, sluice};
+use crate::rfc2544::wire::frame::FCS;
 use crate::wire::stop::Stop;
 use anyhow::bail;
 
 /// Packet buffers.
-const BUFFERS: &str = "16384";
+const BUFFERS: u32 = 16_384;
 
 /// Starts it and waits until its worker runs.
-pub(super) fn start(function: Function, ends: Ends<'_>, core: usize, stop: &Stop) -> anyhow::Result<Process> {
+pub(super) fn start(
+    function: Function,
+    ends: Ends<'_>,
+    size: usize,
+    core: usize,
+    stop: &Stop,
+) -> anyhow::Result<Process> {
     let path = sluice()?;
     let (mut command, elements, ports) = match ends {
         Ends::Memif(folder) => {
@@ -30,11 +37,21 @@ pub(super) fn start(function: Function, ends: Ends<'_>, core: usize, stop: &Stop
     let files = Folder::new()?;
     let file = files.path().join("device.click");
     std::fs::write(&file, config)?;
-    command.arg("run").arg(&file).args(["--buffers", BUFFERS]);
+    command.arg("run").arg(&file).args(["--buffers", &BUFFERS.to_string()]);
+    if size > links::USUAL {
+        command.args(["--max-frame", &(size - FCS).to_string()]);
+    }
     if let Ends::Memif(folder) = ends {
-        let arguments = format!("-l {core} -n1 --no-pci -m 128 {}", links::memif_client(folder).join(" "));
+        let arguments = format!(
+            "-l {core} -n1 --no-pci -m {} {}",
+            links::memory(BUFFERS, size),
+            links::memif_client(folder).join(" ")
+        );
         command.args(["--dpdk", &arguments]);
     }
     command.args(definitions);
+    if function == Function::Router && size > links::USUAL {
+        command.arg(format!("MTU={}", links::mtu(size))); // it would cut them up
+    }
     Process::start(Recipe { command, quit: None, ready: |r| r.has_thread("worker"), files: Some(files) }, stop)
 }

@@ -1,6 +1,6 @@
 //! Real trials over real links, a second or less each. As root.
 use super::function::Function;
-use super::links::Links;
+use super::links::{Links, USUAL};
 use super::reset::ResetBy;
 use super::{Kind, start, vm};
 use crate::rfc2544::trial::*;
@@ -43,6 +43,7 @@ fn all_comes_through(kind: Kind, driver: Driver, offered: &Offered) {
     let setup = Setup {
         kind,
         links,
+        size: USUAL.max(offered.frames.largest().into()),
         cores: allowed_cores().unwrap(),
         reset: ResetBy::Kill,
         machine: vm::Setup::default(),
@@ -97,6 +98,44 @@ fn sluice_passes_every_frame_in_each_of_its_functions() {
     }
 }
 
+#[test]
+fn jumbo_frames_pass_bridge_and_router_and_more_is_refused() {
+    if skipped() {
+        return;
+    }
+    let jumbo = Offered { frames: Frames::Size(9018), ..offered(2000.0) };
+    all_comes_through(Kind::Bridge, Driver::Packet, &jumbo);
+    match crate::dpdk::sluice() {
+        Ok(_) => all_comes_through(Kind::Sluice(Function::Router), Driver::Packet, &jumbo),
+        Err(why) => println!("skipped: {why:#}"),
+    }
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let stop = Stop::new().unwrap();
+    let start = |driver, size| {
+        let links = Links::veth(driver, &stop).unwrap();
+        let cores = allowed_cores().unwrap();
+        Rig::start(
+            Setup {
+                kind: Kind::Bridge,
+                links,
+                size,
+                cores,
+                reset: ResetBy::Kill,
+                machine: vm::Setup::default(),
+                dpdk: None,
+            },
+            &stop,
+        )
+    };
+    let why = start(Driver::Xdp, 9018).err().unwrap().to_string();
+    assert!(why.contains("AF_XDP passes at most 3844"), "{why}");
+    // The tester was started for less: the link says no before a frame is sent.
+    let mut rig = start(Driver::Packet, USUAL).unwrap();
+    let fault = rig.run(&jumbo, &mut Control::new(stop.flag())).unwrap_err().fault;
+    assert_eq!(fault, Fault::Refused("9018 bytes are too many: a0 (AF_PACKET) takes 1518".into()));
+    rig.end(&stop).unwrap();
+}
+
 /// A trial of 4 s in which a router is reset after 1 s; then one without a reset, of which nothing may be lost.
 fn reset_by(by: ResetBy) -> Option<Outcome> {
     if skipped() {
@@ -110,8 +149,8 @@ fn reset_by(by: ResetBy) -> Option<Outcome> {
     let stop = Stop::new().unwrap();
     let links = Links::veth(Driver::Packet, &stop).unwrap();
     let kind = Kind::Sluice(Function::Router);
-    let setup =
-        Setup { kind, links, cores: allowed_cores().unwrap(), reset: by, machine: vm::Setup::default(), dpdk: None };
+    let (cores, machine) = (allowed_cores().unwrap(), vm::Setup::default());
+    let setup = Setup { kind, links, size: USUAL, cores, reset: by, machine, dpdk: None };
     let mut rig = Rig::start(setup, &stop).unwrap();
     let mut resetter = rig.resetter(&stop).unwrap();
     let event = Event { at: RESET_AT, act: &mut resetter };
@@ -151,7 +190,7 @@ fn what_is_no_program_is_not_reset() {
     }
     let stop = Stop::new().unwrap();
     let links = Links::veth(Driver::Packet, &stop).unwrap();
-    let bridge = start(Kind::Bridge, &links, 0, &vm::Setup::default(), ResetBy::Kill, &stop).unwrap();
+    let bridge = start(Kind::Bridge, &links, USUAL, 0, &vm::Setup::default(), ResetBy::Kill, &stop).unwrap();
     assert!(bridge.reset(ResetBy::Kill, &stop).is_none());
 }
 
@@ -162,7 +201,8 @@ fn devices_are_refused_on_links_that_they_cannot_use() {
     }
     let stop = Stop::new().unwrap();
     let links = Links::veth(Driver::Packet, &stop).unwrap();
-    let why = start(Kind::TestPmd, &links, 0, &vm::Setup::default(), ResetBy::Kill, &stop).err().unwrap().to_string();
+    let machine = vm::Setup::default();
+    let why = start(Kind::TestPmd, &links, USUAL, 0, &machine, ResetBy::Kill, &stop).err().unwrap().to_string();
     assert!(why.contains("testpmd, io: it cannot use such links"), "{why}");
 }
 
@@ -177,6 +217,7 @@ fn nothing_stays_behind() {
     let setup = Setup {
         kind: Kind::Bridge,
         links,
+        size: USUAL,
         cores: allowed_cores().unwrap(),
         reset: ResetBy::Kill,
         machine: vm::Setup::default(),

@@ -178,6 +178,11 @@ impl Profile {
         read::profile(&file, &text).map_err(|errors| anyhow::anyhow!(errors.join("\n")))
     }
 
+    /// Its largest frame, frame check sequence included, bytes.
+    pub(crate) fn largest(&self) -> usize {
+        self.frames.iter().map(|f| f.largest().into()).max().unwrap_or(0)
+    }
+
     /// In what the results are not those of RFC 2544 and RFC 9004, in words; empty when they are.
     pub(crate) fn departures(&self) -> Vec<String> {
         let mut found = Vec::new();

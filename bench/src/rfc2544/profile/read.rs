@@ -1,7 +1,7 @@
 //! Reads the text of a profile. Goes on after an error, so that all of them are told at once.
 use super::{BackToBack, Latency, Profile, Recovery, ResetTimes, SIZES, Search, Throughput, TrialTimes};
 use crate::rfc2544::record::Test;
-use crate::rfc2544::trial::{Directions, Frames, Ip, Share, Traffic};
+use crate::rfc2544::trial::{Directions, Frames, Ip, MOST_GROUPS, Share, Traffic};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -85,6 +85,7 @@ fn traffic(t: &mut Table<'_, '_>, e: &mut Errors<'_>) -> Traffic {
         ip: t.choice("ip", e, &[("ipv4", Ip::V4), ("ipv6", Ip::V6)]).unwrap_or(Ip::V4),
         nsh: t.flag("nsh", e, false),
         flows: t.count("flows", e, 1..=1_000_000).unwrap_or(1),
+        groups: t.count("groups", e, 1..=MOST_GROUPS.into()).map_or(1, |n| n as u16),
         random: t.flag("random", e, false),
         networks: t.count("networks", e, 1..=256).map_or(1, |n| n as u16),
         broadcast: t.flag("broadcast", e, false),

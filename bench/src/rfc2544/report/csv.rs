@@ -58,6 +58,12 @@ pub(crate) fn results(report: &Report) -> String {
                 for (figure, value) in all {
                     say("latency", &format!("{figure} at {} %", at.percent), value.to_string(), "");
                 }
+                for g in &at.groups {
+                    for (figure, value) in [("p50", g.p50), ("p99", g.p99), ("max", g.max), ("lost", g.lost)] {
+                        let figure = format!("{figure} at {} %, group {}", at.percent, g.group);
+                        say("latency", &figure, value.to_string(), "");
+                    }
+                }
             }
         }
         for p in r.frame_loss.iter().flat_map(|f| &f.points) {

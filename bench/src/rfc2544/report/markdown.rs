@@ -35,6 +35,7 @@ pub(crate) fn tables(report: &Report) -> Vec<Table> {
         goals(r),
         tagged(report),
         loads(r),
+        groups(r),
         frame_loss(r),
         back_to_back(r),
         recovery(r),
@@ -109,6 +110,23 @@ fn load(r: &Results, at: &AtLoad) -> Vec<String> {
     let all = [at.min, at.p50, at.p90, at.p99, at.p999, at.max];
     row.extend(all.iter().map(|v| if at.count > 0 { latency(*v as f64) } else { "-".into() }));
     row
+}
+
+fn groups(results: &[Results]) -> Table {
+    let loads = results.iter().filter_map(|r| Some((r, r.latency.as_ref()?)));
+    let groups = loads.flat_map(|(r, l)| l.loads.iter().flat_map(move |at| at.groups.iter().map(move |g| (r, at, g))));
+    let rows = groups.map(|(r, at, g)| {
+        let mut row = vec![r.frames.name(), format!("{} %", at.percent), g.group.to_string()];
+        row.extend([g.count, g.lost, g.duplicated, g.reordered, g.corrupted].map(|n| grouped(n as f64)));
+        let all = [g.min, g.p50, g.p99, g.max];
+        row.extend(all.iter().map(|v| if g.count > 0 { latency(*v as f64) } else { "-".into() }));
+        row
+    });
+    let columns =
+        ["frames", "load", "group", "stamped", "lost", "twice", "reordered", "corrupted", "min", "P50", "P99", "max"];
+    let note =
+        "Flow number n is in group n modulo the number of groups. What the tester itself lost counts as lost here.";
+    Table::new("Groups of flows", note, &columns, rows.collect())
 }
 
 fn frame_loss(results: &[Results]) -> Table {

@@ -20,6 +20,11 @@ pub(crate) fn differences(report: &Report) -> anyhow::Result<Vec<String>> {
                 let (sent, received, lost) = (counts.sent(), counts.received, counts.lost());
                 found.push(format!("trial {}: {sent} sent, but {received} received and {lost} lost", trial.number));
             }
+            let groups: u64 = counts.groups.iter().map(|g| g.received).sum();
+            let wrong = counts.groups.iter().any(|g| g.sent != g.received + g.lost) || groups != counts.received;
+            if wrong && !counts.groups.is_empty() {
+                found.push(format!("trial {}: its groups of flows do not add up", trial.number));
+            }
         }
     }
     Ok(found)

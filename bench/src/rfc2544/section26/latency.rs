@@ -5,7 +5,7 @@ use super::throughput::at_rate;
 use crate::rfc2544::record::{Record, Step, Test};
 use crate::rfc2544::search::totals;
 use crate::rfc2544::session::{End, Session};
-use crate::rfc2544::trial::{Frames, Stamps, latency_histogram};
+use crate::rfc2544::trial::{Frames, Group, Outcome, Stamps, group_histogram, latency_histogram};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,26 @@ pub(crate) struct AtLoad {
     pub(crate) p99: u64,
     pub(crate) p999: u64,
     pub(crate) max: u64,
+    /// The groups of flows, in their order; empty where there is but one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) groups: Vec<OfGroup>,
+}
+
+/// Latencies and losses of a group of flows at a load, of all directions together. Percentiles are to 1 %.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct OfGroup {
+    /// Number of the group.
+    pub(crate) group: usize,
+    /// Frames that were stamped and arrived.
+    pub(crate) count: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) reordered: u64,
+    pub(crate) corrupted: u64,
+    pub(crate) min: u64,
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) max: u64,
 }
 
 /// Makes the streams, if there is a throughput.
@@ -85,7 +105,8 @@ pub(super) fn evaluate(e: &Evidence<'_>, frames: &Frames) -> Option<Result> {
         match record.step {
             Step::Latency { percent } => {
                 let lost = record.complete().map_or(0, |o| totals(o).1);
-                loads.push(at_load(percent, lost, &h));
+                let groups = record.complete().map_or(Vec::new(), of_groups);
+                loads.push(AtLoad { groups, ..at_load(percent, lost, &h) });
             }
             _ => {
                 sent += record.offered.directions.each().len() as u64;
@@ -111,5 +132,32 @@ fn at_load(percent: f64, lost: u64, h: &Histogram<u64>) -> AtLoad {
         p99: h.value_at_quantile(0.99),
         p999: h.value_at_quantile(0.999),
         max: h.max(),
+        groups: Vec::new(),
     }
+}
+
+/// The groups of a trial.
+fn of_groups(outcome: &Outcome) -> Vec<OfGroup> {
+    let most = outcome.counts.iter().map(|c| c.groups.len()).max().unwrap_or(0);
+    let one = |number: usize| {
+        let each = || outcome.counts.iter().filter_map(|c| c.groups.get(number));
+        let sum = |of: fn(&Group) -> u64| each().map(of).sum();
+        let mut h = group_histogram();
+        for latency in each().filter_map(|g| g.latency.as_ref()) {
+            h += latency;
+        }
+        OfGroup {
+            group: number,
+            count: h.len(),
+            lost: sum(|g| g.lost),
+            duplicated: sum(|g| g.duplicated),
+            reordered: sum(|g| g.reordered),
+            corrupted: sum(|g| g.corrupted),
+            min: h.min(),
+            p50: h.value_at_quantile(0.5),
+            p99: h.value_at_quantile(0.99),
+            max: h.max(),
+        }
+    };
+    (0..most).map(one).collect()
 }

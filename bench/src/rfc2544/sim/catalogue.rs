@@ -30,6 +30,7 @@ pub(crate) const DEVICES: &[Entry] = &[
     ("stalls", "stands still for 2 ms in each 100 ms, with a buffer of 1,000", |d| {
         d.stall = Some(Stall { every: 0.1, lasts: 0.002 });
     }),
+    ("uneven", "delays one flow in four by 40 us", |d| d.uneven = Some((4, 40e-6))),
     ("wire", "forwards whatever the line carries", |d| d.capacity = Capacity::Frames(1e9)),
 ];
 

@@ -53,6 +53,8 @@ pub(crate) struct Device {
     pub(crate) corrupt_every: Option<u64>,
     pub(crate) band: Option<Band>,
     pub(crate) stall: Option<Stall>,
+    /// One flow in as many takes this much longer: its server is slower than the others.
+    pub(crate) uneven: Option<(u16, f64)>,
     /// After an overload it goes on losing a tenth of the frames for this time.
     pub(crate) daze: f64,
     pub(crate) drops_all: bool,
@@ -77,6 +79,7 @@ impl Device {
             corrupt_every: None,
             band: None,
             stall: None,
+            uneven: None,
             daze: 0.0,
             drops_all: false,
             reflects_all: false,
@@ -101,7 +104,7 @@ pub(crate) fn one_in(every: Option<u64>, from: u64, to: u64) -> u64 {
 
 /// The queue during one trial, and what it has lost.
 pub(crate) struct Queue<'a> {
-    device: &'a Device,
+    pub(crate) device: &'a Device,
     /// Frames a second that the server takes.
     capacity: f64,
     queued: f64,

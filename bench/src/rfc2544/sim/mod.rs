@@ -2,6 +2,7 @@
 //! and shows a report in a second.
 pub(crate) mod catalogue;
 pub(crate) mod device;
+mod groups;
 
 use super::trial::{
     Control, Counts, Direction, Failure, Fault, Gap, Length, Load, Offered, Outcome, Reset, Sent, Stamps, Tester,
@@ -104,7 +105,8 @@ impl Simulation {
         let time = |t: f64| Duration::try_from_secs_f64(t).unwrap_or_default();
         let even = Gap { from: Duration::ZERO, to: time(now / received.max(1) as f64) };
         let gap = silence.map_or(even, |(from, to)| Gap { from: time(from), to: time(to) });
-        Counts {
+        let slow = groups::slow_share(d, &offered.traffic, None);
+        let mut counts = Counts {
             direction,
             phases,
             received,
@@ -115,8 +117,11 @@ impl Simulation {
             foreign: 0,
             last_lost: last_lost.map(time),
             gap: (received > 1).then_some(gap),
-            latency: latency(&queue, offered.stamps, received),
-        }
+            latency: latency(&queue, offered.stamps, received, slow),
+            groups: Vec::new(),
+        };
+        counts.groups = groups::groups(d, &queue, &offered.traffic, offered.stamps, &counts);
+        counts
     }
 }
 
@@ -138,9 +143,9 @@ fn lose_more(phases: &mut [Sent], more: u64, end: f64, last: &mut Option<f64>) {
     }
 }
 
-fn latency(queue: &Queue<'_>, stamps: Stamps, received: u64) -> Option<Histogram<u64>> {
+/// The tagged frame, if there is one, is not of the slower server.
+fn latency(queue: &Queue<'_>, stamps: Stamps, received: u64, slow: f64) -> Option<Histogram<u64>> {
     let mut histogram = latency_histogram();
-    let nanos = |seconds: f64| (seconds * 1e9).round() as u64;
     match stamps {
         Stamps::Off => return None,
         Stamps::OneAt(at) => {
@@ -151,20 +156,34 @@ fn latency(queue: &Queue<'_>, stamps: Stamps, received: u64) -> Option<Histogram
                 histogram.saturating_record(nanos(p.first + along * (p.last - p.first)));
             }
         }
-        Stamps::Every => {
-            let total: f64 = queue.latencies.iter().map(|p| p.frames).sum();
-            for p in queue.latencies.iter().filter(|_| total > 0.0) {
-                // Between its ends a piece is even: parts of it stand for all of it.
-                let parts = if p.first == p.last { 1 } else { 64 };
-                for part in 0..parts {
-                    let along = (f64::from(part) + 0.5) / f64::from(parts);
-                    let count = p.frames / total * received as f64 / f64::from(parts);
-                    histogram.saturating_record_n(nanos(p.first + along * (p.last - p.first)), count.round() as u64);
+        Stamps::Every => spread(&mut histogram, queue, received, slow),
+    }
+    Some(histogram)
+}
+
+/// Records the latencies of so many frames, of which the share `slow` is of the slower server.
+fn spread(histogram: &mut Histogram<u64>, queue: &Queue<'_>, received: u64, slow: f64) {
+    let more = queue.device.uneven.map_or(0.0, |u| u.1);
+    let total: f64 = queue.latencies.iter().map(|p| p.frames).sum();
+    for p in queue.latencies.iter().filter(|_| total > 0.0) {
+        // Between its ends a piece is even: parts of it stand for all of it.
+        let parts = if p.first == p.last { 1 } else { 64 };
+        for part in 0..parts {
+            let along = (f64::from(part) + 0.5) / f64::from(parts);
+            let time = p.first + along * (p.last - p.first);
+            let count = p.frames / total * received as f64 / f64::from(parts);
+            for (time, count) in [(time, count * (1.0 - slow)), (time + more, count * slow)] {
+                // Even none of a value would count for the least and the most.
+                if count.round() > 0.0 {
+                    histogram.saturating_record_n(nanos(time), count.round() as u64);
                 }
             }
         }
     }
-    Some(histogram)
+}
+
+fn nanos(seconds: f64) -> u64 {
+    (seconds * 1e9).round() as u64
 }
 
 impl Trial for Simulation {

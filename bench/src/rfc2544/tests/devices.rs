@@ -325,3 +325,30 @@ fn searches_end_whatever_a_device_does() {
         }
     }
 }
+
+#[test]
+fn a_slow_server_behind_a_device_shows_in_the_groups_of_its_flows() {
+    let mut p = profile(&[Test::Throughput, Test::Latency], &[64]);
+    (p.traffic.flows, p.traffic.random, p.traffic.groups) = (1_000_000, true, 8);
+    let report = run("uneven", &p);
+    let loads = &only(&report).latency.as_ref().unwrap().loads;
+    assert!(!loads.is_empty());
+    let near = |latency: u64, wanted: u64| latency.abs_diff(wanted) * 100 <= wanted;
+    for at in loads {
+        assert_eq!((at.groups.len(), at.groups.iter().map(|g| g.lost).sum::<u64>()), (8, at.lost));
+        // Of all flows a quarter is slow, which are groups 0 and 4.
+        assert!(near(at.p50, 10_000) && near(at.p90, 50_000), "{at:?}");
+        for g in &at.groups {
+            let wanted = if g.group % 4 == 0 { 50_000 } else { 10_000 };
+            assert!(near(g.p50, wanted) && near(g.p99, wanted) && near(g.min, wanted), "{g:?}");
+            assert!(g.count.abs_diff(at.count / 8) <= 2, "{g:?} of {}", at.count);
+        }
+    }
+    // Of a device that treats all alike nothing is seen; and without groups there are none.
+    let even = run("frames", &p);
+    let loads = &only(&even).latency.as_ref().unwrap().loads;
+    assert!(loads.iter().flat_map(|l| &l.groups).all(|g| near(g.p50, 10_000) && near(g.p99, 10_000)));
+    p.traffic.groups = 1;
+    let loads = only(&run("uneven", &p)).latency.clone().unwrap().loads;
+    assert!(loads.iter().all(|l| l.groups.is_empty() && near(l.p90, 50_000)));
+}

@@ -26,7 +26,14 @@ fn a_report_is_as_its_schema_says() {
     mlr.profile.throughput.search = Search::Mlr;
     let mut virtual_one = everything("frames");
     virtual_one.environment.machine = Some(machine("TCG"));
-    for report in [everything("slow-recovery"), everything("crashes"), everything("drops-all"), mlr, virtual_one] {
+    let mut p = profile(&[Test::Throughput, Test::Latency], &[64]);
+    (p.traffic.flows, p.traffic.groups) = (1000, 64);
+    let grouped = run("uneven", &p);
+    assert!(grouped.trials.iter().any(|t| t.outcome.as_ref().is_some_and(|o| o.counts[0].groups.len() == 64)));
+    assert_eq!(recheck::differences(&written(&grouped)).unwrap(), Vec::<String>::new());
+    assert!(markdown::page(&grouped).contains("## Groups of flows"));
+    let others = ["slow-recovery", "crashes", "drops-all"].map(everything);
+    for report in others.into_iter().chain([grouped, mlr, virtual_one]) {
         let json = serde_json::to_value(&report).unwrap();
         let errors: Vec<String> = validator.iter_errors(&json).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(errors.is_empty(), "{:#?}", errors.iter().take(10).collect::<Vec<_>>());

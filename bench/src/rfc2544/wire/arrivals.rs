@@ -1,4 +1,5 @@
 //! What arrives of one direction: each frame once, copies, disorder, holes, silence and latency, in constant memory.
+use super::group::Groups;
 use super::signature::{Mark, Signature};
 use super::window::{Seen, Window};
 use crate::rfc2544::trial::{Counts, Direction, Gap, Sent, latency_histogram};
@@ -28,7 +29,7 @@ pub(super) struct Arrivals {
     duplicated: u64,
     reordered: u64,
     /// Damaged ones; those of the direction that came back; others.
-    pub(super) corrupted: u64,
+    corrupted: u64,
     pub(super) returned: u64,
     pub(super) foreign: u64,
     /// Latest holes, the newest last.
@@ -39,6 +40,8 @@ pub(super) struct Arrivals {
     last: Option<u64>,
     gap: Option<(u64, u64)>,
     latency: Option<Histogram<u64>>,
+    /// The same by groups of flows, if there are several.
+    groups: Option<Groups>,
 }
 
 /// What the sender did in one direction.
@@ -73,6 +76,22 @@ impl Arrivals {
             last: None,
             gap: None,
             latency: measured.then(latency_histogram),
+            groups: None,
+        }
+    }
+
+    /// The same with `groups` of the flows counted apart, if there are several.
+    pub(super) fn by_groups(self, flows: u32, groups: u16) -> Arrivals {
+        let measured = self.latency.is_some();
+        Arrivals { groups: (groups > 1).then(|| Groups::new(flows, groups, measured)), ..self }
+    }
+
+    /// A damaged frame came; its signature where that is whole.
+    #[cold]
+    pub(super) fn damaged(&mut self, s: Option<&Signature>) {
+        self.corrupted += 1;
+        if let (Some(groups), Some(s)) = (&mut self.groups, s) {
+            groups.corrupted(s);
         }
     }
 
@@ -83,36 +102,29 @@ impl Arrivals {
             self.foreign += 1; // no such phase: not a frame that was sent
             return;
         }
-        let first = match self.window.see(s.sequence) {
-            Seen::Ahead(0) => true,
-            Seen::Ahead(gap) => {
-                self.open(s.sequence - gap, s.sequence, s.time);
-                true
-            }
+        let seen = self.window.see(s.sequence);
+        match seen {
+            Seen::Ahead(0) => {}
+            Seen::Ahead(gap) => self.open(s.sequence - gap, s.sequence, s.time),
             // RFC 4737 section 3.3: it is reordered if its number is below the next expected one.
             Seen::Late(_) => {
                 self.reordered += 1;
                 self.fill(s.sequence);
-                true
             }
-            Seen::Again => {
-                self.duplicated += 1;
-                false
-            }
-            Seen::TooLate => {
-                self.reordered += 1;
-                false
-            }
-        };
-        if first {
+            Seen::Again => self.duplicated += 1,
+            Seen::TooLate => self.reordered += 1,
+        }
+        let age = mark.measured.then(|| s.age(now));
+        if seen.is_first() {
             if let Some(received) = self.received.get_mut(usize::from(mark.phase)) {
                 *received += 1;
             }
-            if mark.measured
-                && let Some(latency) = &mut self.latency
-            {
-                latency.saturating_record(s.age(now));
+            if let (Some(latency), Some(age)) = (&mut self.latency, age) {
+                latency.saturating_record(age);
             }
+        }
+        if let Some(groups) = &mut self.groups {
+            groups.frame(s, seen, age);
         }
         let last = self.last.replace(now).unwrap_or(now);
         if now.saturating_sub(last) > self.gap.map_or(0, |(from, to)| to - from) {
@@ -174,6 +186,7 @@ impl Arrivals {
             last_lost: self.last_lost(sent, start, lost).map(after),
             gap: self.gap.map(|(from, to)| Gap { from: after(from), to: after(to) }),
             latency: self.latency,
+            groups: self.groups.map_or(Vec::new(), |groups| groups.counts(sent.numbers)),
             phases,
         }
     }

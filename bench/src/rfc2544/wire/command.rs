@@ -31,6 +31,9 @@ pub(crate) struct TrialOptions {
     /// Flows.
     #[arg(long, default_value_t = 1024)]
     flows: u32,
+    /// Groups of flows that are counted apart.
+    #[arg(long, default_value_t = 1)]
+    groups: u16,
     /// Destination networks.
     #[arg(long, default_value_t = 1)]
     networks: u16,
@@ -66,6 +69,9 @@ pub(crate) struct GenerateOptions {
     /// Flows.
     #[arg(long, default_value_t = 1)]
     flows: u32,
+    /// Frames a second; 0: as fast as the port takes them.
+    #[arg(long, default_value_t = 0.0)]
+    rate: f64,
     /// Core of the generator.
     #[arg(long)]
     core: usize,
@@ -101,7 +107,8 @@ fn seconds(n: f64) -> anyhow::Result<Duration> {
 pub(crate) fn trial(options: &TrialOptions) -> anyhow::Result<()> {
     let stop = Stop::new()?;
     let table: BTreeMap<String, String> = options.device.iter().cloned().collect();
-    let setup = profile::setup(&table, allowed_cores()?, &stop)?;
+    let mut setup = profile::setup(&table, allowed_cores()?, &stop)?;
+    setup.size = setup.size.max(options.size.into());
     let load = if options.rate > 0.0 { Load::Rate(options.rate) } else { Load::FullSpeed };
     let offered = Offered {
         frames: if options.size == 0 { Frames::imix() } else { Frames::Size(options.size) },
@@ -109,6 +116,7 @@ pub(crate) fn trial(options: &TrialOptions) -> anyhow::Result<()> {
             ip: if options.ipv6 { Ip::V6 } else { Ip::V4 },
             nsh: options.nsh,
             flows: options.flows,
+            groups: options.groups,
             random: true,
             networks: options.networks,
             management: options.management,
@@ -147,6 +155,7 @@ pub(crate) fn trial(options: &TrialOptions) -> anyhow::Result<()> {
 #[derive(Serialize)]
 struct Generated {
     frames: u64,
+    missed: u64,
     cpu_ns: u64,
     wall_ns: u64,
 }
@@ -157,13 +166,15 @@ struct Generated {
 /// The port cannot be opened, or gets no link.
 #[cfg(feature = "dpdk")]
 pub(crate) fn generate(options: &GenerateOptions) -> anyhow::Result<()> {
+    use super::frame::FCS;
     use super::open::{self, BUFFERS, PortName};
     use super::tester::{Path, Wire};
     use sluice_dataplane::io::dpdk::Eal;
     use sluice_dataplane::pool::Pool;
     let stop = Stop::new()?;
     let arguments = format!("{} --vdev=net_null7", options.dpdk);
-    let eal = Eal::start(&arguments, BUFFERS, &[options.core]).map_err(anyhow::Error::msg)?;
+    let frame = usize::from(options.size).saturating_sub(FCS);
+    let eal = Eal::start_for(&arguments, BUFFERS, frame, &[options.core]).map_err(anyhow::Error::msg)?;
     let pool = Pool::new(BUFFERS as usize);
     // The other port is not used.
     let ports = open::open(&[PortName::dpdk(&options.port), PortName::dpdk("net_null7")], &pool)?;
@@ -172,10 +183,13 @@ pub(crate) fn generate(options: &GenerateOptions) -> anyhow::Result<()> {
     stop.wait(Duration::from_secs(10), "a link", up)?;
     let traffic = Traffic { flows: options.flows, random: true, ..Traffic::default() };
     let frames = Frames::Size(options.size);
-    wire.generate(&frames, &traffic, seconds(options.warm)?, &stop).map_err(anyhow::Error::msg)?;
-    let done = wire.generate(&frames, &traffic, seconds(options.seconds)?, &stop).map_err(anyhow::Error::msg)?;
-    let (frames, cpu, wall) = done;
-    let printed = Generated { frames, cpu_ns: cpu.as_nanos() as u64, wall_ns: wall };
+    let mut generate =
+        |load, time| wire.generate(&frames, &traffic, load, seconds(time)?, &stop).map_err(anyhow::Error::msg);
+    generate(Load::FullSpeed, options.warm)?;
+    let load = if options.rate > 0.0 { Load::Rate(options.rate) } else { Load::FullSpeed };
+    let done = generate(load, options.seconds)?;
+    let (frames, missed) = (done.frames, done.missed);
+    let printed = Generated { frames, missed, cpu_ns: done.cpu.as_nanos() as u64, wall_ns: done.wall };
     println!("{}", serde_json::to_string(&printed)?);
     drop(wire);
     drop(pool);

@@ -81,6 +81,12 @@ impl Flows {
         if self.random { HOSTS.min(u16::try_from(self.count).unwrap_or(HOSTS)) } else { 1 }
     }
 
+    /// Number of the flow that the frame with this sequence number is of: all flows in turn.
+    #[inline]
+    pub(crate) fn of(&self, sequence: u64) -> u32 {
+        if self.count > 1 { (sequence % u64::from(self.count)) as u32 } else { 0 }
+    }
+
     /// Flow number `n`.
     #[inline]
     pub(crate) fn get(&self, n: u32) -> Flow {

@@ -11,7 +11,7 @@ use super::flow::{Flow, Side};
 use super::signature::{self, Signature};
 use crate::rfc2544::trial::Ip;
 use sluice_dataplane::packet::Packet;
-use sluice_dataplane::pool::MAX_FRAME;
+use sluice_dataplane::pool::LONGEST_FRAME;
 use sluice_dataplane::wire::checksum::{Sum, pseudo_v4, pseudo_v6, udp_nonzero};
 use sluice_dataplane::wire::ethernet::{self, Ethernet};
 use sluice_dataplane::wire::ipv4::{self, Ipv4};
@@ -24,13 +24,13 @@ use zerocopy::IntoBytes;
 
 /// Bytes of the frame check sequence, which sizes count and ports do not show.
 pub(crate) const FCS: usize = 4;
-/// Largest frame, frame check sequence included.
-pub(crate) const LARGEST: usize = MAX_FRAME + FCS;
+/// Largest frame that can be made, frame check sequence included; ports may take less.
+pub(crate) const LARGEST: usize = LONGEST_FRAME + FCS;
 /// Hops that a frame may take.
 const TTL: u8 = 64;
 
 /// What fills frames up: bytes without a pattern, the same in all.
-pub(crate) static FILLING: LazyLock<[u8; MAX_FRAME]> = LazyLock::new(|| {
+pub(crate) static FILLING: LazyLock<[u8; LONGEST_FRAME]> = LazyLock::new(|| {
     let mut state = 0x2544_4814_5180_9004_u64;
     std::array::from_fn(|_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -113,14 +113,14 @@ impl Template {
     /// Frames of `size` bytes (with frame check sequence) between two sides, to the next hop `to`.
     ///
     /// # Errors
-    /// The size is too small for the headers, or too large for a buffer.
+    /// The size is too small for the headers, or too large for any buffer.
     pub(crate) fn new(shape: Shape, size: usize, sides: [Side; 2], to: EtherAddr) -> Result<Template, String> {
         let [from, other] = sides;
         if size < shape.least() {
             return Err(format!("{size} bytes are too few: these headers and the signature take {}", shape.least()));
         }
         if size > LARGEST {
-            return Err(format!("{size} bytes are too many: the tester's buffers take {LARGEST}"));
+            return Err(format!("{size} bytes are too many: no buffer takes more than {LARGEST}"));
         }
         let mut bytes = Vec::with_capacity(size - FCS);
         let inner = if shape.ip == Ip::V4 { ethernet::TYPE_IPV4 } else { ethernet::TYPE_IPV6 };
@@ -177,51 +177,97 @@ impl Template {
         })
     }
 
+    /// The same frame of one flow, so that there is nothing left to write but the signature.
+    pub(crate) fn of(&self, flow: &Flow) -> Template {
+        let mut bytes = self.bytes.clone();
+        self.put_flow(&mut bytes, flow);
+        Template { bytes, ..*self }
+    }
+
     /// Makes a fresh packet this frame, of one flow. False if it cannot be written to.
     #[inline]
     pub(crate) fn write(&self, p: &mut Packet, flow: &Flow, signature: &Signature) -> bool {
+        let Some(data) = self.copy(p) else { return false };
+        self.put_flow(data, flow) && self.put_signature(data, signature)
+    }
+
+    /// The same for a template that has its flow.
+    #[inline]
+    pub(crate) fn write_prepared(&self, p: &mut Packet, signature: &Signature) -> bool {
+        self.copy(p).is_some_and(|data| self.put_signature(data, signature))
+    }
+
+    /// The same of the flow that this row is of.
+    #[inline]
+    pub(crate) fn write_row(&self, p: &mut Packet, row: &Row, signature: &Signature) -> bool {
+        let Some(data) = self.copy(p) else { return false };
+        self.put_row(data, row) && self.put_signature(data, signature)
+    }
+
+    #[inline]
+    fn copy<'a>(&self, p: &'a mut Packet) -> Option<&'a mut [u8]> {
         // The smallest frames are the most: a copy of known length takes no call.
-        let copied = match <&[u8; ethernet::MIN_FRAME]>::try_from(&self.bytes[..]) {
-            Ok(bytes) => p.set_data(bytes),
-            Err(_) => p.set_data(&self.bytes),
-        };
-        if !copied {
-            return false;
+        if let Ok(bytes) = <&[u8; ethernet::MIN_FRAME]>::try_from(&self.bytes[..]) {
+            let data = p.resize(ethernet::MIN_FRAME)?;
+            *data.first_chunk_mut()? = *bytes;
+            return Some(data);
         }
-        let Some(data) = p.data_mut() else { return false };
-        let (src, dst) = (self.from, 1 - self.from);
-        let ports = [flow.ports[src], flow.ports[dst]];
-        let ports_sum = u64::from(ports[0]) + u64::from(ports[1]);
-        match self.shape.ip {
-            Ip::V4 => {
-                let Some(h) = data.get_mut(self.ip_at..).and_then(|d| d.first_chunk_mut::<28>()) else { return false };
-                let [s, d] = [src, dst].map(|side| (flow.nets[side] << 8) | flow.hosts[side]);
-                let sum = u64::from(s) + u64::from(d);
-                put(h, 10, !fold(self.ip_sum + sum));
-                put(h, 14, s);
-                put(h, 18, d);
-                put(h, 20, ports[0]);
-                put(h, 22, ports[1]);
-                put(h, 26, udp_nonzero(!fold(self.udp_sum + sum + ports_sum)));
-            }
-            Ip::V6 => {
-                let Some(h) = data.get_mut(self.ip_at..).and_then(|d| d.first_chunk_mut::<48>()) else { return false };
-                let (nets, hosts) = ([flow.nets[src], flow.nets[dst]], [flow.hosts[src], flow.hosts[dst]]);
-                let sum: u64 = nets.iter().chain(&hosts).map(|n| u64::from(*n)).sum();
-                put(h, 14, self.nets[0] + nets[0]);
-                put(h, 22, hosts[0]);
-                put(h, 30, self.nets[1] + nets[1]);
-                put(h, 38, hosts[1]);
-                put(h, 40, ports[0]);
-                put(h, 42, ports[1]);
-                put(h, 46, udp_nonzero(!fold(self.udp_sum + sum + ports_sum)));
-            }
-        }
+        let data = p.resize(self.bytes.len())?;
+        data.copy_from_slice(&self.bytes);
+        Some(data)
+    }
+
+    #[inline]
+    fn put_signature(&self, data: &mut [u8], signature: &Signature) -> bool {
         let Some(s) = data.get_mut(self.payload_at..).and_then(|d| d.first_chunk_mut()) else { return false };
         *s = signature.encode();
         true
     }
+
+    /// Writes addresses, ports, and the checksums that they change.
+    #[inline]
+    fn put_flow(&self, data: &mut [u8], flow: &Flow) -> bool {
+        self.put_row(data, &self.row(flow))
+    }
+
+    /// What a flow writes into this frame.
+    #[inline]
+    pub(crate) fn row(&self, flow: &Flow) -> Row {
+        let (src, dst) = (self.from, 1 - self.from);
+        let ports = [flow.ports[src], flow.ports[dst]];
+        let ports_sum = u64::from(ports[0]) + u64::from(ports[1]);
+        let (nets, hosts) = ([flow.nets[src], flow.nets[dst]], [flow.hosts[src], flow.hosts[dst]]);
+        let words = match self.shape.ip {
+            Ip::V4 => {
+                let [s, d] = [0, 1].map(|side| (nets[side] << 8) | hosts[side]);
+                let sum = u64::from(s) + u64::from(d);
+                let udp = udp_nonzero(!fold(self.udp_sum + sum + ports_sum));
+                [!fold(self.ip_sum + sum), s, d, ports[0], ports[1], udp, 0]
+            }
+            Ip::V6 => {
+                let sum: u64 = nets.iter().chain(&hosts).map(|n| u64::from(*n)).sum();
+                let udp = udp_nonzero(!fold(self.udp_sum + sum + ports_sum));
+                let [from, to] = [self.nets[0] + nets[0], self.nets[1] + nets[1]];
+                [from, hosts[0], to, hosts[1], ports[0], ports[1], udp]
+            }
+        };
+        Row(words.map(u16::to_be))
+    }
+
+    #[inline]
+    fn put_row(&self, data: &mut [u8], row: &Row) -> bool {
+        let Some(rest) = data.get_mut(self.ip_at..) else { return false };
+        match self.shape.ip {
+            Ip::V4 => rest.first_chunk_mut::<28>().is_some_and(|h| put(h, [10, 14, 18, 20, 22, 26], row)),
+            Ip::V6 => rest.first_chunk_mut::<48>().is_some_and(|h| put(h, [14, 22, 30, 38, 40, 42, 46], row)),
+        }
+    }
 }
+
+/// The words that a flow writes into a frame, as they lie on the wire: checksum of the IP header (IPv4), ends of the
+/// addresses, ports, UDP checksum.
+#[derive(Clone, Copy)]
+pub(crate) struct Row([u16; 7]);
 
 /// A one's complement sum of 16 bits, of what is below 2^32.
 #[inline]
@@ -231,10 +277,13 @@ fn fold(sum: u64) -> u16 {
     (sum + (sum >> 16)) as u16
 }
 
-/// Writes a word in network byte order.
+/// Writes the words of a row, each at its place.
 #[inline]
-fn put<const N: usize>(header: &mut [u8; N], at: usize, value: u16) {
-    if let Some(word) = header.get_mut(at..).and_then(|h| h.first_chunk_mut()) {
-        *word = value.to_be_bytes();
+fn put<const N: usize, const WORDS: usize>(header: &mut [u8; N], places: [usize; WORDS], row: &Row) -> bool {
+    for (place, value) in places.into_iter().zip(row.0) {
+        if let Some(word) = header.get_mut(place..).and_then(|h| h.first_chunk_mut()) {
+            *word = value.to_ne_bytes();
+        }
     }
+    true
 }

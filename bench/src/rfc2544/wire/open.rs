@@ -1,19 +1,22 @@
 //! Opens the tester's ports by their names.
 use super::flow::Side;
+use super::frame::FCS;
 use super::port::{Full, In, Out};
 use super::tester::Port;
 use anyhow::{Context as _, bail};
 use sluice_dataplane::io::open::Opener;
 use sluice_dataplane::io::sys::interface;
-use sluice_dataplane::pool::Pool;
+use sluice_dataplane::pool::{MAX_FRAME, Pool};
 use sluice_dataplane::port::{Device, Direction, DpdkDevice, PortObject, PortSpec, Seat, XdpDevice};
-use sluice_dataplane::wire::EtherAddr;
+use sluice_dataplane::wire::{EtherAddr, ethernet};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 /// Buffers of the tester: full queues of both ports, and what is on its way.
 pub(crate) const BUFFERS: u32 = 16_384;
+/// Longest frame of AF_XDP, which has to lie in one page of 4,096 bytes behind 256 that the kernel keeps free.
+pub(crate) const LONGEST_XDP: usize = 4096 - 256;
 /// Drivers of DPDK whose queue is memory that the device shares.
 const SHARED: [&str; 4] = ["net_memif", "net_vhost", "net_virtio_user", "net_ring"];
 
@@ -75,14 +78,31 @@ impl fmt::Display for PortName {
 }
 
 impl PortName {
-    fn spec(&self, direction: Direction) -> PortSpec {
+    /// What is asked of the port, which is to pass frames of so many bytes, frame check sequence not included.
+    fn spec(&self, direction: Direction, frame: usize) -> PortSpec {
         let name = self.device.clone();
+        // Shared memory has no largest packet, and its drivers refuse one.
+        let mtu = (frame > MAX_FRAME && self.full() == Full::Line)
+            .then(|| u16::try_from(frame - ethernet::LEN).unwrap_or(u16::MAX));
         let device = match self.driver {
-            Driver::Dpdk => Device::Dpdk(DpdkDevice { name, ..DpdkDevice::default() }),
+            Driver::Dpdk => Device::Dpdk(DpdkDevice { name, mtu, ..DpdkDevice::default() }),
             Driver::Packet => Device::Kernel(name),
             Driver::Xdp => Device::Xdp(XdpDevice { name, queues: 1, ..XdpDevice::default() }),
         };
         PortSpec { device, direction, promiscuous: true }
+    }
+
+    /// Largest frame that the port passes, of those of up to `frame` bytes; frame check sequences not included.
+    fn longest(&self, frame: usize) -> anyhow::Result<usize> {
+        let mtu = || -> anyhow::Result<usize> {
+            let read = interface::read(&self.device).with_context(|| self.to_string())?;
+            Ok(read.mtu as usize + ethernet::LEN)
+        };
+        Ok(match self.driver {
+            Driver::Dpdk => frame,
+            Driver::Packet => frame.min(mtu()?),
+            Driver::Xdp => frame.min(mtu()?).min(LONGEST_XDP),
+        })
     }
 
     /// Whether a queue without room is the device's.
@@ -120,17 +140,17 @@ impl PortName {
     }
 }
 
-/// Opens ports A and B, by the calling thread's namespace.
+/// Opens ports A and B, by the calling thread's namespace, for frames as long as the pool's buffers take.
 ///
 /// # Errors
 /// What is wrong, and what to do about it.
 pub(crate) fn open(names: &[PortName; 2], pool: &Pool) -> anyhow::Result<[Port; 2]> {
-    let mut opener = Opener::default();
-    let specs: Vec<PortSpec> =
-        names.iter().flat_map(|n| [n.spec(Direction::Receive), n.spec(Direction::Transmit)]).collect();
+    let (mut opener, frame) = (Opener::default(), pool.longest_frame());
+    let both = [Direction::Receive, Direction::Transmit];
+    let specs: Vec<PortSpec> = names.iter().flat_map(|n| both.map(|direction| n.spec(direction, frame))).collect();
     opener.expect(specs.iter(), 1);
     let mut one = |number: u8, name: &PortName| -> anyhow::Result<Port> {
-        let mut object = |direction| opener.open(&name.spec(direction), Seat::ONLY).map_err(anyhow::Error::msg);
+        let mut object = |direction| opener.open(&name.spec(direction, frame), Seat::ONLY).map_err(anyhow::Error::msg);
         let PortObject::Rx(input) = object(Direction::Receive)? else { bail!("{name}: it does not receive") };
         let PortObject::Tx(output) = object(Direction::Transmit)? else { bail!("{name}: it does not send") };
         Ok(Port {
@@ -138,6 +158,7 @@ pub(crate) fn open(names: &[PortName; 2], pool: &Pool) -> anyhow::Result<[Port; 
             input: In::new(input, pool),
             output: Out::new(output, pool, name.full()),
             side: Side { number, ether: name.ether(number)? },
+            longest: name.longest(frame)? + FCS,
         })
     };
     let [a, b] = names;

@@ -4,7 +4,7 @@
 //! was sent: the headers' checksums, the signature's check and the filling are looked at.
 use super::frame::FILLING;
 use super::signature::{self, Found, Signature};
-use sluice_dataplane::pool::MAX_FRAME;
+use sluice_dataplane::pool::LONGEST_FRAME;
 use sluice_dataplane::wire::checksum::Sum;
 use sluice_dataplane::wire::{ethernet, ip_proto, ipv4, ipv6, nsh, udp};
 use std::sync::LazyLock;
@@ -13,8 +13,9 @@ use std::sync::LazyLock;
 const LAYERS: usize = 6;
 
 /// The sums of the filling's first bytes, by their number.
-static SUMS: LazyLock<Vec<u16>> =
-    LazyLock::new(|| (0..=MAX_FRAME).map(|n| Sum::new().bytes(FILLING.get(..n).unwrap_or_default()).value()).collect());
+static SUMS: LazyLock<Vec<u16>> = LazyLock::new(|| {
+    (0..=LONGEST_FRAME).map(|n| Sum::new().bytes(FILLING.get(..n).unwrap_or_default()).value()).collect()
+});
 
 /// What a frame is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -159,7 +160,7 @@ mod tests {
     fn frame(shape: Shape, size: usize, turned: bool, flow: u32) -> Vec<u8> {
         let sides = if turned { [SIDES[1], SIDES[0]] } else { SIDES };
         let template = Template::new(shape, size, sides, EtherAddr([2, 0, 0, 0, 0, 1])).unwrap();
-        let mut p = Pool::new(1).alloc().unwrap();
+        let mut p = Pool::for_frames(1, size).alloc().unwrap();
         let flow = Flows { count: 100_000, random: true, networks: 256 }.get(flow);
         assert!(template.write(&mut p, &flow, &SIGNATURE));
         p.data().to_vec()
@@ -173,14 +174,14 @@ mod tests {
             assert_eq!(frame(shape, shape.least(), false, 0).len(), shape.least() - FCS);
             let to = EtherAddr::ZERO;
             assert!(Template::new(shape, shape.least() - 1, SIDES, to).is_err_and(|e| e.contains("too few")));
-            assert!(Template::new(shape, 9000, SIDES, to).is_err_and(|e| e.contains("too many")));
+            assert!(Template::new(shape, 10_200, SIDES, to).is_err_and(|e| e.contains("too many")));
         }
     }
 
     #[test]
     fn frames_of_every_shape_and_size_are_read_as_they_were_sent_and_their_checksums_are_right() {
         for shape in shapes() {
-            for size in [shape.least(), 128, 255, 256, 512, 570, 1024, 1280, 1518, 2000]
+            for size in [shape.least(), 128, 255, 256, 512, 570, 1024, 1280, 1518, 2000, 9018]
                 .into_iter()
                 .filter(|s| *s >= shape.least())
             {

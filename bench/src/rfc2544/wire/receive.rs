@@ -61,7 +61,7 @@ impl<'a> Receiver<'a> {
                         (_, false) => arrivals.frame(mark, &s, now),
                     }
                 }
-                Frame::Damaged(s) if s.is_none_or(|s| counts(&s, *trial, side)) => arrivals.corrupted += 1,
+                Frame::Damaged(s) if s.is_none_or(|s| counts(&s, *trial, side)) => arrivals.damaged(s.as_ref()),
                 Frame::Test(_) | Frame::Damaged(_) => arrivals.foreign += 1,
                 Frame::Other => match neighbour::hear(side, frame) {
                     // Where there is no room, it will ask again.

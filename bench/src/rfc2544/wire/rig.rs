@@ -1,12 +1,10 @@
 //! A tester with its device: trials over the wire, and the tester's own ceiling over a loopback.
-use super::frame::Service;
+use super::frame::{FCS, Service};
 use super::open::{self, BUFFERS, Driver, PortName};
 use super::tester::{Own, Path, Wire, wait};
 use crate::guest::settings::Settings;
 use crate::rfc2544::device::function::{INDEX, PATHS};
-#[cfg(feature = "dpdk")]
-use crate::rfc2544::device::links;
-use crate::rfc2544::device::links::{LOOP, Links};
+use crate::rfc2544::device::links::{self, LOOP, Links};
 use crate::rfc2544::device::reset::{ResetBy, Resetter};
 use crate::rfc2544::device::{self, Device, Kind};
 use crate::rfc2544::trial::{
@@ -43,6 +41,8 @@ enum Eal {}
 pub(crate) struct Setup {
     pub(crate) kind: Kind,
     pub(crate) links: Links,
+    /// Largest frame that has to pass, frame check sequence included, bytes.
+    pub(crate) size: usize,
     /// Cores that may be used.
     pub(crate) cores: Vec<usize>,
     /// How the device is reset, if it is one that can be.
@@ -84,11 +84,12 @@ impl Rig {
     /// # Errors
     /// What is wrong, and what to do about it.
     pub(crate) fn start(setup: Setup, stop: &Stop) -> anyhow::Result<Rig> {
-        let Setup { kind, links, cores, reset, machine, dpdk } = setup;
+        let Setup { kind, links, size, cores, reset, machine, dpdk } = setup;
+        links.allow(size)?;
         let (own, device_core) = device::share(&cores)?;
         let names = links.names();
-        let eal = start_dpdk(&links, &own, dpdk.as_deref())?;
-        let pool = Pool::new(BUFFERS as usize);
+        let eal = start_dpdk(&links, &own, size, dpdk.as_deref())?;
+        let pool = Pool::for_frames(BUFFERS as usize, size.saturating_sub(FCS));
         let services = PATHS.map(|path| Service { path, index: INDEX, context: false, ethernet: true });
         let open = |names: &[PortName; 2], path: Path| -> anyhow::Result<Wire> {
             let mut wire = Wire::new(open::open(names, &pool)?, path, own);
@@ -116,8 +117,8 @@ impl Rig {
             wire,
             links,
         };
-        rig.loopback = Some(rig.open_loopback(&open, stop)?);
-        rig.device = Some(device::start(kind, &rig.links, device_core, &machine, reset, stop)?);
+        rig.loopback = Some(rig.open_loopback(size, &open, stop)?);
+        rig.device = Some(device::start(kind, &rig.links, size, device_core, &machine, reset, stop)?);
         rig.wait_for_links(stop)?;
         rig.floor = rig.measure_floor(stop.flag());
         if !matches!(kind, Kind::External(_)) {
@@ -128,6 +129,7 @@ impl Rig {
 
     fn open_loopback(
         &self,
+        size: usize,
         open: &dyn Fn(&[PortName; 2], Path) -> anyhow::Result<Wire>,
         stop: &Stop,
     ) -> anyhow::Result<Loopback> {
@@ -137,6 +139,7 @@ impl Rig {
         }
         let net = Net::new()?;
         net.pair(stop, LOOP[0], LOOP[1])?;
+        LOOP.iter().try_for_each(|name| links::allow(&net, name, size))?;
         let [a, _] = &self.names;
         let names = LOOP.map(|name| PortName { driver: a.driver, device: name.into() });
         let wire = net.within(|| open(&names, Path::Bridge))??;
@@ -329,7 +332,7 @@ impl Trial for Rig {
 
 /// Starts DPDK if a port is one of its, with a loopback of its own.
 #[cfg(feature = "dpdk")]
-fn start_dpdk(links: &Links, cores: &[usize; 2], more: Option<&str>) -> anyhow::Result<Option<Eal>> {
+fn start_dpdk(links: &Links, cores: &[usize; 2], size: usize, more: Option<&str>) -> anyhow::Result<Option<Eal>> {
     if links.names().iter().all(|n| n.driver != Driver::Dpdk) {
         return Ok(None);
     }
@@ -340,15 +343,18 @@ fn start_dpdk(links: &Links, cores: &[usize; 2], more: Option<&str>) -> anyhow::
     let mut words = vec![format!("-l {} -n1", list.join(","))];
     let folder = match links {
         Links::Memif(folder) => {
-            crate::dpdk::reserve(u64::from(BUFFERS) / 256)?;
-            words.push("-m 96 --no-pci".into());
+            let memory = links::memory(BUFFERS, size);
+            // Pages of 2 MB, for the device as well.
+            crate::dpdk::reserve(memory)?;
+            words.push(format!("-m {memory} --no-pci"));
             words.extend((0..).zip(links::sockets(folder)).map(|(n, socket)| links::memif(n, "server", &socket)));
             folder
         }
         Links::Vhost(folder) => {
             let without = "vhost-user needs huge pages for the tester (links=tap does not)";
-            crate::dpdk::reserve(u64::from(BUFFERS) / 256).context(without)?;
-            words.push("-m 96 --no-pci".into());
+            let memory = links::memory(BUFFERS, size);
+            crate::dpdk::reserve(memory.div_ceil(2)).context(without)?;
+            words.push(format!("-m {memory} --no-pci"));
             words.extend(links::vhost(folder));
             folder
         }
@@ -357,13 +363,13 @@ fn start_dpdk(links: &Links, cores: &[usize; 2], more: Option<&str>) -> anyhow::
     words.extend(more.map(String::from));
     let socket = folder.path().join("loop.sock");
     words.extend([links::memif(2, "server", &socket), links::memif(3, "client", &socket)]);
-    let started = Eal::start(&words.join(" "), BUFFERS, &cores);
+    let started = Eal::start_for(&words.join(" "), BUFFERS, size.saturating_sub(FCS), &cores);
     started.map(Some).map_err(anyhow::Error::msg)
 }
 
 /// Refuses ports of DPDK.
 #[cfg(not(feature = "dpdk"))]
-fn start_dpdk(links: &Links, _: &[usize; 2], _: Option<&str>) -> anyhow::Result<Option<Eal>> {
+fn start_dpdk(links: &Links, _: &[usize; 2], _: usize, _: Option<&str>) -> anyhow::Result<Option<Eal>> {
     if links.names().iter().any(|n| n.driver == Driver::Dpdk) {
         let other = if matches!(links, Links::Vhost(_)) { "; links=tap needs none" } else { "" };
         anyhow::bail!("this program was built without DPDK: build it with `make`, or with the feature dpdk{other}");

@@ -71,12 +71,12 @@ impl Signature {
     #[inline]
     pub(crate) fn encode(&self) -> [u8; LEN] {
         let head = u32::from_le_bytes([MAGIC[0], MAGIC[1], self.mark, self.trial]);
-        let (low, high) = ((self.sequence & MASK) | (self.time << 48), (self.time >> 16) as u32);
-        let check = !fold(words(head, low, high));
+        let (sequence, time) = (self.sequence & MASK, self.time & MASK);
+        let check = !fold(u64::from(head) + time + sequence);
         let mut bytes = [0; LEN];
         bytes[..4].copy_from_slice(&head.to_le_bytes());
-        bytes[4..12].copy_from_slice(&low.to_le_bytes());
-        bytes[12..16].copy_from_slice(&high.to_le_bytes());
+        bytes[4..12].copy_from_slice(&(sequence | (time << 48)).to_le_bytes());
+        bytes[12..16].copy_from_slice(&((time >> 16) as u32).to_le_bytes());
         bytes[16..].copy_from_slice(&check.to_le_bytes());
         bytes
     }
@@ -91,10 +91,11 @@ impl Signature {
         let [low @ .., t2, t3, t4, t5, c0, c1] = rest;
         let (head, low) = (u32::from_le_bytes([m0, m1, mark, trial]), u64::from_le_bytes(low));
         let high = u32::from_le_bytes([t2, t3, t4, t5]);
-        if fold(words(head, low, high) + u64::from(u16::from_le_bytes([c0, c1]))) != 0xffff {
+        let (sequence, time) = (low & MASK, (low >> 48) | (u64::from(high) << 16));
+        if fold(u64::from(head) + time + sequence + u64::from(u16::from_le_bytes([c0, c1]))) != 0xffff {
             return Found::Broken;
         }
-        Found::Whole(Signature { mark, trial, sequence: low & MASK, time: (low >> 48) | (u64::from(high) << 16) })
+        Found::Whole(Signature { mark, trial, sequence, time })
     }
 
     /// Nanoseconds from sending to `now`; 0 should the clocks of two cores differ by more than the frame took.
@@ -105,13 +106,7 @@ impl Signature {
     }
 }
 
-/// The sum of all words but the check, not folded.
-#[inline]
-fn words(head: u32, low: u64, high: u32) -> u64 {
-    u64::from(head) + (low & 0xffff_ffff) + (low >> 32) + u64::from(high)
-}
-
-/// A one's complement sum of 16 bits.
+/// A one's complement sum of 16 bits of the words of a sum: 2^16 counts as 1, so fields of several words are added whole.
 #[inline]
 pub(super) fn fold(sum: u64) -> u16 {
     let sum = (sum & 0xffff_ffff) + (sum >> 32);

@@ -1,5 +1,6 @@
 //! Devices in memory: what is sent at one port comes out of the other, changed as a test wants it.
 use super::flow::Side;
+use super::frame::FCS;
 use super::port::{Full, In, Out};
 use super::tester::{Path, Port, Wire};
 use sluice_dataplane::packet::Packet;
@@ -74,6 +75,7 @@ pub(super) fn wire(act: Act, capacity: usize, full: Full, path: Path) -> Wire {
             input: In::new(end(), &pool),
             output: Out::new(end(), &pool, full),
             side: Side { number, ether: EtherAddr([2, 0, 0, 0, 0, 10 + number]) },
+            longest: pool.longest_frame() + FCS,
         }
     };
     let core = *sluice_dataplane::io::affinity::allowed_cores().unwrap().last().unwrap();

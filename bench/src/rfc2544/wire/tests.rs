@@ -342,6 +342,7 @@ fn what_cannot_be_sent_is_refused_with_the_reason() {
     has(refusal(|o| o.frames = Frames::Mix(Vec::new())), "a mix has 1 to 4096 frames");
     has(refusal(|o| o.traffic.flows = 1_000_001), "there are 1 to 1000000");
     has(refusal(|o| o.traffic.networks = 257), "there are 1 to 256");
+    has(refusal(|o| o.traffic.groups = 65), "65 groups of flows: there are 1 to 64");
     has(refusal(|o| o.traffic.management = true), "a router");
     has(refusal(|o| o.phases.clear()), "0 phases");
 }
@@ -420,9 +421,56 @@ fn what_the_tester_itself_lost_counts_as_not_offered() {
     });
     let mut c = one(act, &offered(&[frames(60), frames(140)]));
     assert_eq!((c.sent(), c.lost()), (200, 100));
-    tester::excuse(&mut c, 50);
+    outcome::excuse(&mut c, 50);
     assert_eq!(c.phases.iter().map(|p| (p.sent, p.lost)).collect::<Vec<_>>(), [(50, 50), (100, 0)]);
     assert_eq!(c.received + c.lost(), c.sent());
-    tester::excuse(&mut c, 70);
+    outcome::excuse(&mut c, 70);
     assert_eq!((c.sent(), c.lost(), c.received, c.last_lost), (100, 0, 100, None));
+}
+
+#[test]
+fn groups_of_flows_are_counted_apart_and_add_up() {
+    // Of 10 flows in 5 groups: all of group 1 is lost, one of group 2 comes twice, one of group 3 late, one of group 4 is
+    // damaged.
+    let mut held = None;
+    let act: Act = Box::new(move |port, n, mut frame, queues| {
+        let to = &mut queues[1 - port];
+        match n {
+            _ if n % 10 == 1 || n % 10 == 6 => {}
+            2 => to.extend([frame.clone(), frame]),
+            13 => held = Some(frame),
+            15 => {
+                to.push_back(frame);
+                to.extend(held.take());
+            }
+            24 => {
+                frame[36] ^= 1; // a port
+                to.push_back(frame);
+            }
+            _ => to.push_back(frame),
+        }
+    });
+    let traffic = Traffic { flows: 10, groups: 5, random: true, ..Traffic::default() };
+    let c = one(act, &Offered { traffic, ..offered(&[frames(1003)]) });
+    let all = |of: fn(&Group) -> u64| c.groups.iter().map(of).collect::<Vec<u64>>();
+    assert_eq!(all(|g| g.sent), [201, 201, 201, 200, 200]);
+    assert_eq!(all(|g| g.lost), [0, 201, 0, 0, 1]);
+    assert_eq!(all(|g| g.received), [201, 0, 201, 200, 199]);
+    assert_eq!((all(|g| g.duplicated), all(|g| g.reordered)), (vec![0, 0, 1, 0, 0], vec![0, 0, 0, 1, 0]));
+    assert_eq!(all(|g| g.corrupted), [0, 0, 0, 0, 1]);
+    assert_eq!(all(|g| g.latency.as_ref().unwrap().len()), all(|g| g.received));
+    assert_eq!((c.lost(), c.received), (202, 801));
+    let none = one(cable(), &offered(&[frames(10)]));
+    assert!(none.groups.is_empty());
+}
+
+#[test]
+fn frames_that_a_full_device_refuses_keep_their_place_among_the_flows() {
+    let stuck: Act = Box::new(|_, _, _, _| ());
+    let mut wire = super::testing::wire(stuck, 0, Full::Device, Path::Bridge);
+    let traffic = Traffic { flows: 64, groups: 64, ..Traffic::default() };
+    let c = run(&mut wire, &Offered { traffic, ..offered(&[phase(10_000.0, 100 * MILLISECOND)]) }).remove(0);
+    assert_eq!(c.groups.iter().map(|g| g.lost).sum::<u64>(), c.lost());
+    let (least, most) = (c.groups.iter().map(|g| g.sent).min(), c.groups.iter().map(|g| g.sent).max());
+    assert!(most.unwrap() - least.unwrap() <= 1, "{least:?} {most:?}");
 }

@@ -17,6 +17,14 @@ pub(super) enum Seen {
     TooLate,
 }
 
+impl Seen {
+    /// Whether it is known to come for the first time.
+    #[inline]
+    pub(super) fn is_first(self) -> bool {
+        matches!(self, Seen::Ahead(_) | Seen::Late(_))
+    }
+}
+
 /// The ring.
 pub(super) struct Window {
     bits: Box<[u64]>,

@@ -1,8 +1,8 @@
 //! What a running port says of itself, and what may be changed of it: for handlers.
 use super::c;
 use super::device::{self, Device, checked};
+use super::mempool::Mempool;
 use crate::args::{FromArg as _, NameDb};
-use crate::pool::MAX_FRAME;
 use crate::wire::EtherAddr;
 use std::ffi::{CStr, c_int};
 use std::mem::zeroed;
@@ -47,8 +47,9 @@ impl Device {
             match what {
                 "mtu" => {
                     let mtu: u16 = value.trim().parse().map_err(|_| format!("‘{value}’ is no MTU"))?;
-                    if usize::from(mtu) + 14 > MAX_FRAME {
-                        return Err(format!("{name}: MTU must be at most {}", MAX_FRAME - 14));
+                    let longest = Mempool::get().map_or(0, |pool| pool.longest_frame());
+                    if usize::from(mtu) + 14 > longest {
+                        return Err(format!("{name}: MTU must be at most {}", longest.saturating_sub(14)));
                     }
                     c::rte_eth_dev_set_mtu(self.id(), mtu)
                 }

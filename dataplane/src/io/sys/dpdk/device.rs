@@ -1,7 +1,6 @@
 //! One port of DPDK: found by name, configured once with all its queues, started, and from then on asked.
 use super::mempool::Mempool;
 use super::{c, error_text, log};
-use crate::pool::MAX_FRAME;
 use crate::port::Spread;
 use crate::wire::EtherAddr;
 use std::ffi::{CStr, CString, c_int};
@@ -181,8 +180,8 @@ impl Device {
         // SAFETY: the port is configured, with all queues set up.
         unsafe {
             if let Some(mtu) = wanted.mtu {
-                if usize::from(mtu) + 14 > MAX_FRAME {
-                    return Err(format!("{name}: MTU must be at most {}", MAX_FRAME - 14));
+                if usize::from(mtu) + 14 > pool.longest_frame() {
+                    return Err(format!("{name}: MTU must be at most {}", pool.longest_frame() - 14));
                 }
                 checked(c::rte_eth_dev_set_mtu(id, mtu), &format!("{name}: MTU {mtu}"))?;
             }

@@ -1,7 +1,7 @@
 //! DPDK's environment: started once, with the user's arguments; every worker joins it.
 use super::mempool::{self, Mempool};
 use super::{c, error_text, last_error, log};
-use crate::pool::Pool;
+use crate::pool::{MAX_FRAME, Pool};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -21,6 +21,14 @@ impl Eal {
     /// # Errors
     /// What is wrong, and what to do about it.
     pub fn start(arguments: &str, buffers: u32, cores: &[usize]) -> Result<Eal, String> {
+        Eal::start_for(arguments, buffers, MAX_FRAME, cores)
+    }
+
+    /// The same with buffers for frames of up to `frame` bytes, as [`Pool::for_frames`] has them.
+    ///
+    /// # Errors
+    /// As [`Eal::start`].
+    pub fn start_for(arguments: &str, buffers: u32, frame: usize, cores: &[usize]) -> Result<Eal, String> {
         let arguments = with_defaults(words(arguments)?, cores);
         if Pool::own_ones() > 0 {
             return Err("DPDK must be started before the first packet buffer is made".into());
@@ -51,7 +59,7 @@ impl Eal {
             // SAFETY: DPDK is started. Peers that come and go are told by the ports.
             unsafe { c::rte_log_set_global_level(c::SLUICE_LOG_WARNING) };
         }
-        match Mempool::create(buffers) {
+        match Mempool::create(buffers, frame) {
             Ok(_) => {}
             Err(why) => {
                 close_all();

@@ -1,20 +1,19 @@
 //! The process's pool of buffers, an `rte_mempool`: drivers take from it and give back to it by themselves.
 use super::{c, error_text, last_error};
 use crate::packet::{HEADER, Header};
-use crate::pool::{BUFFER, Home};
+use crate::pool::{Home, buffer_for, possible};
 use core::mem::{offset_of, size_of};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicPtr, AtomicUsize};
 
-/// Bytes of a buffer. With the headers before it (64 bytes of the pool's, 128 of the packet's) an odd number of
-/// cache lines, as in our own pool; longer than its buffers, so what fits one fits the other.
-const ROOM: u16 = 2304;
+/// What a buffer has beyond one of our own pool, bytes: with the headers before it (64 bytes of the pool's, 128 of the
+/// packet's) it is an odd number of cache lines, as there, and what fits one fits the other.
+const MORE: u16 = 64;
 /// Buffers that each worker keeps at hand: the most that DPDK allows.
 const AT_HAND: u32 = 512;
 
 const _: () = {
-    assert!(ROOM >= BUFFER && (64 + HEADER + ROOM as usize) / 64 % 2 == 1);
     assert!(size_of::<c::rte_mbuf>() == HEADER && size_of::<Header>() == HEADER);
     assert!(offset_of!(c::rte_mbuf, buf_addr) == offset_of!(Header, buf_addr));
     assert!(offset_of!(c::rte_mbuf, buf_iova) == offset_of!(Header, buf_iova));
@@ -42,6 +41,9 @@ const _: () = {
 /// The one pool, null while there is none.
 static POOL: AtomicPtr<c::rte_mempool> = AtomicPtr::new(std::ptr::null_mut());
 
+/// Longest frame that its buffers take, bytes.
+static LONGEST: AtomicUsize = AtomicUsize::new(0);
+
 /// Handles that exist.
 static HANDLES: AtomicUsize = AtomicUsize::new(0);
 
@@ -54,13 +56,16 @@ unsafe impl Send for Mempool {}
 unsafe impl Sync for Mempool {}
 
 impl Mempool {
-    /// Makes the pool, of `count` buffers.
-    pub(super) fn create(count: u32) -> Result<Mempool, String> {
+    /// Makes the pool, of `count` buffers for frames of up to `frame` bytes.
+    pub(super) fn create(count: u32, frame: usize) -> Result<Mempool, String> {
+        let frame = possible(frame);
+        let room = buffer_for(frame) + MORE;
         let at_hand = AT_HAND.min(count * 2 / 3);
         // SAFETY: the name is a C string; DPDK is started.
-        let pool = unsafe { c::rte_pktmbuf_pool_create(c"sluice".as_ptr(), count, at_hand, 0, ROOM, -1) };
+        let pool = unsafe { c::rte_pktmbuf_pool_create(c"sluice".as_ptr(), count, at_hand, 0, room, -1) };
         match NonNull::new(pool) {
             Some(pool) => {
+                LONGEST.store(frame, Relaxed);
                 POOL.store(pool.as_ptr(), Release);
                 Ok(Mempool::handle(pool))
             }
@@ -119,6 +124,16 @@ impl Mempool {
     pub(crate) fn out(&self) -> usize {
         // SAFETY: the pool exists.
         unsafe { c::rte_mempool_in_use_count(self.raw()) as usize }
+    }
+
+    /// Longest frame that a fresh packet takes, bytes.
+    pub(crate) fn longest_frame(&self) -> usize {
+        LONGEST.load(Relaxed)
+    }
+
+    /// Bytes of each buffer, headroom included.
+    pub(crate) fn room(&self) -> u16 {
+        buffer_for(self.longest_frame()) + MORE
     }
 
     /// Buffers in all.

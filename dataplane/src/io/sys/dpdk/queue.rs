@@ -6,7 +6,7 @@ use super::c;
 use super::device::Device;
 use crate::batch::{Batch, MAX_BURST};
 use crate::packet::{Header, Packet, PacketKind};
-use crate::pool::{HEADROOM, MAX_FRAME};
+use crate::pool::HEADROOM;
 use crate::port::{FrameMeta, Rx};
 use crate::reason::Reason;
 use crate::wire::EtherAddr;
@@ -225,7 +225,7 @@ unsafe fn receive_other(m: NonNull<c::rte_mbuf>, special: u64, mac: EtherAddr, r
         let bad = |bit: u64, good: u64| special & bit != 0 && flags & (bit | good) == bit;
         if bad(c::SLUICE_RX_IP_BAD, c::SLUICE_RX_IP_GOOD) || bad(c::SLUICE_RX_L4_BAD, c::SLUICE_RX_L4_GOOD) {
             rx.lose(Reason::BadChecksum, length);
-        } else if length > MAX_FRAME {
+        } else if length > rx.cache.longest_frame() {
             rx.lose(Reason::Oversize, length);
         } else {
             let mut pieces = Vec::new();
