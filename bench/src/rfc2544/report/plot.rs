@@ -23,9 +23,12 @@ pub(crate) struct Axis {
 }
 
 /// A line with points.
+#[derive(Default)]
 pub(crate) struct Series {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
+    /// How far the truth may be from each point, to both sides; empty where nothing is said of it.
+    pub(crate) bars: Vec<f64>,
     /// Dashed and without points: a theoretical line.
     pub(crate) theory: bool,
     /// Steps instead of straight lines, without points.
@@ -106,7 +109,9 @@ impl Chart {
     pub(crate) fn svg(&self) -> String {
         let all = || self.series.iter().flat_map(|s| &s.points);
         let x = Range::of(&self.x, all().map(|p| p.0));
-        let y = Range::of(&self.y, all().map(|p| p.1));
+        let highest = |s: &Series, n: usize, value: f64| value + s.bars.get(n).copied().unwrap_or(0.0);
+        let highest = |s| s.points.iter().enumerate().map(move |(n, p)| highest(s, n, p.1));
+        let y = Range::of(&self.y, self.series.iter().flat_map(highest));
         let left = |v: f64| LEFT + x.along(v) * (WIDTH - LEFT - RIGHT);
         let top = |v: f64| HEIGHT - BOTTOM - y.along(v) * (HEIGHT - TOP - BOTTOM);
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
@@ -163,6 +168,11 @@ impl Chart {
             }
             let class = self.class(i);
             let _ = write!(t, "<path class=\"line {class}\" d=\"{path}\"/>");
+            for ((vx, vy), bar) in s.points.iter().zip(&s.bars) {
+                let (px, from, to) = (left(*vx), top(vy - bar), top(vy + bar));
+                let ends = format!("M{px:.1} {from:.1}V{to:.1}m-4 0h8M{:.1} {from:.1}h8", px - 4.0);
+                let _ = write!(t, "<path class=\"bar {class}\" d=\"{ends}\"/>");
+            }
             for (vx, vy) in s.points.iter().filter(|p| !s.steps && (!s.theory || self.apart(p.0))) {
                 let (px, py, shown) = (left(*vx), top(*vy), (self.y.show)(*vy));
                 let name = escape(&s.name);
