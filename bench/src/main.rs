@@ -8,6 +8,7 @@ mod ems;
 mod engine;
 mod fib;
 mod filter;
+mod guest;
 mod harness;
 mod image;
 mod nsh;

@@ -7,11 +7,12 @@
 mod cloud;
 mod guest;
 
+use crate::guest::vnf::Image;
 use crate::harness::{Bench, Cost, Goal, Line, Table};
 use crate::wire::stop::Stop;
 use anyhow::{Context as _, Result, ensure};
 use cloud::Cloud;
-use guest::{Image, Plan};
+use guest::Plan;
 use sluice_images::kernel;
 use sluice_images::qemu::Kind;
 use sluice_images::qemu::accelerator::{Accelerator, Wanted, chosen};

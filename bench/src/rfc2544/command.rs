@@ -65,8 +65,10 @@ fn real(options: &Options) -> anyhow::Result<()> {
     let mut progress = Progress::new(&profile, line);
     let mut reset = rig.resetter(&stop);
     let reset = reset.as_mut().map(|r| r as &mut dyn Reset);
-    let report = measure(&mut rig, reset, &profile, stop.flag(), &mut progress);
+    let mut report = measure(&mut rig, reset, &profile, stop.flag(), &mut progress);
     progress.end();
+    report.environment.machine = rig.machine();
+    report.conclude();
     let ended = rig.end(&stop);
     finish(&report, &options.out).and(ended)
 }

@@ -145,6 +145,18 @@ pub(crate) fn listen(mut stream: impl Read, said: &Mutex<Vec<u8>>) {
     }
 }
 
+/// What else runs on the machine shall not be taken for what is measured.
+const NICE: &str = "-10";
+
+/// A command that runs what is added to it on one core, as a process of its own number, and is ended with the thread that
+/// starts it.
+pub(crate) fn pinned(core: usize) -> Command {
+    let mut command = Command::new("setpriv");
+    // util-linux: the signal is kept for what is executed in its place.
+    command.args(["--pdeathsig", "KILL", "nice", "-n", NICE, "taskset", "-c"]).arg(core.to_string());
+    command
+}
+
 /// For messages.
 pub(crate) fn last_line(text: &str) -> &str {
     text.trim_end().lines().last().unwrap_or("it said nothing")

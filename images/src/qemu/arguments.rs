@@ -1,5 +1,4 @@
 //! From a machine to QEMU's command line.
-use super::nic::Backend;
 use super::{Accelerator, Boot, Bus, Drive, FwCfg, Kind, MOST_MMIO, MOST_NICS, Machine, Serial};
 use anyhow::{Result, ensure};
 use std::ffi::OsString;
@@ -72,8 +71,7 @@ fn hardware(machine: &Machine, out: &mut Arguments) {
         // Without PIT, PIC and RTC an emulated processor does not find out how fast it is.
         Kind::Microvm => "microvm,acpi=off,pit=on,pic=on,rtc=on",
     };
-    // vhost-user's other end maps the guest's memory.
-    let shared = machine.nics.iter().any(|n| matches!(n.backend, Backend::VhostUser { .. }));
+    let shared = machine.shares_memory();
     let (accelerator, cpu) = match machine.accelerator {
         Accelerator::Kvm => ("kvm", "host"),
         Accelerator::Tcg => ("tcg", "max"),
@@ -84,7 +82,8 @@ fn hardware(machine: &Machine, out: &mut Arguments) {
     out.pair("-smp", machine.cpus.to_string());
     out.pair("-m", format!("{}M", machine.memory));
     if shared {
-        out.pair("-object", format!("memory-backend-memfd,id=memory,share=on,size={}M", machine.memory));
+        let pages = if machine.huge_pages { ",hugetlb=on,hugetlbsize=2M" } else { "" };
+        out.pair("-object", format!("memory-backend-memfd,id=memory,share=on,size={}M{pages}", machine.memory));
     }
     out.pair("-display", "none");
     match &machine.serial {
@@ -235,6 +234,9 @@ mod tests {
         machine.nics.push(Nic::parse("vhost-user,path=/s").unwrap());
         assert_eq!(values(&machine, "-object"), ["memory-backend-memfd,id=memory,share=on,size=64M"]);
         assert_eq!(values(&machine, "-machine"), ["q35,memory-backend=memory"]);
+        machine.huge_pages = true;
+        let huge = "memory-backend-memfd,id=memory,share=on,size=64M,hugetlb=on,hugetlbsize=2M";
+        assert_eq!(values(&machine, "-object"), [huge]);
     }
 
     #[test]

@@ -116,6 +116,8 @@ pub struct Machine {
     pub memory: u32,
     /// Processors.
     pub cpus: u32,
+    /// Where the memory is shared (vhost-user), it is of huge pages of 2 MB, which have to be free.
+    pub huge_pages: bool,
     /// What is booted.
     pub boot: Boot,
     /// Network interfaces, in the order in which the guest finds them.
@@ -142,6 +144,7 @@ impl Machine {
             accelerator,
             memory,
             cpus: 1,
+            huge_pages: false,
             boot,
             nics: Vec::new(),
             drives: Vec::new(),
@@ -151,6 +154,11 @@ impl Machine {
             once: false,
             more: Vec::new(),
         }
+    }
+
+    /// Whether another process maps the guest's memory: the other end of a vhost-user interface.
+    pub fn shares_memory(&self) -> bool {
+        self.nics.iter().any(|n| matches!(n.backend, nic::Backend::VhostUser { .. }))
     }
 
     /// The arguments of QEMU.

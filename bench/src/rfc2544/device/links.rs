@@ -1,9 +1,10 @@
-//! How tester and device are joined: by shared memory, by pairs of interfaces in a namespace, or by what is there.
+//! How tester and device are joined: by shared memory, by interfaces in a namespace, or by what is there.
 use crate::dpdk::Folder;
 use crate::rfc2544::wire::open::{Driver, PortName};
 use crate::wire::net::Net;
 use crate::wire::stop::Stop;
-use std::path::Path;
+use sluice_images::qemu::nic::Backend;
+use std::path::{Path, PathBuf};
 
 /// Interfaces of the tester's side, of the device's, and of the loopback.
 pub(crate) const NEAR: [&str; 2] = ["a0", "b0"];
@@ -16,6 +17,10 @@ pub(crate) enum Links {
     Memif(Folder),
     /// Two veth pairs in a namespace, which the tester uses by this driver.
     Veth(Net, Driver),
+    /// Two sockets of vhost-user; they are in the folder. For virtual machines.
+    Vhost(Folder),
+    /// Two tap interfaces in a namespace, which the tester uses by packet sockets: [`NEAR`]. For virtual machines.
+    Tap(Net),
     /// Ports that are there.
     External([PortName; 2]),
 }
@@ -27,6 +32,21 @@ pub(crate) enum Ends<'a> {
     Memif(&'a Folder),
     /// [`FAR`] in the namespace.
     Veth(&'a Net),
+    /// The sockets' clients.
+    Vhost(&'a Folder),
+    /// Whoever opens [`NEAR`] in the namespace.
+    Tap(&'a Net),
+}
+
+impl Ends<'_> {
+    /// What is behind a virtual machine's interfaces; `None` where it cannot have such links.
+    pub(super) fn backends(&self) -> Option<[Backend; 2]> {
+        match self {
+            Ends::Vhost(folder) => Some(sockets(folder).map(|path| Backend::VhostUser { path, server: false })),
+            Ends::Tap(_) => Some(NEAR.map(|name| Backend::Tap { name: name.into() })),
+            Ends::Memif(_) | Ends::Veth(_) => None,
+        }
+    }
 }
 
 impl Links {
@@ -44,11 +64,28 @@ impl Links {
         Ok(Links::Veth(net, driver))
     }
 
+    /// Two sockets of vhost-user. The tester has to start first.
+    pub(crate) fn vhost() -> anyhow::Result<Links> {
+        Ok(Links::Vhost(Folder::new()?))
+    }
+
+    /// Two tap interfaces, up; they have a link when the machine has opened them.
+    pub(crate) fn tap() -> anyhow::Result<Links> {
+        let net = Net::new()?;
+        for name in NEAR {
+            net.ip(&format!("tuntap add dev {name} mode tap"))?;
+            net.ip(&format!("link set {name} up"))?;
+        }
+        Ok(Links::Tap(net))
+    }
+
     /// The device's ends; external devices have their own.
     pub(crate) fn ends(&self) -> Option<Ends<'_>> {
         match self {
             Links::Memif(folder) => Some(Ends::Memif(folder)),
             Links::Veth(net, _) => Some(Ends::Veth(net)),
+            Links::Vhost(folder) => Some(Ends::Vhost(folder)),
+            Links::Tap(net) => Some(Ends::Tap(net)),
             Links::External(_) => None,
         }
     }
@@ -58,6 +95,8 @@ impl Links {
         match self {
             Links::Memif(_) => ["net_memif0", "net_memif1"].map(PortName::dpdk),
             Links::Veth(_, driver) => NEAR.map(|name| PortName { driver: *driver, device: name.into() }),
+            Links::Vhost(_) => ["net_vhost0", "net_vhost1"].map(PortName::dpdk),
+            Links::Tap(_) => NEAR.map(|name| PortName { driver: Driver::Packet, device: name.into() }),
             Links::External(names) => names.clone(),
         }
     }
@@ -65,7 +104,7 @@ impl Links {
     /// The namespace that the tester's ends are in.
     pub(crate) fn net(&self) -> Option<&Net> {
         match self {
-            Links::Veth(net, _) => Some(net),
+            Links::Veth(net, _) | Links::Tap(net) => Some(net),
             _ => None,
         }
     }
@@ -76,15 +115,21 @@ pub(crate) fn memif(device: u8, role: &str, socket: &Path) -> String {
     format!("--vdev=net_memif{device},role={role},id=0,socket={},socket-abstract=no,rsize=11", socket.display())
 }
 
+/// The tester's ends of vhost-user: DPDK's arguments. It makes the sockets, and QEMU connects to them.
+#[cfg(feature = "dpdk")]
+pub(crate) fn vhost(folder: &Folder) -> Vec<String> {
+    let end = |(n, socket): (u8, PathBuf)| format!("--vdev=net_vhost{n},iface={},queues=1", socket.display());
+    (0..).zip(sockets(folder)).map(end).collect()
+}
+
 /// The sockets of both links.
-pub(crate) fn sockets(folder: &Folder) -> [std::path::PathBuf; 2] {
+pub(crate) fn sockets(folder: &Folder) -> [PathBuf; 2] {
     ["a.sock", "b.sock"].map(|name| folder.path().join(name))
 }
 
 /// DPDK's arguments for the device's ends: they connect to those of the tester. A device has the same Ethernet addresses
 /// after a reset.
 pub(crate) fn memif_client(folder: &Folder) -> Vec<String> {
-    let end =
-        |(n, socket): (u8, std::path::PathBuf)| format!("{},mac=02:25:44:00:01:{n:02x}", memif(n, "client", &socket));
+    let end = |(n, socket): (u8, PathBuf)| format!("{},mac=02:25:44:00:01:{n:02x}", memif(n, "client", &socket));
     (0..).zip(sockets(folder)).map(end).collect()
 }

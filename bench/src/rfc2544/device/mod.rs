@@ -11,8 +11,10 @@ mod sluice;
 mod testpmd;
 #[cfg(test)]
 mod tests;
+pub(crate) mod vm;
 
 use super::wire::tester::Path;
+use crate::guest::settings::Settings;
 use crate::wire::stop::Stop;
 use anyhow::bail;
 use function::Function;
@@ -29,6 +31,10 @@ pub(crate) enum Kind {
     TestPmd,
     /// A bridge of the kernel.
     Bridge,
+    /// An image of Sluice in a virtual machine, as this function.
+    Vm(Function),
+    /// A Linux bridge in a virtual machine.
+    BridgeVm,
     /// Something that runs already.
     External(Path),
 }
@@ -39,6 +45,8 @@ impl fmt::Display for Kind {
             Kind::Sluice(function) => write!(f, "Sluice, {function}"),
             Kind::TestPmd => write!(f, "testpmd, io"),
             Kind::Bridge => write!(f, "Linux bridge"),
+            Kind::Vm(function) => write!(f, "Sluice in a virtual machine, {function}"),
+            Kind::BridgeVm => write!(f, "Linux bridge in a virtual machine"),
             Kind::External(_) => write!(f, "external device"),
         }
     }
@@ -48,10 +56,15 @@ impl Kind {
     /// How the tester reaches hosts through it.
     pub(crate) fn path(&self) -> Path {
         match self {
-            Kind::Sluice(Function::Router) => Path::Router,
+            Kind::Sluice(Function::Router) | Kind::Vm(Function::Router) => Path::Router,
             Kind::External(path) => *path,
             _ => Path::Bridge,
         }
+    }
+
+    /// Whether it is a virtual machine.
+    pub(crate) fn is_machine(&self) -> bool {
+        matches!(self, Kind::Vm(_) | Kind::BridgeVm)
     }
 }
 
@@ -61,6 +74,10 @@ pub(crate) trait Device: Send {
     fn check(&mut self) -> Result<(), String>;
     /// How it was started, for the report: names and values.
     fn facts(&self) -> Vec<(String, String)>;
+    /// How its virtual machine is set up, if it is one.
+    fn machine(&self) -> Option<Settings> {
+        None
+    }
     /// What resets it, if anything does.
     fn reset<'a>(&self, _by: ResetBy, _stop: &'a Stop) -> Option<Resetter<'a>> {
         None
@@ -69,19 +86,38 @@ pub(crate) trait Device: Send {
     fn end(self: Box<Self>, stop: &Stop) -> anyhow::Result<()>;
 }
 
-/// Starts a device on its ends of the links, on `core`.
+/// Starts a device on its ends of the links, on `core`; one in a virtual machine as `machine` says, with `reset` in mind.
 ///
 /// # Errors
 /// It cannot be started, or not on such links.
-pub(crate) fn start(kind: Kind, links: &Links, core: usize, stop: &Stop) -> anyhow::Result<Box<dyn Device>> {
+pub(crate) fn start(
+    kind: Kind,
+    links: &Links,
+    core: usize,
+    machine: &vm::Setup,
+    reset: ResetBy,
+    stop: &Stop,
+) -> anyhow::Result<Box<dyn Device>> {
+    // A guest that starts again by itself has failed, unless that is what is measured.
+    let once = reset != ResetBy::Machine;
     Ok(match (kind, links.ends()) {
-        (Kind::Sluice(function), Some(ends)) => Box::new(sluice::start(function, ends, core, stop)?),
+        (Kind::Sluice(function), Some(ends @ (Ends::Memif(_) | Ends::Veth(_)))) => {
+            Box::new(sluice::start(function, ends, core, stop)?)
+        }
         (Kind::TestPmd, Some(Ends::Memif(folder))) => Box::new(testpmd::start(folder, core, stop)?),
         (Kind::Bridge, Some(Ends::Veth(net))) => Box::new(bridge::start(net, core)?),
+        (Kind::Vm(function), Some(ends @ (Ends::Vhost(_) | Ends::Tap(_)))) => {
+            Box::new(vm::sluice(function, &ends, core, machine, once, stop)?)
+        }
+        (Kind::BridgeVm, Some(ends @ (Ends::Vhost(_) | Ends::Tap(_)))) => {
+            Box::new(vm::bridge(&ends, core, machine, once, stop)?)
+        }
         (Kind::External(_), None) => Box::new(External),
         (Kind::External(_), Some(_)) => bail!("an external device has ports of its own: name them"),
         (kind, None) => bail!("{kind}: it is started on links of its own, not on ports that are there"),
-        (kind, Some(_)) => bail!("{kind}: it cannot use such links (testpmd: memif; a bridge: veth)"),
+        (kind, Some(_)) => {
+            bail!("{kind}: it cannot use such links (testpmd: memif; a bridge: veth; a virtual machine: vhost or tap)")
+        }
     })
 }
 

@@ -2,7 +2,7 @@
 use super::Device;
 use super::reset::{ResetBy, Resetter};
 use crate::dpdk::Folder;
-use crate::wire::process::{Running, last_line};
+use crate::wire::process::{Running, last_line, pinned};
 use crate::wire::stop::Stop;
 use anyhow::{Context as _, ensure};
 use std::ffi::OsStr;
@@ -10,14 +10,10 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// As the tester's threads have it: what else runs on the machine shall not be taken for the device.
-const NICE: &str = "-10";
-
 /// A command that is ended with the thread that starts it, on one core, of the process's own number.
 pub(super) fn command(core: usize, program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("setpriv");
-    // util-linux: the signal is kept for what is executed in its place.
-    command.args(["--pdeathsig", "KILL", "nice", "-n", NICE, "taskset", "-c"]).arg(core.to_string()).arg(program);
+    let mut command = pinned(core);
+    command.arg(program);
     command
 }
 
@@ -69,7 +65,19 @@ impl Device for Process {
     }
 
     fn reset<'a>(&self, by: ResetBy, stop: &'a Stop) -> Option<Resetter<'a>> {
-        Some(Resetter { by, program: self.program.clone(), stop })
+        let program = self.program.clone();
+        match by {
+            ResetBy::Kill => Some(Resetter {
+                name: "kill of the process (SIGKILL), which is started again at once",
+                act: Box::new(move || program.start(stop)),
+            }),
+            // What Sluice says when the new graph runs.
+            ResetBy::Swap => Some(Resetter {
+                name: "hot swap of the graph (SIGHUP)",
+                act: Box::new(move || program.reload(stop, |said| said.matches(" is running now (paused ").count())),
+            }),
+            ResetBy::Machine => None,
+        }
     }
 
     fn end(self: Box<Self>, stop: &Stop) -> anyhow::Result<()> {

@@ -3,24 +3,48 @@ use super::Kind;
 use super::function::Function;
 use super::links::Links;
 use super::reset::ResetBy;
+use super::vm;
+use crate::guest::Resources;
+use crate::guest::vnf::Image;
 use crate::rfc2544::wire::open::{Driver, PortName};
 use crate::rfc2544::wire::rig::Setup;
 use crate::rfc2544::wire::tester::Path;
 use crate::wire::stop::Stop;
 use anyhow::{Context as _, bail, ensure};
+use clap::ValueEnum as _;
 use sluice_dataplane::wire::EtherAddr;
+use sluice_images::qemu::accelerator::Wanted;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// What may be said, and what it means.
 pub(crate) const NAMES: &[(&str, &str)] = &[
+    ("accel", "what runs the instructions of a virtual machine: auto, kvm or tcg"),
+    ("cpus", "processors of a virtual machine, 1 to 64; 1 unless given"),
     ("dpdk", "arguments of DPDK for ports that are there, such as `-a 0000:03:00.0`"),
-    ("kind", "forward, router, firewall, sff (functions of Sluice), testpmd, bridge, external or external-router"),
-    ("links", "memif, veth or xdp, for devices that are started here; testpmd has memif, a bridge veth or xdp"),
+    (
+        "image",
+        "full, socket, or a folder with a / in its name: the function of Sluice runs in a virtual machine of this image",
+    ),
+    (
+        "kind",
+        "forward, router, firewall, sff (functions of Sluice), testpmd, bridge, bridge-vm (a Linux bridge in a virtual machine), \
+         external or external-router",
+    ),
+    (
+        "links",
+        "memif, veth or xdp, for devices that are started here; testpmd has memif, a bridge veth or xdp; virtual machines have \
+         vhost (vhost-user, by DPDK) or tap",
+    ),
+    ("memory", "of a virtual machine, MiB, 32 to 65536; 192 unless given"),
     ("next-a", "Ethernet address that frames from port A go to, if not that of port B"),
     ("next-b", "Ethernet address that frames from port B go to, if not that of port A"),
     ("port-a", "port A of an external device: eth0, xdp:eth0, dpdk:0000:03:00.0"),
     ("port-b", "its port B"),
-    ("reset", "what test 26.6 does: kill (a program's process, which is started again) or swap (of Sluice's graph)"),
+    (
+        "reset",
+        "what test 26.6 does: kill (a program's process, which is started again), swap (of Sluice's graph) or machine (a virtual one)",
+    ),
     ("rules", "rules of the firewall, 1 to 10000; 25 unless given"),
 ];
 
@@ -40,9 +64,13 @@ pub(crate) fn setup(table: &BTreeMap<String, String>, cores: Vec<usize>, stop: &
         bail!("device: {name}: there is no such name (there are {})", names.join(", "));
     }
     let get = |name: &str| table.get(name).map(String::as_str);
-    let kind = kind(&get)?;
+    let (kind, machine) = machine(kind(&get)?, &get)?;
     let reset = ResetBy::of(kind, get("reset"))?;
-    let default = if kind == Kind::TestPmd { "memif" } else { "veth" };
+    let default = match kind {
+        Kind::TestPmd => "memif",
+        _ if kind.is_machine() => "vhost",
+        _ => "veth",
+    };
     let links = match (kind, get("links")) {
         (Kind::External(_), None) => {
             let port =
@@ -59,11 +87,46 @@ pub(crate) fn setup(table: &BTreeMap<String, String>, cores: Vec<usize>, stop: &
                 "memif" => Links::memif()?,
                 "veth" => Links::veth(Driver::Packet, stop)?,
                 "xdp" => Links::veth(Driver::Xdp, stop)?,
-                other => bail!("device: links: {other}: memif, veth or xdp"),
+                "vhost" => Links::vhost()?,
+                "tap" => Links::tap()?,
+                other => bail!("device: links: {other}: memif, veth, xdp, vhost or tap"),
             }
         }
     };
-    Ok(Setup { kind, links, cores, reset, dpdk: get("dpdk").map(String::from) })
+    Ok(Setup { kind, links, cores, reset, machine, dpdk: get("dpdk").map(String::from) })
+}
+
+/// The device in its virtual machine, if it is to run in one.
+fn machine<'a>(kind: Kind, get: &dyn Fn(&str) -> Option<&'a str>) -> anyhow::Result<(Kind, vm::Setup)> {
+    let kind = match (kind, get("image")) {
+        (Kind::Sluice(function), Some(_)) => Kind::Vm(function),
+        (_, Some(_)) => bail!("device: image: only for a function of Sluice"),
+        (kind, None) => kind,
+    };
+    if let Some(name) = ["accel", "cpus", "memory"].into_iter().find(|name| get(name).is_some()) {
+        ensure!(kind.is_machine(), "device: {name}: only for a virtual machine");
+    }
+    let number = |name: &str, range: RangeInclusive<u32>, without: u32| match get(name) {
+        None => Ok(without),
+        Some(text) => {
+            let read = text.parse().ok().filter(|n| range.contains(n));
+            read.with_context(|| format!("device: {name}: {} to {}", range.start(), range.end()))
+        }
+    };
+    let plain = Resources::default();
+    let accelerator = match get("accel") {
+        None => plain.accelerator,
+        Some(word) => {
+            Wanted::from_str(word, false).map_err(|_| anyhow::anyhow!("device: accel: {word}: auto, kvm or tcg"))?
+        }
+    };
+    let resources = Resources {
+        memory: number("memory", 32..=65_536, plain.memory)?,
+        cpus: number("cpus", 1..=64, plain.cpus)?,
+        accelerator,
+    };
+    let image = get("image").map(Image::open).transpose().context("device: image")?;
+    Ok((kind, vm::Setup { image, resources }))
 }
 
 fn kind<'a>(get: &dyn Fn(&str) -> Option<&'a str>) -> anyhow::Result<Kind> {
@@ -91,10 +154,13 @@ fn kind<'a>(get: &dyn Fn(&str) -> Option<&'a str>) -> anyhow::Result<Kind> {
         "sff" => Kind::Sluice(Function::Sff),
         "testpmd" => Kind::TestPmd,
         "bridge" => Kind::Bridge,
+        "bridge-vm" => Kind::BridgeVm,
         "external" => Kind::External(path),
         "external-router" => Kind::External(Path::Router),
         other => {
-            bail!("device: kind: {other}: forward, router, firewall, sff, testpmd, bridge, external or external-router")
+            bail!(
+                "device: kind: {other}: forward, router, firewall, sff, testpmd, bridge, bridge-vm, external or external-router"
+            )
         }
     })
 }
@@ -131,12 +197,23 @@ mod tests {
         for (words, text) in [
             (&[][..], "kind is missing"),
             (&[("kind", "hub")], "kind: hub: forward, router"),
-            (&[("kind", "router"), ("link", "veth")], "link: there is no such name (there are dpdk, kind"),
-            (&[("kind", "router"), ("links", "rope")], "links: rope: memif, veth or xdp"),
+            (
+                &[("kind", "router"), ("link", "veth")],
+                "link: there is no such name (there are accel, cpus, dpdk, image, kind",
+            ),
+            (&[("kind", "router"), ("links", "rope")], "links: rope: memif, veth, xdp, vhost or tap"),
             (&[("kind", "router"), ("rules", "3")], "rules: only for a firewall"),
-            (&[("kind", "router"), ("reset", "knock")], "reset: knock: kill or swap"),
+            (&[("kind", "router"), ("reset", "knock")], "reset: knock: kill, swap or machine"),
             (&[("kind", "testpmd"), ("reset", "swap")], "reset: swap: only for a function of Sluice"),
             (&[("kind", "bridge"), ("reset", "kill")], "reset: only for a device that is a program"),
+            (&[("kind", "router"), ("reset", "machine")], "reset: machine: only for a virtual machine"),
+            (&[("kind", "bridge-vm"), ("reset", "kill")], "reset: kill: only for a device that is a program"),
+            (&[("kind", "bridge"), ("image", "full")], "image: only for a function of Sluice"),
+            (&[("kind", "router"), ("memory", "64")], "memory: only for a virtual machine"),
+            (&[("kind", "bridge-vm"), ("memory", "much")], "memory: 32 to 65536"),
+            (&[("kind", "bridge-vm"), ("cpus", "0")], "cpus: 1 to 64"),
+            (&[("kind", "bridge-vm"), ("accel", "xen")], "accel: xen: auto, kvm or tcg"),
+            (&[("kind", "router"), ("image", "./none")], "device: image"),
             (&[("kind", "firewall"), ("rules", "0")], "rules: 1 to 10000"),
             (&[("kind", "router"), ("port-a", "eth0")], "port-a: only for an external device"),
             (&external, "an external device needs port-b"),

@@ -1,18 +1,17 @@
-//! Resets of devices that are programs (RFC 6201 section 4.3: software resets).
+//! Resets of devices that were started here (RFC 6201 section 4.1: hardware resets, of a machine; section 4.3: software resets).
 use super::Kind;
-use super::process::Program;
 use crate::rfc2544::trial;
-use crate::wire::stop::Stop;
-use anyhow::{bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 /// What a reset is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ResetBy {
     /// The process is killed and started again.
-    #[default]
     Kill,
     /// Sluice's graph is replaced by a new one of the same configuration, as frames pass.
     Swap,
+    /// The virtual machine is started again.
+    Machine,
 }
 
 impl ResetBy {
@@ -20,42 +19,41 @@ impl ResetBy {
     ///
     /// # Errors
     /// There is no such reset, or not of this device.
-    pub(crate) fn of(kind: Kind, word: Option<&str>) -> anyhow::Result<ResetBy> {
+    pub(crate) fn of(kind: Kind, word: Option<&str>) -> Result<ResetBy> {
         let by = match word {
-            None => return Ok(ResetBy::default()),
+            None if kind == Kind::BridgeVm => return Ok(ResetBy::Machine),
+            None => return Ok(ResetBy::Kill),
             Some("kill") => ResetBy::Kill,
             Some("swap") => ResetBy::Swap,
-            Some(other) => bail!("device: reset: {other}: kill or swap"),
+            Some("machine") => ResetBy::Machine,
+            Some(other) => bail!("device: reset: {other}: kill, swap or machine"),
         };
-        let program = matches!(kind, Kind::Sluice(_) | Kind::TestPmd);
-        ensure!(program, "device: reset: only for a device that is a program started here");
-        ensure!(by != ResetBy::Swap || kind != Kind::TestPmd, "device: reset: swap: only for a function of Sluice");
+        let (sluice, machine) = (matches!(kind, Kind::Sluice(_) | Kind::Vm(_)), kind.is_machine());
+        let program = sluice || kind == Kind::TestPmd;
+        ensure!(program || machine, "device: reset: only for a device that is a program or a machine started here");
+        match by {
+            ResetBy::Kill => ensure!(program, "device: reset: kill: only for a device that is a program"),
+            ResetBy::Swap => ensure!(sluice, "device: reset: swap: only for a function of Sluice"),
+            ResetBy::Machine => ensure!(machine, "device: reset: machine: only for a virtual machine"),
+        }
         Ok(by)
     }
 }
 
-/// Resets a program.
+/// Resets a device.
 pub(crate) struct Resetter<'a> {
-    pub(super) by: ResetBy,
-    pub(super) program: Program,
-    /// Ends the wait for it.
-    pub(super) stop: &'a Stop,
+    /// How, for the report.
+    pub(super) name: &'static str,
+    /// Resets it, and waits until it works again.
+    pub(super) act: Box<dyn FnMut() -> Result<()> + Send + 'a>,
 }
 
 impl trial::Reset for Resetter<'_> {
     fn name(&self) -> String {
-        match self.by {
-            ResetBy::Kill => "kill of the process (SIGKILL), which is started again at once".into(),
-            ResetBy::Swap => "hot swap of the graph (SIGHUP)".into(),
-        }
+        self.name.into()
     }
 
     fn reset(&mut self) -> Result<(), String> {
-        let done = match self.by {
-            ResetBy::Kill => self.program.start(self.stop),
-            // What Sluice says when the new graph runs.
-            ResetBy::Swap => self.program.reload(self.stop, |said| said.matches(" is running now (paused ").count()),
-        };
-        done.map_err(|why| format!("{why:#}"))
+        (self.act)().map_err(|why| format!("{why:#}"))
     }
 }

@@ -4,6 +4,7 @@ use super::links::{self, Ends};
 use super::process::{Process, Recipe, command};
 use crate::dpdk::{Folder, sluice};
 use crate::wire::stop::Stop;
+use anyhow::bail;
 
 /// Packet buffers.
 const BUFFERS: &str = "16384";
@@ -22,6 +23,7 @@ pub(super) fn start(function: Function, ends: Ends<'_>, core: usize, stop: &Stop
             command.args(["netns", "exec", net.name()]).arg(&path);
             (command, Elements::Kernel, links::FAR)
         }
+        Ends::Vhost(_) | Ends::Tap(_) => bail!("it cannot use such links"),
     };
     let (config, definitions) = function.config(elements, ports);
     // A file, which it reads again when it is told to.

@@ -2,7 +2,7 @@
 use super::function::Function;
 use super::links::Links;
 use super::reset::ResetBy;
-use super::{Kind, start};
+use super::{Kind, start, vm};
 use crate::rfc2544::trial::*;
 use crate::rfc2544::wire::open::Driver;
 use crate::rfc2544::wire::rig::{Rig, Setup};
@@ -40,7 +40,14 @@ fn all_comes_through(kind: Kind, driver: Driver, offered: &Offered) {
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
     let stop = Stop::new().unwrap();
     let links = Links::veth(driver, &stop).unwrap();
-    let setup = Setup { kind, links, cores: allowed_cores().unwrap(), reset: ResetBy::Kill, dpdk: None };
+    let setup = Setup {
+        kind,
+        links,
+        cores: allowed_cores().unwrap(),
+        reset: ResetBy::Kill,
+        machine: vm::Setup::default(),
+        dpdk: None,
+    };
     let mut rig = Rig::start(setup, &stop).unwrap();
     let floor = rig.tester().floor.unwrap();
     assert!(floor > 100.0 && floor < 1e8, "{floor}");
@@ -103,7 +110,8 @@ fn reset_by(by: ResetBy) -> Option<Outcome> {
     let stop = Stop::new().unwrap();
     let links = Links::veth(Driver::Packet, &stop).unwrap();
     let kind = Kind::Sluice(Function::Router);
-    let setup = Setup { kind, links, cores: allowed_cores().unwrap(), reset: by, dpdk: None };
+    let setup =
+        Setup { kind, links, cores: allowed_cores().unwrap(), reset: by, machine: vm::Setup::default(), dpdk: None };
     let mut rig = Rig::start(setup, &stop).unwrap();
     let mut resetter = rig.resetter(&stop).unwrap();
     let event = Event { at: RESET_AT, act: &mut resetter };
@@ -143,7 +151,7 @@ fn what_is_no_program_is_not_reset() {
     }
     let stop = Stop::new().unwrap();
     let links = Links::veth(Driver::Packet, &stop).unwrap();
-    let bridge = start(Kind::Bridge, &links, 0, &stop).unwrap();
+    let bridge = start(Kind::Bridge, &links, 0, &vm::Setup::default(), ResetBy::Kill, &stop).unwrap();
     assert!(bridge.reset(ResetBy::Kill, &stop).is_none());
 }
 
@@ -154,7 +162,7 @@ fn devices_are_refused_on_links_that_they_cannot_use() {
     }
     let stop = Stop::new().unwrap();
     let links = Links::veth(Driver::Packet, &stop).unwrap();
-    let why = start(Kind::TestPmd, &links, 0, &stop).err().unwrap().to_string();
+    let why = start(Kind::TestPmd, &links, 0, &vm::Setup::default(), ResetBy::Kill, &stop).err().unwrap().to_string();
     assert!(why.contains("testpmd, io: it cannot use such links"), "{why}");
 }
 
@@ -166,7 +174,14 @@ fn nothing_stays_behind() {
     let stop = Stop::new().unwrap();
     let links = Links::veth(Driver::Packet, &stop).unwrap();
     let name = links.net().unwrap().name().to_string();
-    let setup = Setup { kind: Kind::Bridge, links, cores: allowed_cores().unwrap(), reset: ResetBy::Kill, dpdk: None };
+    let setup = Setup {
+        kind: Kind::Bridge,
+        links,
+        cores: allowed_cores().unwrap(),
+        reset: ResetBy::Kill,
+        machine: vm::Setup::default(),
+        dpdk: None,
+    };
     drop(Rig::start(setup, &stop).unwrap());
     assert!(!std::path::Path::new("/run/netns").join(name).exists());
 }

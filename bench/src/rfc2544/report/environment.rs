@@ -1,5 +1,6 @@
 //! The machine that a run was made on: what RFC 8172 section 3 asks to be kept with results of
 //! virtual devices.
+use crate::guest::settings::Settings;
 use serde::{Deserialize, Serialize};
 use std::fs;
 
@@ -29,6 +30,9 @@ pub(crate) struct Environment {
     pub(crate) hypervisor: Option<String>,
     /// Network interfaces of the namespace and their drivers.
     pub(crate) interfaces: Vec<String>,
+    /// The virtual machine that the device ran in, if it was started here.
+    #[serde(default)]
+    pub(crate) machine: Option<Settings>,
 }
 
 /// First line of a file, if it can be read.
@@ -85,6 +89,7 @@ impl Environment {
             distribution: pretty.unwrap_or("unknown").into(),
             governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             hypervisor: flag.then(|| vendor.unwrap_or_else(|| "unknown".into())),
+            machine: None,
             interfaces: names("/sys/class/net").iter().map(|n| interface(n)).collect(),
         }
     }
@@ -97,7 +102,8 @@ impl Environment {
     /// Names and values, for tables.
     pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
         let or = |v: &Option<String>, without: &str| v.clone().unwrap_or_else(|| without.to_owned());
-        vec![
+        let machine = self.machine.iter().flat_map(Settings::rows);
+        let own = vec![
             ("Sluice", self.version.clone()),
             ("processor", format!("{}, {} cores to use", self.processor, self.cores)),
             ("clock", self.megahertz.map_or("unknown".into(), |m| format!("{m:.0} MHz"))),
@@ -111,7 +117,8 @@ impl Environment {
             ("distribution", self.distribution.clone()),
             ("hypervisor", or(&self.hypervisor, "none")),
             ("network interfaces", self.interfaces.join(", ")),
-        ]
+        ];
+        machine.chain(own).collect()
     }
 }
 

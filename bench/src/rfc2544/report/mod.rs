@@ -13,6 +13,7 @@ use super::record::{Record, Test};
 use super::section26::{Evidence, Results, evaluate};
 use super::session::{Ceiling, End};
 use super::trial::{Tester, nanos};
+use crate::guest::settings::Settings;
 use anyhow::Context as _;
 use environment::Environment;
 use serde::{Deserialize, Serialize};
@@ -63,7 +64,7 @@ impl Report {
         let e =
             Evidence { profile: &self.profile, tester: &self.tester, ceilings: &self.ceilings, records: &self.trials };
         self.results = evaluate(&e);
-        self.headline = headline(&self.profile, &self.end);
+        self.headline = headline(&self.profile, &self.end, &self.environment);
         self.remarks = self.remarks_found();
     }
 
@@ -130,19 +131,22 @@ pub(crate) fn save(path: &Path, forms: &[(&str, String)]) -> anyhow::Result<Vec<
     Ok(written)
 }
 
-fn headline(profile: &Profile, end: &End) -> String {
+fn headline(profile: &Profile, end: &End, environment: &Environment) -> String {
     let departures = profile.departures();
     let standard = if departures.is_empty() {
         "Conforms to RFC 2544 in trial times, waits, repetitions and frame sizes.".to_owned()
     } else {
         format!("NOT RFC 2544 conform: {}.", departures.join("; "))
     };
-    match end {
-        End::Complete => standard,
-        End::Interrupted => format!("PARTIAL, interrupted. {standard}"),
-        End::Port(why) => format!("PARTIAL, a port of the tester failed ({why}). {standard}"),
-        End::Died(why) => format!("PARTIAL, the device died ({why}). {standard}"),
-    }
+    let how = match end {
+        End::Complete => String::new(),
+        End::Interrupted => "PARTIAL, interrupted. ".into(),
+        End::Port(why) => format!("PARTIAL, a port of the tester failed ({why}). "),
+        End::Died(why) => format!("PARTIAL, the device died ({why}). "),
+    };
+    let emulated = environment.machine.as_ref().is_some_and(Settings::emulated);
+    let emulated = if emulated { "Under emulation (TCG): rates say nothing about hardware. " } else { "" };
+    format!("{how}{emulated}{standard}")
 }
 
 /// 1234567 as "1,234,567".

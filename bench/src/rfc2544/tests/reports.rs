@@ -1,5 +1,6 @@
 //! What is written of a run.
 use super::*;
+use crate::guest::settings::Settings;
 use crate::rfc2544::report::{compare, csv, html, markdown, recheck};
 use crate::rfc2544::search::Verdict;
 use crate::rfc2544::session::End;
@@ -23,7 +24,9 @@ fn a_report_is_as_its_schema_says() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let mut mlr = everything("slow-recovery");
     mlr.profile.throughput.search = Search::Mlr;
-    for report in [everything("slow-recovery"), everything("crashes"), everything("drops-all"), mlr] {
+    let mut virtual_one = everything("frames");
+    virtual_one.environment.machine = Some(machine("TCG"));
+    for report in [everything("slow-recovery"), everything("crashes"), everything("drops-all"), mlr, virtual_one] {
         let json = serde_json::to_value(&report).unwrap();
         let errors: Vec<String> = validator.iter_errors(&json).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(errors.is_empty(), "{:#?}", errors.iter().take(10).collect::<Vec<_>>());
@@ -117,6 +120,43 @@ fn the_first_line_of_each_form_says_what_the_run_is() {
     let html = html::page(&report);
     let body = html.split_once("<main>").unwrap().1;
     assert!(body.trim_start().starts_with("<p class=\"headline bad\">NOT RFC 2544 conform: "));
+}
+
+/// How a virtual machine was set up.
+fn machine(accelerator: &str) -> Settings {
+    let text = |text: &str| text.to_owned();
+    Settings {
+        qemu: text("QEMU emulator version 7.2"),
+        accelerator: text(accelerator),
+        accelerator_because: text("as wanted"),
+        machine: text("pc"),
+        processors: 1,
+        core: Some(1),
+        memory_mib: 192,
+        pages: text("not shared"),
+        interfaces: vec![text("virtio-net-pci over tap")],
+        system: text("image full"),
+        kernel: text("6.1"),
+        manifest_sha256: Some("0123456789abcdef".repeat(4)),
+        command: text("qemu-system-x86_64"),
+    }
+}
+
+#[test]
+fn a_device_under_emulation_is_named_so_in_the_first_line_and_one_under_kvm_is_not() {
+    let words = "Under emulation (TCG): rates say nothing about hardware. ";
+    let mut report = everything("dies");
+    report.environment.machine = Some(machine("TCG"));
+    report.conclude();
+    assert!(report.headline.starts_with("PARTIAL, the device died"), "{}", report.headline);
+    assert!(markdown::page(&report).lines().next().unwrap().contains(words));
+    assert!(html::page(&report).split("<h1>").next().unwrap().contains(words));
+    assert_eq!(recheck::differences(&written(&report)).unwrap(), Vec::<String>::new());
+    report.environment.machine = Some(machine("KVM"));
+    report.conclude();
+    assert!(!report.headline.contains(words.trim()), "{}", report.headline);
+    let digest = "| SHA-256 of its image's manifest | 0123456789abcdef";
+    assert!(markdown::page(&report).contains(digest) && html::page(&report).contains("virtio-net-pci over tap"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 use super::frame::Service;
 use super::open::{self, BUFFERS, Driver, PortName};
 use super::tester::{Own, Path, Wire, wait};
+use crate::guest::settings::Settings;
 use crate::rfc2544::device::function::{INDEX, PATHS};
 #[cfg(feature = "dpdk")]
 use crate::rfc2544::device::links;
@@ -44,6 +45,8 @@ pub(crate) struct Setup {
     pub(crate) cores: Vec<usize>,
     /// How the device is reset, if it is one that can be.
     pub(crate) reset: ResetBy,
+    /// The machine, if it is a virtual one.
+    pub(crate) machine: device::vm::Setup,
     /// Arguments for DPDK, beside those for links that are made here: for external ports.
     pub(crate) dpdk: Option<String>,
 }
@@ -79,7 +82,7 @@ impl Rig {
     /// # Errors
     /// What is wrong, and what to do about it.
     pub(crate) fn start(setup: Setup, stop: &Stop) -> anyhow::Result<Rig> {
-        let Setup { kind, links, cores, reset, dpdk } = setup;
+        let Setup { kind, links, cores, reset, machine, dpdk } = setup;
         let (own, device_core) = device::share(&cores)?;
         let names = links.names();
         let eal = start_dpdk(&links, &own, dpdk.as_deref())?;
@@ -112,7 +115,7 @@ impl Rig {
             links,
         };
         rig.loopback = Some(rig.open_loopback(&open, stop)?);
-        rig.device = Some(device::start(kind, &rig.links, device_core, stop)?);
+        rig.device = Some(device::start(kind, &rig.links, device_core, &machine, reset, stop)?);
         rig.wait_for_links(stop)?;
         rig.floor = rig.measure_floor(stop.flag());
         if !matches!(kind, Kind::External(_)) {
@@ -163,6 +166,11 @@ impl Rig {
     /// What resets the device, if anything does.
     pub(crate) fn resetter<'a>(&self, stop: &'a Stop) -> Option<Resetter<'a>> {
         self.device.as_ref()?.reset(self.reset, stop)
+    }
+
+    /// How the device's virtual machine is set up, if it is one.
+    pub(crate) fn machine(&self) -> Option<Settings> {
+        self.device.as_ref()?.machine()
     }
 
     /// What went wrong on the tester's side in the last trial.
@@ -325,6 +333,13 @@ fn start_dpdk(links: &Links, cores: &[usize; 2], more: Option<&str>) -> anyhow::
             words.extend((0..).zip(links::sockets(folder)).map(|(n, socket)| links::memif(n, "server", &socket)));
             folder
         }
+        Links::Vhost(folder) => {
+            let without = "vhost-user needs huge pages for the tester (links=tap does not)";
+            crate::dpdk::reserve(u64::from(BUFFERS) / 256).context(without)?;
+            words.push("-m 96 --no-pci".into());
+            words.extend(links::vhost(folder));
+            folder
+        }
         _ => &own,
     };
     words.extend(more.map(String::from));
@@ -338,7 +353,8 @@ fn start_dpdk(links: &Links, cores: &[usize; 2], more: Option<&str>) -> anyhow::
 #[cfg(not(feature = "dpdk"))]
 fn start_dpdk(links: &Links, _: &[usize; 2], _: Option<&str>) -> anyhow::Result<Option<Eal>> {
     if links.names().iter().any(|n| n.driver == Driver::Dpdk) {
-        anyhow::bail!("this program was built without DPDK: build it with `make`, or with the feature dpdk");
+        let other = if matches!(links, Links::Vhost(_)) { "; links=tap needs none" } else { "" };
+        anyhow::bail!("this program was built without DPDK: build it with `make`, or with the feature dpdk{other}");
     }
     Ok(None)
 }
