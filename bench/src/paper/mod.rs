@@ -22,7 +22,6 @@ use hosts::Hosts;
 use record::{Flow, Measured, Run, Subject, Workload};
 use report::{FORMAT, LeftOut, Report, Settings, Tested};
 use sluice_dataplane::time::now;
-use sluice_images::qemu::Accelerator;
 use sluice_images::qemu::accelerator::{Wanted, chosen};
 use std::path::PathBuf;
 use std::process::Command;
@@ -96,7 +95,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             break;
         }
         eprintln!("{subject}: starting");
-        match test(subject, &report.settings, accelerator, &stop) {
+        match test(subject, &report.settings, options.accel, &stop) {
             Ok(tested) => report.devices.push(tested),
             Err(_) if stop.asked() => break,
             Err(why) => {
@@ -141,7 +140,7 @@ fn tools() -> anyhow::Result<Vec<(String, String)>> {
 }
 
 /// Starts a device and makes all runs with it.
-fn test(subject: Subject, settings: &Settings, accelerator: Accelerator, stop: &Stop) -> anyhow::Result<Tested> {
+fn test(subject: Subject, settings: &Settings, accelerator: Wanted, stop: &Stop) -> anyhow::Result<Tested> {
     let hosts = Hosts::new()?;
     let mut device = device::start(subject, &hosts, accelerator, stop)?;
     if !settings.offloads {

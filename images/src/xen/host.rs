@@ -86,6 +86,15 @@ impl Host {
         all.find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("vmlinuz"))).context("no kernel")
     }
 
+    /// Its release, as `uname -r` says it.
+    ///
+    /// # Errors
+    /// As [`Self::kernel`].
+    pub fn release(&self) -> Result<String> {
+        let name = self.kernel()?.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(name.trim_start_matches("vmlinuz-").to_owned())
+    }
+
     /// A module of that kernel, by its name without ending.
     ///
     /// # Errors

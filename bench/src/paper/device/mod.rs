@@ -6,7 +6,7 @@ mod xen;
 use super::hosts::Hosts;
 use super::record::{Platform, Subject};
 use crate::wire::stop::Stop;
-use sluice_images::qemu::Accelerator;
+use sluice_images::qemu::accelerator::Wanted;
 use sluice_images::xen::Kind;
 
 /// Memory of a guest, MiB, and its processors: those of Click-on-OSv's guests.
@@ -26,7 +26,7 @@ pub(super) trait Device {
 pub(super) fn start(
     subject: Subject,
     hosts: &Hosts,
-    accelerator: Accelerator,
+    accelerator: Wanted,
     stop: &Stop,
 ) -> anyhow::Result<Box<dyn Device>> {
     match subject.platform {

@@ -1,15 +1,18 @@
 //! Guests of Xen 4.17, which runs in QEMU: its dom0 has an interface of each host, and a bridge from it to the guest's, as any
 //! host of Xen's has. dom0's part is in all figures, and is the same for all guests.
-use super::qemu::{Guest, LONG};
+use super::qemu::{join, taps};
 use super::{Device, MEMORY};
 use crate::dpdk::Folder;
-use crate::image::guest::Image;
+use crate::guest::settings::System;
+use crate::guest::vnf::Image;
+use crate::guest::{self, Guest, accelerator};
 use crate::paper::hosts::Hosts;
 use crate::paper::record::Function;
+use crate::wire::process::last_line;
 use crate::wire::stop::Stop;
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use sluice_images::cpio::{Node, Tree};
-use sluice_images::qemu::Accelerator;
+use sluice_images::qemu::accelerator::Wanted;
 use sluice_images::xen::host::{Host, NETFRONT};
 use sluice_images::xen::{self, Kind, Vif};
 use std::fs;
@@ -18,6 +21,10 @@ use std::fs;
 const LINUX: &str = include_str!("xen/linux");
 /// What it loads, in this order.
 const LINUX_MODULES: [&str; 4] = [NETFRONT, "llc", "stp", "bridge"];
+
+/// What dom0 says of the guest.
+const CREATED: &str = "XEN created the guest";
+const NOT_CREATED: &str = "XEN cannot create the guest";
 
 /// What a guest boots.
 struct Contents {
@@ -31,32 +38,32 @@ pub(super) fn start(
     function: Function,
     kind: Kind,
     hosts: &Hosts,
-    accelerator: Accelerator,
+    wanted: Wanted,
     stop: &Stop,
 ) -> anyhow::Result<Box<dyn Device>> {
-    let host = Host::get(|| eprintln!("downloading Xen 4.17 and Debian's kernel (75 MB)"))?;
+    let xen = Host::get(|| eprintln!("downloading Xen 4.17 and Debian's kernel (75 MB)"))?;
     let contents = match function {
         Function::Full => sluice("full")?,
         Function::Socket => sluice("socket")?,
-        Function::Bridge => linux(&host)?,
+        Function::Bridge => linux(&xen)?,
     };
-    let what = contents.what.clone();
+    let more = vec![
+        ("guest".into(), contents.what.clone()),
+        ("the guest's machine".into(), format!("{kind:?}, one processor, {MEMORY} MiB, netfront on bridges of dom0")),
+    ];
     let folder = Folder::new()?;
     let initramfs = folder.path().join("dom0");
-    fs::write(&initramfs, host.dom0(dom0(contents, kind)?)?)?;
-    let machine = host.machine(accelerator, &initramfs, MEMORY)?;
-    let mut guest = Guest::start(machine, hosts, stop)?;
-    guest.emulated = accelerator == Accelerator::Tcg;
-    guest.facts = vec![
-        ("guest".into(), what),
-        ("machine".into(), format!("{kind:?}, one processor, {MEMORY} MiB, netfront on bridges of dom0")),
-        (
-            "host".into(),
-            format!("Xen 4.17 in QEMU (q35, one processor, {accelerator}), dom0's interfaces virtio-net on tap"),
-        ),
-    ];
-    hosts.meet(LONG, stop, || guest.check()).with_context(|| guest.last_words())?;
-    Ok(Box::new(guest))
+    fs::write(&initramfs, xen.dom0(dom0(contents, kind)?)?)?;
+    let (accelerator, why) = accelerator(wanted);
+    let mut machine = xen.machine(accelerator, &initramfs, MEMORY)?;
+    machine.nics = taps(hosts)?;
+    let system =
+        System { name: "Xen 4.17".into(), kernel: xen.release()?, digest: None, accelerator_because: why.into() };
+    let host = guest::Host { net: Some(&hosts.between), core: None };
+    let mut guest = Guest::start(machine, system, folder, host, stop)?;
+    guest.until(stop, "Xen to create the guest", |said| said.contains(CREATED) || said.contains(NOT_CREATED))?;
+    ensure!(!guest.said().contains(NOT_CREATED), "Xen cannot create the guest: {}", last_line(&guest.said()));
+    join(guest, more, hosts, stop)
 }
 
 fn sluice(recipe: &str) -> anyhow::Result<Contents> {
@@ -65,12 +72,11 @@ fn sluice(recipe: &str) -> anyhow::Result<Contents> {
         kernel: fs::read(image.folder.join("bzImage"))?,
         initramfs: fs::read(image.folder.join("initramfs"))?,
         words: format!("{} sluice.function=bridge", image.manifest.command_line),
-        what: image.describe(),
+        what: format!("{}, Linux {}", image.system("")?.name, image.manifest.kernel),
     })
 }
 
 fn linux(host: &Host) -> anyhow::Result<Contents> {
-    let kernel = host.kernel()?;
     let mut tree = Tree::default();
     tree.add("bin/busybox", Node::File(0o755, fs::read("/bin/busybox").context("busybox (Debian: busybox-static)")?))?;
     tree.add("dev/console", Node::Device(0o600, 5, 1))?;
@@ -81,9 +87,8 @@ fn linux(host: &Host) -> anyhow::Result<Contents> {
     for folder in ["proc", "sys"] {
         tree.add(folder, Node::Folder(0o755))?;
     }
-    let name = kernel.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let what = format!("Debian's kernel ({name}) with busybox and a bridge");
-    Ok(Contents { kernel: fs::read(kernel)?, initramfs: tree.archive()?, words: "quiet".into(), what })
+    let what = format!("Linux bridge, Debian's kernel {} and busybox", host.release()?);
+    Ok(Contents { kernel: fs::read(host.kernel()?)?, initramfs: tree.archive()?, words: "quiet".into(), what })
 }
 
 /// The files of a dom0 that runs this guest.
