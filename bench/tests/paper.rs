@@ -11,8 +11,10 @@ fn possible() -> bool {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
-    let missing: Vec<&str> =
-        ["iperf3", "ITGSend", "ITGRecv", "ITGDec", "ethtool", "ping", "setpriv"].into_iter().filter(|t| !there(t)).collect();
+    let missing: Vec<&str> = ["iperf3", "ITGSend", "ITGRecv", "ITGDec", "ethtool", "ping", "setpriv"]
+        .into_iter()
+        .filter(|t| !there(t))
+        .collect();
     if !missing.is_empty() {
         println!("skipped: needs {missing:?}");
         return false;

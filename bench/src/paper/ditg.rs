@@ -54,7 +54,8 @@ fn parse(text: &str) -> anyhow::Result<Delay> {
         let line = total.lines().find_map(|l| l.strip_prefix(name)?.trim_start().strip_prefix('='));
         line.and_then(|v| v.split_whitespace().next()).with_context(|| format!("ITGDec: no {name:?}"))
     };
-    let number = |name: &str| value(name)?.parse().with_context(|| format!("ITGDec: {name:?}"));
+    let number =
+        |name: &str| -> anyhow::Result<u64> { value(name)?.parse().with_context(|| format!("ITGDec: {name:?}")) };
     let seconds = |name: &str| {
         let value: f64 = value(name)?.parse().with_context(|| format!("ITGDec: {name:?}"))?;
         ensure!(value.is_finite() && value >= 0.0, "ITGDec: {name:?} is {value}");

@@ -17,7 +17,6 @@ mod tool;
 use crate::rfc2544::report::environment::Environment;
 use crate::wire::stop::Stop;
 use anyhow::ensure;
-use device::Device;
 use hosts::Hosts;
 use record::{Flow, Measured, Run, Subject, Workload};
 use report::{FORMAT, LeftOut, Report, Settings, Tested};
@@ -26,9 +25,6 @@ use sluice_images::qemu::accelerator::{Wanted, chosen};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-
-/// A device of which so many runs in a row fail is given up.
-const MOST_FAILURES: usize = 3;
 
 /// Options of `paper`.
 #[derive(clap::Args)]
@@ -147,20 +143,24 @@ fn test(subject: Subject, settings: &Settings, accelerator: Wanted, stop: &Stop)
         hosts.cut_to_size()?;
     }
     let mut tested = Tested::new(subject, device.emulated(), device.facts());
+    let workloads = settings.workloads();
+    let mut failures = 0;
     for number in 1..=settings.runs {
         eprintln!("{subject}: run {number} of {}", settings.runs);
-        for workload in settings.workloads() {
-            let outcome = measure(workload, number, settings, &hosts, &mut *device, stop);
+        for &workload in &workloads {
+            let outcome = measure(workload, number, settings, &hosts, stop);
             if stop.asked() {
                 return Ok(tested);
             }
+            failures = if outcome.is_err() { failures + 1 } else { 0 };
+            let dead = if outcome.is_err() { device.check().err() } else { None };
             if let Err(why) = &outcome {
                 eprintln!("{subject}: {workload}: {why}");
             }
             tested.runs.push(Run { workload, number, outcome });
-            let last = tested.runs.iter().rev().take(MOST_FAILURES);
-            if last.filter(|r| r.outcome.is_err()).count() == MOST_FAILURES {
-                tested.given_up = true;
+            // Nothing came through any more.
+            if failures == workloads.len() || dead.is_some() {
+                tested.given_up = Some(dead.map_or("all runs of a round failed".into(), |d| format!("{d:#}")));
                 return Ok(tested);
             }
         }
@@ -174,17 +174,13 @@ fn measure(
     number: u32,
     settings: &Settings,
     hosts: &Hosts,
-    device: &mut dyn Device,
     stop: &Stop,
 ) -> Result<Measured, String> {
     let measured = match workload {
         Workload::Stream(bytes) => iperf3::stream(hosts, bytes, settings.seconds, stop).map(Measured::Rate),
         Workload::Flow(flow) => ditg::flow(hosts, flow, settings.seconds, number, stop).map(Measured::Delay),
     };
-    measured.map_err(|why| match device.check() {
-        Ok(()) => format!("{why:#}"),
-        Err(dead) => format!("{dead:#}"),
-    })
+    measured.map_err(|why| format!("{why:#}"))
 }
 
 impl Settings {

@@ -22,13 +22,15 @@ pub(super) fn serve(net: &Net, words: &[&str], port: u16, stop: &Stop) -> anyhow
     let mut running = Running::start(command(net, program).args(rest), "")?;
     stop.wait(PATIENCE, &format!("{program} to listen"), || {
         ensure!(running.runs()?, "{program} ended: {}", last_line(&running.said()));
-        let table = net.within(|| std::fs::read_to_string("/proc/thread-self/net/tcp"))??;
-        Ok(listens(&table, port))
+        // A socket of IPv6 may take IPv4, too.
+        let tables = ["tcp", "tcp6"].map(|t| format!("/proc/thread-self/net/{t}"));
+        let tables = net.within(|| tables.map(|t| std::fs::read_to_string(t).unwrap_or_default()))?;
+        Ok(tables.iter().any(|table| listens(table, port)))
     })?;
     Ok(running)
 }
 
-/// Whether `/proc/net/tcp` has a socket that listens to this port; proc(5), state 0A.
+/// Whether `/proc/net/tcp` or `tcp6` has a socket that listens to this port; proc(5), state 0A.
 fn listens(table: &str, port: u16) -> bool {
     let port = format!(":{port:04X}");
     table.lines().skip(1).any(|line| {
@@ -65,5 +67,8 @@ mod tests {
         assert!(listens(table, 5201));
         assert!(!listens(table, 9000), "that one is connected");
         assert!(!listens(table, 1));
+        let table = "  sl  local_address                         remote_address                        st tx_queue\n   \
+                     0: 00000000000000000000000000000000:2328 00000000000000000000000000000000:0000 0A 00000000\n";
+        assert!(listens(table, 9000));
     }
 }

@@ -41,7 +41,8 @@ impl Report {
 
     fn what(&self) -> Table {
         let all = self.devices.iter().map(|d| {
-            let facts: Vec<String> = d.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            let facts = d.facts.iter().filter(|(name, _)| !LONG_FACTS.contains(&name.as_str()));
+            let facts: Vec<String> = facts.map(|(name, value)| format!("{name}: {value}")).collect();
             vec![d.name(), facts.join("; ")]
         });
         let out = self.left_out.iter().map(|l| vec![l.subject.to_string(), format!("left out: {}", l.why)]);
@@ -59,6 +60,9 @@ impl Report {
         Table::new("Environment", "", &["", ""], rows)
     }
 }
+
+/// What only the JSON tells of a device.
+const LONG_FACTS: [&str; 2] = ["started as", "SHA-256 of its image's manifest"];
 
 /// Of the page.
 pub(super) const TITLE: &str = "Bridges in virtual machines";

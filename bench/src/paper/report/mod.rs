@@ -62,8 +62,8 @@ pub(super) struct Tested {
     pub(super) facts: Vec<(String, String)>,
     /// Every run.
     pub(super) runs: Vec<Run>,
-    /// So many failed one after another that it was left.
-    pub(super) given_up: bool,
+    /// Why it was left before all runs were made.
+    pub(super) given_up: Option<String>,
     /// What follows from the runs.
     pub(super) results: Vec<Outcome>,
 }
@@ -89,7 +89,7 @@ pub(super) struct LeftOut {
 
 impl Tested {
     pub(super) fn new(subject: Subject, emulated: bool, facts: Vec<(String, String)>) -> Tested {
-        Tested { subject, emulated, facts, runs: Vec::new(), given_up: false, results: Vec::new() }
+        Tested { subject, emulated, facts, runs: Vec::new(), given_up: None, results: Vec::new() }
     }
 
     fn outcome(&self, workload: Workload) -> Outcome {
@@ -164,9 +164,8 @@ impl Report {
         if self.devices.iter().any(xen_full) {
             remarks.push("Under Xen, Sluice full uses packet sockets, too: DPDK has no driver for netfront.".into());
         }
-        for d in self.devices.iter().filter(|d| d.given_up) {
-            remarks.push(format!("{} was given up: its last runs failed.", d.name()));
-        }
+        let given_up = self.devices.iter().filter_map(|d| Some((d, d.given_up.as_ref()?)));
+        remarks.extend(given_up.map(|(d, why)| format!("Given up: {}: {why}.", d.name())));
         remarks.extend(self.left_out.iter().map(|l| format!("Left out: {}: {}.", l.subject, l.why)));
         remarks
     }

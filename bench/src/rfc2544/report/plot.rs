@@ -35,6 +35,14 @@ pub(crate) struct Series {
     pub(crate) steps: bool,
 }
 
+impl Series {
+    /// The values of its points, with their bars.
+    fn tops(&self) -> impl Iterator<Item = f64> + '_ {
+        let bars = self.bars.iter().copied().chain(std::iter::repeat(0.0));
+        self.points.iter().zip(bars).map(|(point, bar)| point.1 + bar)
+    }
+}
+
 /// A chart.
 pub(crate) struct Chart {
     pub(crate) title: String,
@@ -109,9 +117,7 @@ impl Chart {
     pub(crate) fn svg(&self) -> String {
         let all = || self.series.iter().flat_map(|s| &s.points);
         let x = Range::of(&self.x, all().map(|p| p.0));
-        let highest = |s: &Series, n: usize, value: f64| value + s.bars.get(n).copied().unwrap_or(0.0);
-        let highest = |s| s.points.iter().enumerate().map(move |(n, p)| highest(s, n, p.1));
-        let y = Range::of(&self.y, self.series.iter().flat_map(highest));
+        let y = Range::of(&self.y, self.series.iter().flat_map(Series::tops));
         let left = |v: f64| LEFT + x.along(v) * (WIDTH - LEFT - RIGHT);
         let top = |v: f64| HEIGHT - BOTTOM - y.along(v) * (HEIGHT - TOP - BOTTOM);
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
