@@ -66,16 +66,6 @@ impl Function {
     }
 }
 
-impl fmt::Display for Function {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Function::Full => "Sluice full",
-            Function::Socket => "Sluice socket",
-            Function::Bridge => "Linux bridge",
-        })
-    }
-}
-
 /// A device: a function on a platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Subject {
@@ -103,9 +93,21 @@ impl Subject {
     }
 }
 
+impl Subject {
+    /// The device's name among those of its platform.
+    pub(crate) fn name(self) -> &'static str {
+        match (self.function, self.platform) {
+            (Function::Full, _) => "Sluice full",
+            (Function::Socket, Platform::Host) => "Sluice process",
+            (Function::Socket, _) => "Sluice socket",
+            (Function::Bridge, _) => "Linux bridge",
+        }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.function, self.platform)
+        write!(f, "{} ({})", self.name(), self.platform)
     }
 }
 

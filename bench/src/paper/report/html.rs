@@ -78,7 +78,9 @@ fn chart(
             let known = workloads.iter().enumerate().filter_map(|(i, w)| Some((i, device.result(*w)?.estimate?)));
             let (points, bars) =
                 known.map(|(i, e)| ((i as f64 + shift, to_unit(e.mean)), to_unit(e.half.unwrap_or(0.0)))).unzip();
-            Series { name: device.subject.function.to_string(), points, bars, ..Series::default() }
+            // A function has the same colour on all platforms.
+            let colour = Some(device.subject.function as u8);
+            Series { name: device.subject.name().into(), points, bars, colour, ..Series::default() }
         })
         .collect();
     let values = || series.iter().flat_map(|s| &s.points).map(|p| p.1);

@@ -33,6 +33,8 @@ pub(crate) struct Series {
     pub(crate) theory: bool,
     /// Steps instead of straight lines, without points.
     pub(crate) steps: bool,
+    /// Its colour, 0 to 9; by default each line of a chart has the next one.
+    pub(crate) colour: Option<u8>,
 }
 
 impl Series {
@@ -201,6 +203,9 @@ impl Chart {
         let series = |s: &Series| s.theory;
         if self.series.get(index).is_some_and(series) {
             return THEORY.into();
+        }
+        if let Some(colour) = self.series.get(index).and_then(|s| s.colour) {
+            return format!("s{}", colour % 10);
         }
         let before = self.series.iter().take(index).filter(|s| !s.theory).count();
         format!("s{}", before % 10)
