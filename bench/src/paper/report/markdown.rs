@@ -94,7 +94,7 @@ fn cell(device: &Tested, workload: Workload, unit: fn(f64) -> f64) -> String {
     text
 }
 
-/// "94.1 ± 2.3", to a tenth of the interval or to three digits.
+/// "94.1 ± 2.3": three digits, and as many places of the interval.
 fn interval(Estimate { mean, half, .. }: Estimate, unit: fn(f64) -> f64) -> String {
     let mean = unit(mean);
     let digits = (2.0 - mean.abs().max(1e-6).log10().floor()).clamp(0.0, 6.0) as usize;
