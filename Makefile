@@ -5,7 +5,7 @@ SUDO  := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc valgrind:valgrind \
 	clang:clang wasm-ld:lld python3:python3 ovs-vswitchd:openvswitch-switch snmpget:snmp snmpd:snmpd snmptrapd:snmptrapd
 # Debian has dpdk-testpmd in dpdk-dev. Libraries come next, by what pkg-config or the file system knows them as.
-BENCH_TOOLS := dpdk-testpmd:dpdk-dev
+BENCH_TOOLS := dpdk-testpmd:dpdk-dev ITGSend:d-itg
 LIBRARIES := pkg-config:pkg-config libdpdk:libdpdk-dev libclang:libclang-dev
 # What images are made, booted and tested with; files by their paths.
 IMAGE_TOOLS := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils flex:flex bison:bison bc:bc ld:binutils perl:perl xz:xz-utils \
@@ -19,7 +19,7 @@ ALL_TOOLS := $(TOOLS) $(BENCH_TOOLS) $(LIBRARIES) $(IMAGE_TOOLS)
 FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk,sluice-bench/dpdk)
 SLUICE = target/release/sluice
 
-.PHONY: run demo image test test-xen test-boots soak fuzz-api check bench bench-wasm build guests manual openapi tools clean no-std miri
+.PHONY: run demo image test test-xen test-boots soak fuzz-api check bench bench-paper bench-wasm build guests manual openapi tools clean no-std miri
 
 build:
 	$(CARGO) build --release --quiet $(FEATURES)
@@ -124,6 +124,13 @@ bench:
 	@$(MAKE) --no-print-directory tools NEED="ip valgrind dpdk-testpmd pkg-config libdpdk libclang" || true
 	$(CARGO) build --quiet --release $(FEATURES)
 	target/release/sluice-bench $(ARGS)
+
+# The experiment of Click-on-OSv: TCP streams and D-ITG's flows through guests of QEMU and Xen, and without them; target/paper.html.
+# As root. Some half an hour with 10 runs of 1 s; ARGS="--runs 30 --seconds 10 --only qemu".
+bench-paper:
+	@$(MAKE) --no-print-directory image IMAGES="full socket"
+	$(CARGO) build --quiet --release $(FEATURES)
+	target/release/sluice-bench paper $(ARGS)
 
 # What a WebAssembly function costs a packet. Building it takes ten minutes on two cores.
 bench-wasm:

@@ -12,6 +12,7 @@ mod guest;
 mod harness;
 mod image;
 mod nsh;
+mod paper;
 mod report;
 mod rfc2544;
 mod ring;
@@ -73,6 +74,8 @@ enum Command {
     Generate(rfc2544::wire::command::GenerateOptions),
     /// Tests a device by RFC 2544: throughput, latency, loss, bursts, recovery, reset.
     Rfc2544(rfc2544::command::Options),
+    /// Compares bridges in virtual machines and without: TCP streams, and the delays of three flows.
+    Paper(paper::Options),
     /// Puts RFC 2544 reports side by side, as ratios to the first.
     Report {
         /// Reports in JSON.
@@ -93,6 +96,7 @@ fn main() -> anyhow::Result<()> {
         Some(Command::Trial(options)) => return rfc2544::wire::command::trial(&options),
         Some(Command::Generate(options)) => return rfc2544::wire::command::generate(&options),
         Some(Command::Rfc2544(options)) => return rfc2544::command::rfc2544(&options),
+        Some(Command::Paper(options)) => return paper::run(&options),
         Some(Command::Report { files }) => return rfc2544::command::side_by_side(&files),
         Some(Command::Recheck { file }) => return rfc2544::command::recheck(&file),
         None => {}

@@ -1,6 +1,8 @@
 //! What Xen's toolstack is told of a machine: a configuration for `xl create` (xl.cfg(5)).
 //!
 //! Nothing of QEMU runs beside such a guest: kernel and initramfs lie on the host, disks and interfaces are Xen's own.
+pub mod host;
+
 use anyhow::{Result, ensure};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

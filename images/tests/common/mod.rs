@@ -1,5 +1,6 @@
 //! What the tests of this crate share: scratch folders, and an initramfs of busybox.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
+use sluice_images::qemu::Machine;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -109,11 +110,22 @@ pub struct Qemu {
 impl Qemu {
     /// Starts it without KVM and without anything but a serial console, and what is in `arguments`.
     pub fn start(arguments: &[String]) -> Self {
+        let mut qemu = Command::new("qemu-system-x86_64");
+        qemu.args(["-accel", "tcg", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"]);
+        Self::run(qemu.args(arguments))
+    }
+
+    /// Starts this machine, whose serial port is its standard output.
+    pub fn machine(machine: &Machine) -> Self {
+        Self::run(&machine.command().unwrap())
+    }
+
+    fn run(qemu: &Command) -> Self {
         // It ends with this process, too, should that be killed.
         let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg", "-nodefaults", "-no-user-config"])
-            .args(["-display", "none", "-serial", "stdio"])
-            .args(arguments)
+            .args(["--pdeathsig", "KILL"])
+            .arg(qemu.get_program())
+            .args(qemu.get_args())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

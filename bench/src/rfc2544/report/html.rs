@@ -7,22 +7,28 @@ use crate::rfc2544::section26::latency::{AtLoad, histogram};
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page.
-pub(crate) fn page(report: &Report) -> String {
-    let title = format!("RFC 2544: {}", report.tester.device);
-    let kind = if report.headline.starts_with("Conforms") { "good" } else { "bad" };
+/// What a page begins with, to be closed by `</main></body></html>`.
+pub(crate) fn begin(title: &str, headline: &str, good: bool, remarks: &[String]) -> String {
+    let kind = if good { "good" } else { "bad" };
     let mut t = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <title>{0}</title><style>{STYLE}</style></head><body><main>\
          <p class=\"headline {kind}\">{1}</p><h1>{0}</h1>",
-        escape(&title),
-        escape(&report.headline)
+        escape(title),
+        escape(headline)
     );
-    if !report.remarks.is_empty() {
-        let items: Vec<String> = report.remarks.iter().map(|r| format!("<li>{}</li>", escape(r))).collect();
+    if !remarks.is_empty() {
+        let items: Vec<String> = remarks.iter().map(|r| format!("<li>{}</li>", escape(r))).collect();
         t += &format!("<ul>{}</ul>", items.concat());
     }
+    t
+}
+
+/// The page.
+pub(crate) fn page(report: &Report) -> String {
+    let title = format!("RFC 2544: {}", report.tester.device);
+    let mut t = begin(&title, &report.headline, report.headline.starts_with("Conforms"), &report.remarks);
     let mut charts: Vec<(&str, Vec<Chart>)> = vec![
         ("Throughput (", rate_chart(report).into_iter().collect()),
         ("Latency distribution", latency_charts(report)),
@@ -46,7 +52,8 @@ pub(crate) fn page(report: &Report) -> String {
     t + "</section><footer>The JSON beside this page has every trial.</footer></main></body></html>\n"
 }
 
-fn html_table(columns: &[String], rows: &[Vec<String>]) -> String {
+/// A table; without names of columns it has no head.
+pub(crate) fn html_table(columns: &[String], rows: &[Vec<String>]) -> String {
     // The first column names its row, be it a number or not; without a head, columns are not figures of one kind.
     let right = |i: usize, cell: &str| if i > 0 && !columns.is_empty() && numeric(cell) { " class=\"n\"" } else { "" };
     let mut t = String::from("<div class=\"table\"><table>");
@@ -100,7 +107,7 @@ fn rate_chart(report: &Report) -> Option<Chart> {
     let points = |of: &dyn Fn(&Results) -> Option<f64>| -> Vec<(f64, f64)> {
         with.iter().enumerate().filter_map(|(i, r)| Some((i as f64, of(r)?))).collect()
     };
-    let line = |name: &str, points, theory| Series { name: name.into(), points, theory, steps: false };
+    let line = |name: &str, points, theory| Series { name: name.into(), points, theory, ..Series::default() };
     let mut series = vec![
         line("theoretical maximum", points(&|r| Some(r.line)), true),
         line("throughput", points(&|r| r.throughput.as_ref()?.rate), false),
@@ -140,7 +147,7 @@ fn latency_charts(report: &Report) -> Vec<Chart> {
     for percent in &report.profile.latency.loads {
         let series = PERCENTILES.map(|(name, of)| {
             let points = with.iter().enumerate().filter_map(|(i, r)| Some((i as f64, of(&at(r, *percent)?) as f64)));
-            Series { name: name.into(), points: points.filter(|p| p.1 > 0.0).collect(), theory: false, steps: false }
+            Series { name: name.into(), points: points.filter(|p| p.1 > 0.0).collect(), ..Series::default() }
         });
         if series.iter().any(|s| !s.points.is_empty()) {
             charts.push(Chart {
@@ -164,7 +171,7 @@ fn distribution(report: &Report, results: &Results) -> Option<Chart> {
         let steps = h
             .iter_quantiles(4)
             .map(|v| (nines(v.quantile_iterated_to().min(0.99999)), v.value_iterated_to().max(1) as f64));
-        series.push(Series { name: format!("{percent} %"), points: steps.collect(), theory: false, steps: true });
+        series.push(Series { name: format!("{percent} %"), points: steps.collect(), steps: true, ..Series::default() });
     }
     (!series.is_empty()).then(|| Chart {
         title: format!("Distribution, frames of {}", results.frames.name()),
@@ -183,7 +190,7 @@ fn loss_chart(report: &Report) -> Option<Chart> {
     let series: Vec<Series> = curves
         .map(|(r, f)| {
             let points = f.points.iter().rev().map(|p| (p.percent, 100.0 * p.ratio)).collect();
-            Series { name: r.frames.name(), points, theory: false, steps: false }
+            Series { name: r.frames.name(), points, ..Series::default() }
         })
         .collect();
     let show = |v: f64| format!("{}", (v * 1000.0).round() / 1000.0);

@@ -14,8 +14,21 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    fn new(title: &'static str, note: impl Into<String>, columns: &[&str], rows: Vec<Vec<String>>) -> Table {
+    pub(crate) fn new(title: &'static str, note: impl Into<String>, columns: &[&str], rows: Vec<Vec<String>>) -> Table {
         Table { title, note: note.into(), columns: columns.iter().map(|c| (*c).to_owned()).collect(), rows }
+    }
+
+    /// With its title as a heading.
+    pub(crate) fn markdown(&self) -> String {
+        let row = |cells: &[String]| format!("| {} |\n", cells.iter().map(|c| cell(c)).collect::<Vec<_>>().join(" | "));
+        let mut text = format!("\n## {}\n\n", self.title);
+        if !self.note.is_empty() {
+            text += &format!("{}\n\n", self.note);
+        }
+        text += &row(&self.columns);
+        text += &format!("|{}\n", "---|".repeat(self.columns.len()));
+        self.rows.iter().for_each(|r| text += &row(r));
+        text
     }
 }
 
@@ -272,17 +285,7 @@ pub(crate) fn page(report: &Report) -> String {
     for remark in &report.remarks {
         text += &format!("- {remark}\n");
     }
-    let row = |cells: &[String]| format!("| {} |\n", cells.iter().map(|c| cell(c)).collect::<Vec<_>>().join(" | "));
-    for table in tables(report) {
-        text += &format!("\n## {}\n\n", table.title);
-        if !table.note.is_empty() {
-            text += &format!("{}\n\n", table.note);
-        }
-        text += &row(&table.columns);
-        text += &format!("|{}\n", "---|".repeat(table.columns.len()));
-        table.rows.iter().for_each(|r| text += &row(r));
-    }
-    text += "\n## Environment (RFC 8172)\n\n| | |\n|---|---|\n";
-    facts(report).into_iter().for_each(|(name, value)| text += &row(&[name, value]));
-    text
+    tables(report).iter().for_each(|t| text += &t.markdown());
+    let facts = facts(report).into_iter().map(|(name, value)| vec![name, value]);
+    text + &Table::new("Environment (RFC 8172)", "", &["", ""], facts.collect()).markdown()
 }

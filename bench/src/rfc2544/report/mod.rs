@@ -99,10 +99,6 @@ impl Report {
 
     /// Writes all forms beside each other: `path` with .json, .csv, .md and .html. Each is whole or not there.
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<Vec<PathBuf>> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        anyhow::ensure!(path.file_name().is_some(), "{} is no name of a file", path.display());
         let json = serde_json::to_string(self)? + "\n";
         let forms = [
             ("json", json),
@@ -111,19 +107,28 @@ impl Report {
             ("md", markdown::page(self)),
             ("html", html::page(self)),
         ];
-        let mut written = Vec::new();
-        for (ending, text) in forms {
-            let mut name = path.file_name().unwrap_or_default().to_owned();
-            name.push(format!(".{ending}"));
-            let file = path.with_file_name(&name);
-            name.push(".new");
-            let new = path.with_file_name(&name);
-            fs::write(&new, text).with_context(|| format!("cannot write {}", new.display()))?;
-            fs::rename(&new, &file).with_context(|| format!("cannot write {}", file.display()))?;
-            written.push(file);
-        }
-        Ok(written)
+        save(path, &forms)
     }
+}
+
+/// Writes all forms of a report beside each other, each by its ending. Each is whole or not there.
+pub(crate) fn save(path: &Path, forms: &[(&str, String)]) -> anyhow::Result<Vec<PathBuf>> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    anyhow::ensure!(path.file_name().is_some(), "{} is no name of a file", path.display());
+    let mut written = Vec::new();
+    for (ending, text) in forms {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{ending}"));
+        let file = path.with_file_name(&name);
+        name.push(".new");
+        let new = path.with_file_name(&name);
+        fs::write(&new, text).with_context(|| format!("cannot write {}", new.display()))?;
+        fs::rename(&new, &file).with_context(|| format!("cannot write {}", file.display()))?;
+        written.push(file);
+    }
+    Ok(written)
 }
 
 fn headline(profile: &Profile, end: &End, environment: &Environment) -> String {

@@ -23,13 +23,26 @@ pub(crate) struct Axis {
 }
 
 /// A line with points.
+#[derive(Default)]
 pub(crate) struct Series {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
+    /// How far the truth may be from each point, to both sides; empty where nothing is said of it.
+    pub(crate) bars: Vec<f64>,
     /// Dashed and without points: a theoretical line.
     pub(crate) theory: bool,
     /// Steps instead of straight lines, without points.
     pub(crate) steps: bool,
+    /// Its colour, 0 to 9; by default each line of a chart has the next one.
+    pub(crate) colour: Option<u8>,
+}
+
+impl Series {
+    /// The values of its points, with their bars.
+    fn tops(&self) -> impl Iterator<Item = f64> + '_ {
+        let bars = self.bars.iter().copied().chain(std::iter::repeat(0.0));
+        self.points.iter().zip(bars).map(|(point, bar)| point.1 + bar)
+    }
 }
 
 /// A chart.
@@ -106,7 +119,7 @@ impl Chart {
     pub(crate) fn svg(&self) -> String {
         let all = || self.series.iter().flat_map(|s| &s.points);
         let x = Range::of(&self.x, all().map(|p| p.0));
-        let y = Range::of(&self.y, all().map(|p| p.1));
+        let y = Range::of(&self.y, self.series.iter().flat_map(Series::tops));
         let left = |v: f64| LEFT + x.along(v) * (WIDTH - LEFT - RIGHT);
         let top = |v: f64| HEIGHT - BOTTOM - y.along(v) * (HEIGHT - TOP - BOTTOM);
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
@@ -163,6 +176,11 @@ impl Chart {
             }
             let class = self.class(i);
             let _ = write!(t, "<path class=\"line {class}\" d=\"{path}\"/>");
+            for ((vx, vy), bar) in s.points.iter().zip(&s.bars) {
+                let (px, from, to) = (left(*vx), top(vy - bar), top(vy + bar));
+                let ends = format!("M{px:.1} {from:.1}V{to:.1}m-4 0h8M{:.1} {from:.1}h8", px - 4.0);
+                let _ = write!(t, "<path class=\"bar {class}\" d=\"{ends}\"/>");
+            }
             for (vx, vy) in s.points.iter().filter(|p| !s.steps && (!s.theory || self.apart(p.0))) {
                 let (px, py, shown) = (left(*vx), top(*vy), (self.y.show)(*vy));
                 let name = escape(&s.name);
@@ -185,6 +203,9 @@ impl Chart {
         let series = |s: &Series| s.theory;
         if self.series.get(index).is_some_and(series) {
             return THEORY.into();
+        }
+        if let Some(colour) = self.series.get(index).and_then(|s| s.colour) {
+            return format!("s{}", colour % 10);
         }
         let before = self.series.iter().take(index).filter(|s| !s.theory).count();
         format!("s{}", before % 10)
