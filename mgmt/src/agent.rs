@@ -158,8 +158,8 @@ pub struct CountedRule {
     /// The rule.
     #[serde(flatten)]
     pub rule: Rule,
-    /// Packets that it matched.
-    pub packets: u64,
+    /// Packets that it matched; `packets` is the rule's own pattern.
+    pub matched: u64,
 }
 
 /// A path and how many packets came to each of its hops.
@@ -219,8 +219,8 @@ fn counts(ems: &Ems, handler: &str) -> Vec<(u64, String)> {
 pub(crate) fn rules(ems: &Ems) -> Result<(Vec<CountedRule>, String), Problem> {
     let (agent, etag) = now(ems)?;
     let counts = counts(ems, "rules");
-    let packets = |rule: &Rule| counts.iter().find(|c| c.1 == rule.name).map_or(0, |c| c.0);
-    Ok((agent.rules.into_iter().map(|rule| CountedRule { packets: packets(&rule), rule }).collect(), etag))
+    let matched = |rule: &Rule| counts.iter().find(|c| c.1 == rule.name).map_or(0, |c| c.0);
+    Ok((agent.rules.into_iter().map(|rule| CountedRule { matched: matched(&rule), rule }).collect(), etag))
 }
 
 /// The paths with their counts, and the entity tag of the agent's configuration.
@@ -291,5 +291,14 @@ mod tests {
         assert_eq!((agent.paths[0].index, agent.foreign), (255, Foreign::Pass));
         assert_eq!(Agent::read(&agent.text()), Ok(agent));
         assert!(Agent::read("[[rules]]\nname = 'x'\nway = 1\n").unwrap_err().contains("line 3"));
+    }
+
+    #[test]
+    fn a_rule_with_a_count_has_its_pattern_beside_it() {
+        let rule = Agent::read("[[rules]]\nname = 'web'\npackets = 'tcp'\npath = 10\n").unwrap().rules.remove(0);
+        let counted = CountedRule { matched: 7, rule };
+        let text = serde_json::to_string(&counted).unwrap();
+        assert_eq!(text.matches("\"packets\"").count(), 1, "{text}");
+        assert_eq!(serde_json::from_str::<CountedRule>(&text).unwrap(), counted);
     }
 }

@@ -21,7 +21,7 @@ fn messages_of_net_snmp_go_on_the_path_of_the_rule_that_names_their_community_or
     rig.ems.put_json("/v1/agent/rules", &rules.to_string()).is(200);
     let count = |name: &str| {
         let all = rig.ems.get("/v1/agent/rules").is(200).json();
-        all.as_array().expect("rules").iter().find(|r| r["name"] == name).and_then(|r| r["packets"].as_u64())
+        all.as_array().expect("rules").iter().find(|r| r["name"] == name).and_then(|r| r["matched"].as_u64())
     };
     // Nobody answers: one message each.
     let ask = |options: &str| rig.net.in_a(&format!("snmpget {options} -t 0.2 -r 0 10.0.1.3 .1.3.6.1.2.1.1.1.0"));

@@ -122,7 +122,7 @@ impl Links {
             Links::Memif(_) => ["net_memif0", "net_memif1"].map(PortName::dpdk),
             Links::Veth(_, driver) => NEAR.map(|name| PortName { driver: *driver, device: name.into() }),
             Links::Vhost(_) => ["net_vhost0", "net_vhost1"].map(PortName::dpdk),
-            Links::Tap(_) => NEAR.map(|name| PortName { driver: Driver::Packet, device: name.into() }),
+            Links::Tap(_) => NEAR.map(|name| PortName { driver: Driver::Tap, device: name.into() }),
             Links::External(names) => names.clone(),
         }
     }

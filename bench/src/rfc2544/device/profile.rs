@@ -39,7 +39,7 @@ pub(crate) const NAMES: &[(&str, &str)] = &[
     ("memory", "of a virtual machine, MiB, 32 to 65536; 192 unless given"),
     ("next-a", "Ethernet address that frames from port A go to, if not that of port B"),
     ("next-b", "Ethernet address that frames from port B go to, if not that of port A"),
-    ("port-a", "port A of an external device: eth0, xdp:eth0, dpdk:0000:03:00.0"),
+    ("port-a", "port A of an external device: eth0, xdp:eth0, tap:vm0, dpdk:0000:03:00.0"),
     ("port-b", "its port B"),
     (
         "reset",

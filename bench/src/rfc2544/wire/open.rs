@@ -27,11 +27,13 @@ pub(crate) enum Driver {
     Dpdk,
     /// Packet sockets.
     Packet,
+    /// Packet sockets on a tap interface: the device empties its queue.
+    Tap,
     /// AF_XDP sockets.
     Xdp,
 }
 
-/// A port's name: `dpdk:NAME`, `xdp:INTERFACE`, or `packet:INTERFACE` or the interface alone.
+/// A port's name: `dpdk:NAME`, `xdp:INTERFACE`, `tap:INTERFACE`, or `packet:INTERFACE` or the interface alone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct PortName {
     /// How it is driven.
@@ -55,8 +57,9 @@ impl FromStr for PortName {
         let (driver, device) = match text.split_once(':') {
             Some(("dpdk", device)) => (Driver::Dpdk, device),
             Some(("xdp", device)) => (Driver::Xdp, device),
+            Some(("tap", device)) => (Driver::Tap, device),
             Some(("packet", device)) => (Driver::Packet, device),
-            Some((other, _)) => bail!("{text}: there is no driver {other}: dpdk, xdp or packet"),
+            Some((other, _)) => bail!("{text}: there is no driver {other}: dpdk, xdp, tap or packet"),
             None => (Driver::Packet, text),
         };
         if device.is_empty() {
@@ -71,6 +74,7 @@ impl fmt::Display for PortName {
         let driver = match self.driver {
             Driver::Dpdk => "DPDK",
             Driver::Packet => "AF_PACKET",
+            Driver::Tap => "AF_PACKET, tap",
             Driver::Xdp => "AF_XDP",
         };
         write!(f, "{} ({driver})", self.device)
@@ -86,7 +90,7 @@ impl PortName {
             .then(|| u16::try_from(frame - ethernet::LEN).unwrap_or(u16::MAX));
         let device = match self.driver {
             Driver::Dpdk => Device::Dpdk(DpdkDevice { name, mtu, ..DpdkDevice::default() }),
-            Driver::Packet => Device::Kernel(name),
+            Driver::Packet | Driver::Tap => Device::Kernel(name),
             Driver::Xdp => Device::Xdp(XdpDevice { name, queues: 1, ..XdpDevice::default() }),
         };
         PortSpec { device, direction, promiscuous: true }
@@ -100,15 +104,15 @@ impl PortName {
         };
         Ok(match self.driver {
             Driver::Dpdk => frame,
-            Driver::Packet => frame.min(mtu()?),
+            Driver::Packet | Driver::Tap => frame.min(mtu()?),
             Driver::Xdp => frame.min(mtu()?).min(LONGEST_XDP),
         })
     }
 
     /// Whether a queue without room is the device's.
     fn full(&self) -> Full {
-        let shared = self.driver == Driver::Dpdk && SHARED.iter().any(|driver| self.device.starts_with(driver));
-        if shared { Full::Device } else { Full::Line }
+        let memory = self.driver == Driver::Dpdk && SHARED.iter().any(|driver| self.device.starts_with(driver));
+        if memory || self.driver == Driver::Tap { Full::Device } else { Full::Line }
     }
 
     /// Bits a second of the line; `None` for devices that have none, whatever speed they claim.
@@ -131,7 +135,7 @@ impl PortName {
                 sluice_dataplane::io::dpdk::ether(&self.device).with_context(|| format!("{self}: no such port"))?
             }
             Driver::Dpdk => made,
-            Driver::Packet | Driver::Xdp => {
+            Driver::Packet | Driver::Tap | Driver::Xdp => {
                 let physical = Path::new("/sys/class/net").join(&self.device).join("device").exists();
                 let read = interface::read(&self.device).with_context(|| self.to_string())?;
                 if physical { EtherAddr(read.mac) } else { made }
@@ -174,6 +178,7 @@ mod tests {
         let read = |text: &str| text.parse::<PortName>().map(|n| (n.driver, n.device.clone(), n.full()));
         assert_eq!(read("eth0").unwrap(), (Driver::Packet, "eth0".into(), Full::Line));
         assert_eq!(read("xdp:eth0").unwrap(), (Driver::Xdp, "eth0".into(), Full::Line));
+        assert_eq!(read("tap:vm0").unwrap(), (Driver::Tap, "vm0".into(), Full::Device));
         assert_eq!(read("dpdk:0000:03:00.0").unwrap(), (Driver::Dpdk, "0000:03:00.0".into(), Full::Line));
         assert_eq!(read("dpdk:net_memif0").unwrap(), (Driver::Dpdk, "net_memif0".into(), Full::Device));
         assert!(read("raw:eth0").unwrap_err().to_string().contains("no driver raw"));

@@ -141,7 +141,9 @@ impl Rig {
         net.pair(stop, LOOP[0], LOOP[1])?;
         LOOP.iter().try_for_each(|name| links::allow(&net, name, size))?;
         let [a, _] = &self.names;
-        let names = LOOP.map(|name| PortName { driver: a.driver, device: name.into() });
+        // A pair of interfaces is no tap.
+        let driver = if a.driver == Driver::Tap { Driver::Packet } else { a.driver };
+        let names = LOOP.map(|name| PortName { driver, device: name.into() });
         let wire = net.within(|| open(&names, Path::Bridge))??;
         Ok(Loopback { wire, net: Some(net) })
     }
