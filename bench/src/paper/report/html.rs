@@ -23,7 +23,7 @@ pub(super) fn page(report: &Report) -> String {
         };
         if let Some(chart) = chart {
             let drawn = Platform::ALL.into_iter().filter_map(|p| chart(report, p));
-            t += &format!("<div class=\"charts\">{}</div>", drawn.map(|c| c.svg()).collect::<String>());
+            t += &format!("<div class=\"charts two\">{}</div>", drawn.map(|c| c.svg()).collect::<String>());
         }
         t += &html_table(&table.columns, &table.rows);
         t += "</section>";
