@@ -44,6 +44,8 @@ pub mod requests;
 pub mod routes;
 pub mod server;
 pub mod settings;
+#[cfg(feature = "snmp")]
+pub mod snmp;
 pub mod sol002;
 pub mod store;
 pub mod system;
