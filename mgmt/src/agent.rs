@@ -188,7 +188,7 @@ impl Agent {
 }
 
 /// The agent's configuration as it is now, and its entity tag.
-fn now(ems: &Ems) -> Result<(Agent, String), Problem> {
+pub(crate) fn now(ems: &Ems) -> Result<(Agent, String), Problem> {
     let none = |_| Problem::not_found("this VNF has no structural agent: its description names no [[functions]]");
     let function = ems.functions.get(AGENT).map_err(none)?;
     let agent = Agent::read(&function.configuration.text).map_err(Problem::internal)?;

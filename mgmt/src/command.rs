@@ -10,6 +10,7 @@ use crate::journal::Line;
 use crate::metrics::Format;
 use crate::ports::PortStats;
 use crate::rates::Rates;
+use crate::snmp::directory::{KeyedUser, Rotation, SnmpUser, WantedUser};
 use crate::sol002::{coordination, indicators, subscription};
 use crate::store::history::{Shown, Summary};
 use crate::system::{Installed, System};
@@ -68,6 +69,8 @@ pub enum Command {
     ChangeRules(Vec<agent::Rule>, Terms),
     /// To replace its service paths.
     ChangePaths(Vec<agent::ServicePath>, Terms),
+    /// To replace its whole configuration.
+    ChangeAgent(Box<agent::Agent>, Terms),
     /// The elements of a function.
     Elements(String),
     /// One of them.
@@ -112,6 +115,14 @@ pub enum Command {
     RestoreBackup(Bytes, bool),
     /// Who changed what: entries behind this number, and at most how many.
     Audit(u64, usize),
+    /// The users of SNMP.
+    SnmpUsers,
+    /// To add one.
+    CreateSnmpUser(Box<WantedUser>),
+    /// To give it other keys.
+    RotateSnmpUser(String, Rotation),
+    /// To take it out: its name, and the engine of its keys if that is another one.
+    RemoveSnmpUser(String, Option<String>),
     /// The indicators of SOL 002.
     Indicators,
     /// Who is told of them.
@@ -228,6 +239,10 @@ pub enum Answer {
     Restored(Restored),
     /// To `Audit`.
     Audit(Vec<Entry>),
+    /// To `SnmpUsers`.
+    SnmpUsers(Vec<SnmpUser>),
+    /// To what makes keys.
+    KeyedUser(Box<KeyedUser>),
     /// To `Indicators`: the VNF instance, and them.
     Indicators(String, Vec<indicators::Indicator>),
     /// To `Subscriptions`.
@@ -244,7 +259,7 @@ impl Command {
         use Command::*;
         match self {
             Interfaces | Rules | Paths => Role::ReadOnly,
-            SetFunctionState(..) | ChangeRules(..) | ChangePaths(..) => Role::Operator,
+            SetFunctionState(..) | ChangeRules(..) | ChangePaths(..) | ChangeAgent(..) => Role::Operator,
             Identity | Vnf | System | Functions | Function(_) | Revisions(_) | Revision(..) | Elements(_)
             | Element(..) => Role::ReadOnly,
             ReadHandler(..) | Graph(_) | Drawing(..) | Stats | Metrics(_) | Ports | Port(_) | Workers | Log(..)
@@ -258,6 +273,7 @@ impl Command {
             Indicators | Subscriptions | Coordination(_) => Role::ReadOnly,
             Subscribe(..) | Unsubscribe(_) | Coordinate(_) | CancelCoordination(_) => Role::Operator,
             Shutdown | Reboot | Install(_) | RestoreBackup(..) => Role::Admin,
+            SnmpUsers | CreateSnmpUser(_) | RotateSnmpUser(..) | RemoveSnmpUser(..) => Role::Admin,
         }
     }
 
@@ -274,9 +290,10 @@ impl Command {
             SetFunctionState(name, w) => {
                 format!("set function {name} {}", if *w == Wanted::Running { "running" } else { "stopped" })
             }
-            ChangeRules(_, terms) | ChangePaths(_, terms) if terms.dry_run => return None,
+            ChangeRules(_, terms) | ChangePaths(_, terms) | ChangeAgent(_, terms) if terms.dry_run => return None,
             ChangeRules(..) => "change rules of the agent".into(),
             ChangePaths(..) => "change paths of the agent".into(),
+            ChangeAgent(..) => "change the agent".into(),
             Confirm(name) => format!("confirm function {name}"),
             Revert(name) => format!("revert function {name}"),
             Restore(_, _, terms) if terms.dry_run => return None,
@@ -288,6 +305,9 @@ impl Command {
             RestoreBackup(_, true) => return None,
             RestoreBackup(..) => "restore a backup".into(),
             Tap(tap, _) => format!("tap {}", tap.edge),
+            CreateSnmpUser(wanted) => format!("create SNMP user {} in {}", wanted.name, wanted.group),
+            RotateSnmpUser(name, _) => format!("rotate keys of SNMP user {name}"),
+            RemoveSnmpUser(name, _) => format!("remove SNMP user {name}"),
             Subscribe(wanted, _) => format!("subscribe {}", wanted.callback_uri),
             Unsubscribe(id) => format!("unsubscribe {id}"),
             Coordinate(r) => format!("coordinate {} for {}", r.coordination_action_name, r.vnf_lcm_op_occ_id),

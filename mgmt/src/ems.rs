@@ -13,13 +13,14 @@ use crate::ports;
 use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::requests::Requests;
+use crate::snmp::directory::{self, Directory};
 use crate::sol002::{Sol002, indicators};
 use crate::store::{Origin, Store};
 use crate::tap::{self, TAPS};
 use crate::thresholds::{Limits, Thresholds};
 use crate::vnf::{End, Identity, ManagedVnf, News, Snapshot, State, Status, TraceRequest};
 use crate::{agent, archive, backup, bundle, workers};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -52,6 +53,8 @@ pub struct Ems {
     pub requests: Arc<Requests>,
     /// What SOL 002 keeps.
     pub sol002: Sol002,
+    /// The users of the SNMP agent, if there is one.
+    pub snmp: OnceLock<Arc<dyn Directory>>,
     started: (u64, Duration),
     sampled: Mutex<(Arc<Snapshot>, Arc<Rates>)>,
     /// As the last look found it.
@@ -89,6 +92,7 @@ impl Ems {
             journal,
             support,
             sol002: Sol002::default(),
+            snmp: OnceLock::new(),
             audit,
             requests: Arc::default(),
             started,
@@ -186,6 +190,9 @@ impl Ems {
             Command::ChangePaths(paths, terms) => {
                 Answer::Changed(agent::change(self, &actor.name, terms, |a| a.paths = paths)?)
             }
+            Command::ChangeAgent(agent, terms) => {
+                Answer::Changed(agent::change(self, &actor.name, terms, |a| *a = *agent)?)
+            }
             Command::Elements(function) => Answer::Elements(vnf.elements(&function)?),
             Command::Element(function, name) => {
                 let found = vnf.elements(&function)?.into_iter().find(|e| e.name == name);
@@ -243,6 +250,15 @@ impl Ems {
                     return Err(Problem::unprocessable("limit: 1 to 1000"));
                 }
                 Answer::Audit(self.audit.entries(after, most))
+            }
+            Command::SnmpUsers => Answer::SnmpUsers(directory::of(self)?.list()),
+            Command::CreateSnmpUser(wanted) => Answer::KeyedUser(Box::new(directory::of(self)?.create(&wanted)?)),
+            Command::RotateSnmpUser(name, rotation) => {
+                Answer::KeyedUser(Box::new(directory::of(self)?.rotate(&name, &rotation)?))
+            }
+            Command::RemoveSnmpUser(name, engine) => {
+                directory::of(self)?.remove(&name, engine.as_deref())?;
+                Answer::Done
             }
             Command::Indicators => Answer::Indicators(self.identity.id.clone(), self.indicators()),
             Command::Subscriptions => Answer::Subscriptions(self.sol002.subscriptions.all()),

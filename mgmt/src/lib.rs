@@ -10,7 +10,7 @@
 //! said), [`rates`], [`thresholds`] and [`metrics`] (figures), [`tap`] (packets), [`audit`] (who changed what). Then who
 //! talks to it: [`auth`] (who somebody is), [`tls`] (what needs keys), [`server`] (sockets to requests, and the limits of each), [`routes`]
 //! (paths of the native API to commands, from which [`openapi`] makes the document), [`sol002`] (the interfaces that a VNF
-//! manager expects: configuration, indicators, coordination), [`click_on_osv`] (those of an older platform, for its tools),
+//! manager expects: configuration, indicators, coordination), [`click_on_osv`] (those of an older platform, for its tools), [`snmp`] (what a network manager speaks),
 //! and at the other end of the wire [`client`], which is behind `sluice ctl`. What a `vnf.toml` says of it is in
 //! [`settings`]. A request passes [`server`], [`auth`], [`routes`] and [`ems`] in this order; all others are called by [`ems`].
 #![forbid(unsafe_code)]
@@ -44,7 +44,6 @@ pub mod requests;
 pub mod routes;
 pub mod server;
 pub mod settings;
-#[cfg(feature = "snmp")]
 pub mod snmp;
 pub mod sol002;
 pub mod store;

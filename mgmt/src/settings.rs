@@ -3,6 +3,8 @@ use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+pub mod snmp;
+
 /// The table `[ems]`. Every key may be left out; one that is not known is an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -31,6 +33,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Where Click-on-OSv's paths are served too, to clients that know no tokens. Not at all if not said.
     pub click_on_osv: Option<SocketAddr>,
+    /// The SNMP agent; it runs when the table is there.
+    pub snmp: Option<snmp::Snmp>,
 }
 
 /// The table `[ems.tls]`.
@@ -105,6 +109,7 @@ impl Default for Settings {
             callbacks: Callbacks::default(),
             limits: Limits::default(),
             click_on_osv: None,
+            snmp: None,
         }
     }
 }
@@ -118,11 +123,12 @@ impl Default for Limits {
 impl Settings {
     /// All its paths, so that they can be made whole.
     pub fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let Settings { folder, tokens, tls, jwt, callbacks, .. } = self;
+        let Settings { folder, tokens, tls, jwt, callbacks, snmp, .. } = self;
         let Callbacks { authorities, certificate, key } = callbacks;
         let tls = tls.iter_mut().flat_map(|t| [&mut t.certificate, &mut t.key, &mut t.client_ca]);
+        let snmp = snmp.iter_mut().flat_map(|s| [&mut s.users, &mut s.communities]);
         let keys = jwt.iter_mut().map(|j| &mut j.keys);
-        [folder, tokens, authorities, certificate, key].into_iter().chain(tls).flatten().chain(keys)
+        [folder, tokens, authorities, certificate, key].into_iter().chain(tls).chain(snmp).flatten().chain(keys)
     }
 
     /// What cannot be meant.
@@ -139,6 +145,14 @@ impl Settings {
         }
         if self.without_token.is_some() && self.tokens_file().is_none() {
             return Err("[ems]: ‘without_token’ waits for a file of tokens: set ‘folder’ or ‘tokens’, too".into());
+        }
+        if self.snmp.is_some() && self.folder.is_none() {
+            return Err(
+                "[ems.snmp]: users' keys are of an engine that outlives the process: set ‘folder’ in [ems]".into()
+            );
+        }
+        if self.snmp.is_some() && !cfg!(feature = "snmp") {
+            return Err("[ems.snmp]: this program was built without SNMP".into());
         }
         Ok(())
     }
@@ -163,7 +177,7 @@ mod tests {
         assert_eq!(some.jwt.map(|j| j.roles_claim).as_deref(), Some("role"));
         assert!(toml::from_str::<Settings>("lisen = '0.0.0.0:443'").is_err());
         assert!(Settings::default().check().is_ok());
-        for wrong in ["limits.connections = 0", "plain = true\n[tls]", "without_token = 'ask'"] {
+        for wrong in ["limits.connections = 0", "plain = true\n[tls]", "without_token = 'ask'", "[snmp]"] {
             assert!(toml::from_str::<Settings>(wrong).unwrap().check().is_err(), "{wrong}");
         }
         let waits = "plain = true\nwithout_token = 'ask'\nfolder = 'ems'\n[limits]\n";

@@ -11,6 +11,7 @@ mod graph;
 mod journal;
 mod revisions;
 mod session;
+mod snmp_user;
 mod stats;
 mod table;
 mod tap;
@@ -74,6 +75,8 @@ enum Command {
     Restore(archive::Restore),
     SupportBundle(archive::SupportBundle),
     Upgrade(archive::Upgrade),
+    #[command(name = "snmp-user")]
+    SnmpUsers(snmp_user::SnmpUsers),
 }
 
 pub(crate) fn main(args: Args) -> anyhow::Result<ExitCode> {
@@ -115,6 +118,7 @@ fn perform(s: &Session, command: Command) -> session::Done {
         Command::Backup(args) => archive::backup(s, &args),
         Command::Restore(args) => archive::restore(s, &args),
         Command::Upgrade(args) => archive::upgrade(s, &args),
+        Command::SnmpUsers(args) => snmp_user::snmp_user(s, args),
         Command::SupportBundle(args) => archive::support_bundle(s, &args),
     }
 }

@@ -4,7 +4,7 @@
 //! slow hash (Argon2, bcrypt) is for passwords that people choose.
 use super::{Actor, Role, files};
 use crate::clock;
-use crate::encoding::sha256;
+use crate::encoding::{from_hex, sha256};
 use crate::store::write_atomically;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -89,7 +89,9 @@ impl Tokens {
             if tokens.iter().any(|t| t.actor.name == name) {
                 return Err(format!("two tokens have the name ‘{name}’"));
             }
-            let hash = from_hex(&sha256).ok_or_else(|| format!("‘{name}’: sha256 is not 64 hexadecimal digits"))?;
+            let hash = from_hex(&sha256)
+                .and_then(|h| <[u8; 32]>::try_from(h).ok())
+                .ok_or_else(|| format!("‘{name}’: sha256 is not 64 hexadecimal digits"))?;
             let until = expires.map(|at| {
                 let time = OffsetDateTime::parse(&at, &Rfc3339);
                 let time = time.map_err(|_| format!("‘{name}’: expires is not a time of RFC 3339"))?;
@@ -158,17 +160,6 @@ fn good_name(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("a name is 1 to 64 letters, digits and ‘-_.@: ’".into())
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut all = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (i, byte) in all.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
-    }
-    Some(all)
 }
 
 #[cfg(test)]

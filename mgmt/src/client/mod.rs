@@ -87,6 +87,10 @@ impl Call {
     pub fn post(path: impl Into<String>) -> Call {
         Call::new(Method::POST, path)
     }
+    /// DELETE
+    pub fn delete(path: impl Into<String>) -> Call {
+        Call::new(Method::DELETE, path)
+    }
     /// A field of the head.
     pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Call {
         self.headers.push((name, value.into()));

@@ -31,6 +31,7 @@ pub mod ports;
 pub(crate) mod problems;
 pub(crate) mod register;
 pub mod revisions;
+pub mod snmp;
 pub mod stats;
 pub mod system;
 pub mod tap;
@@ -74,6 +75,7 @@ fn api() -> register::Routes<Shared> {
         .merge(alarms::routes())
         .merge(events::routes())
         .merge(audit::routes())
+        .merge(snmp::routes())
 }
 
 /// The service for whoever calls it in this process: an administrator, who needs no token.
@@ -174,6 +176,8 @@ impl IntoResponse for Answer {
             }
             Answer::Restored(done) => Json(done).into_response(),
             Answer::Audit(list) => Json(list).into_response(),
+            Answer::SnmpUsers(list) => Json(list).into_response(),
+            Answer::KeyedUser(user) => Json(user).into_response(),
             Answer::Stream(_) | Answer::Events(_) => {
                 Problem::internal("a stream is shown by its own route").into_response()
             }

@@ -27,6 +27,9 @@ mod record;
 #[cfg(test)]
 mod scratch;
 
+#[cfg(test)]
+pub(crate) use scratch::Scratch;
+
 use file::{Steps, Unwatched};
 pub use file::{read_at_most, write_atomically};
 use folder::Folder;

@@ -1,0 +1,64 @@
+//! What there is to read, made anew when it is asked for and has become old.
+use super::counters::Counters;
+use super::engine::Engine;
+use super::mib;
+use super::tree::Tree;
+use crate::clock;
+use crate::ems::Ems;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// It is used for at least this long.
+const FRESH: Duration = Duration::from_millis(50);
+/// And for this many times as long as it took to make, so that making it takes a twentieth of a core at most.
+const WORTH: u32 = 20;
+
+/// The newest one.
+pub(super) struct Snapshots {
+    ems: Arc<Ems>,
+    engine: Arc<Engine>,
+    counters: Arc<Counters>,
+    known: Mutex<mib::Known>,
+    last: Mutex<Option<Snapshot>>,
+}
+
+#[derive(Clone)]
+struct Snapshot {
+    tree: Arc<Tree>,
+    /// What had happened by then.
+    events: u64,
+    until: Duration,
+}
+
+impl Snapshots {
+    /// Of this EMS.
+    pub(super) fn new(ems: Arc<Ems>, engine: Arc<Engine>, counters: Arc<Counters>, known: mib::Known) -> Snapshots {
+        Snapshots { ems, engine, counters, known: Mutex::new(known), last: Mutex::default() }
+    }
+
+    /// The newest one, if it still counts: not when anything happened since, a swap, say.
+    pub(super) fn fresh(&self) -> Option<Arc<Tree>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let good = last.as_ref().filter(|s| clock::monotonic() < s.until && s.events == self.ems.events.told());
+        good.map(|s| s.tree.clone())
+    }
+
+    /// Makes another one. It may wait for the VNF.
+    pub(super) fn make(&self) -> Arc<Tree> {
+        let (begun, events) = (clock::monotonic(), self.ems.events.told());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = mib::read(&self.ems, &mut known, self.engine.up_time());
+        tables.extend(self.counters.tables(&self.engine));
+        let tree = Arc::new(Tree::new(tables));
+        let now = clock::monotonic();
+        let until = now + FRESH.max((now - begun) * WORTH);
+        let snapshot = Snapshot { tree: tree.clone(), events, until };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
+        tree
+    }
+
+    /// What is kept of the VNF between two of them.
+    pub(super) fn with_known<T>(&self, what: impl FnOnce(&Ems, &mut mib::Known) -> T) -> T {
+        what(&self.ems, &mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
