@@ -17,3 +17,5 @@ mod observe;
 mod rig;
 mod rows;
 mod secured;
+#[cfg(feature = "snmp")]
+mod snmp;
