@@ -250,7 +250,7 @@ pub(crate) fn change(ems: &Ems, author: &str, terms: Terms, part: impl FnOnce(&m
 }
 
 /// The lines of a handler of the agent's element: by the name behind the first tab, the number before it.
-fn counts(ems: &Ems, handler: &str) -> HashMap<String, u64> {
+pub(crate) fn counts(ems: &Ems, handler: &str) -> HashMap<String, u64> {
     // It may be stopped.
     numbers(&ems.vnf.read_handler(AGENT, AGENT, handler, "").unwrap_or_default())
 }
