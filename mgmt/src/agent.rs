@@ -8,6 +8,7 @@ use crate::problem::Problem;
 use crate::store::Origin;
 use crate::vnf::State;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
 
 /// The name of the agent among the functions of a VNF.
@@ -113,7 +114,7 @@ fn is_first(index: &u8) -> bool {
     *index == first()
 }
 
-/// A hop: a function of this VNF, or another one behind a port.
+/// A hop: a function of this VNF; another one behind a port; or several of these, of which each flow meets one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hop {
@@ -126,6 +127,45 @@ pub struct Hop {
     /// Its Ethernet address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// The next hops that share the flows, 2 to 16 different ones; the hop names nothing else then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 2, max_items = 16)]
+    pub share: Vec<NextHop>,
+}
+
+/// One of several next hops of a hop: a function of this VNF, or another one behind a port.
+///
+/// A flow (addresses, protocol and ports, the same in both directions) meets the same one as long as the next hops are the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NextHop {
+    /// The function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// The port to the next service function forwarder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// Its Ethernet address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// Its share of the flows, 1 to 65535, in proportion to the sum of all weights of the hop.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schema(minimum = 1)]
+    pub weight: u16,
+}
+
+impl Default for NextHop {
+    fn default() -> Self {
+        NextHop { function: None, port: None, mac: None, weight: one() }
+    }
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn is_one(weight: &u16) -> bool {
+    *weight == one()
 }
 
 /// Where frames leave.
@@ -149,7 +189,7 @@ pub struct ConnectionPoint {
     /// It is in use.
     pub active: bool,
     /// What passed so far, by name.
-    pub counters: std::collections::BTreeMap<String, u64>,
+    pub counters: BTreeMap<String, u64>,
 }
 
 /// A rule and how many packets it matched.
@@ -170,6 +210,10 @@ pub struct CountedPath {
     pub path: ServicePath,
     /// Packets that came to each hop, and to the end if there is one.
     pub packets: Vec<u64>,
+    /// For each hop the packets that went to each of its next hops, which add up to the hop's: none for one that is not shared.
+    /// Absent where no hop is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<Vec<u64>>,
 }
 
 impl Agent {
@@ -188,7 +232,7 @@ impl Agent {
 }
 
 /// The agent's configuration as it is now, and its entity tag.
-pub(crate) fn now(ems: &Ems) -> Result<(Agent, String), Problem> {
+fn now(ems: &Ems) -> Result<(Agent, String), Problem> {
     let none = |_| Problem::not_found("this VNF has no structural agent: its description names no [[functions]]");
     let function = ems.functions.get(AGENT).map_err(none)?;
     let agent = Agent::read(&function.configuration.text).map_err(Problem::internal)?;
@@ -205,35 +249,53 @@ pub(crate) fn change(ems: &Ems, author: &str, terms: Terms, part: impl FnOnce(&m
     ems.functions.change(AGENT, change, &terms, author, Origin::Api)
 }
 
-/// The lines of a handler of the agent's element: a number, and a name behind a tab.
-fn counts(ems: &Ems, handler: &str) -> Vec<(u64, String)> {
-    let text = ems.vnf.read_handler(AGENT, AGENT, handler, "").unwrap_or_default(); // it may be stopped
-    let line = |l: &str| {
-        let mut words = l.split('\t');
-        Some((words.next()?.parse().ok()?, words.next()?.to_string()))
-    };
-    text.lines().filter_map(line).collect()
+/// The lines of a handler of the agent's element: by the name behind the first tab, the number before it.
+pub(crate) fn counts(ems: &Ems, handler: &str) -> HashMap<String, u64> {
+    // It may be stopped.
+    numbers(&ems.vnf.read_handler(AGENT, AGENT, handler, "").unwrap_or_default())
+}
+
+/// Of several lines with the same name the first counts.
+fn numbers(text: &str) -> HashMap<String, u64> {
+    let mut all = HashMap::new();
+    for line in text.lines() {
+        let mut words = line.split('\t');
+        if let (Some(Ok(n)), Some(name)) = (words.next().map(str::parse), words.next()) {
+            all.entry(name.to_string()).or_insert(n);
+        }
+    }
+    all
 }
 
 /// The rules with their counts, and the entity tag of the agent's configuration.
 pub(crate) fn rules(ems: &Ems) -> Result<(Vec<CountedRule>, String), Problem> {
     let (agent, etag) = now(ems)?;
     let counts = counts(ems, "rules");
-    let matched = |rule: &Rule| counts.iter().find(|c| c.1 == rule.name).map_or(0, |c| c.0);
-    Ok((agent.rules.into_iter().map(|rule| CountedRule { matched: matched(&rule), rule }).collect(), etag))
+    let counted = |rule: Rule| CountedRule { matched: counts.get(&rule.name).copied().unwrap_or(0), rule };
+    Ok((agent.rules.into_iter().map(counted).collect(), etag))
 }
 
 /// The paths with their counts, and the entity tag of the agent's configuration.
 pub(crate) fn paths(ems: &Ems) -> Result<(Vec<CountedPath>, String), Problem> {
     let (agent, etag) = now(ems)?;
     let counts = counts(ems, "paths");
-    let counted = |path: ServicePath| {
-        let places = path.hops.len() + usize::from(path.to.is_some());
+    Ok((agent.paths.into_iter().map(|path| CountedPath::new(path, &counts)).collect(), etag))
+}
+
+impl CountedPath {
+    /// `counts` has a number for each place, `SPI/SI`, and for each next hop of a shared one, `SPI/SI/K`.
+    fn new(path: ServicePath, counts: &HashMap<String, u64>) -> CountedPath {
+        let of = |place: String| counts.get(&place).copied().unwrap_or(0);
         let place = |n: usize| format!("{}/{}", path.id, usize::from(path.index).saturating_sub(n));
-        let packets = |n| counts.iter().find(|c| c.1 == place(n)).map_or(0, |c| c.0);
-        CountedPath { packets: (0..places).map(packets).collect(), path }
-    };
-    Ok((agent.paths.into_iter().map(counted).collect(), etag))
+        let places = path.hops.len() + usize::from(path.to.is_some());
+        let packets = (0..places).map(|n| of(place(n))).collect();
+        let next = |(n, hop): (usize, &Hop)| (1..=hop.share.len()).map(|k| of(format!("{}/{k}", place(n)))).collect();
+        let shared = match path.hops.iter().any(|hop| !hop.share.is_empty()) {
+            true => path.hops.iter().enumerate().map(next).collect(),
+            false => Vec::new(),
+        };
+        CountedPath { packets, shared, path }
+    }
 }
 
 /// The six connection points of the Click-on-OSv model.
@@ -253,7 +315,7 @@ pub(crate) fn interfaces(ems: &Ems) -> Vec<ConnectionPoint> {
     };
     let requests: u64 = ems.requests.all().iter().map(|r| r.count).sum();
     let revisions = ems.functions.list().iter().map(|f| f.revision).sum();
-    let sum = |handler| counts(ems, handler).iter().map(|c| c.0).sum::<u64>();
+    let sum = |handler| counts(ems, handler).values().sum::<u64>();
     let functions = ems.vnf.functions();
     let one = |id: &str, name: &str, active: bool, counters: &[(&str, u64)]| ConnectionPoint {
         id: id.into(),
@@ -291,6 +353,50 @@ mod tests {
         assert_eq!((agent.paths[0].index, agent.foreign), (255, Foreign::Pass));
         assert_eq!(Agent::read(&agent.text()), Ok(agent));
         assert!(Agent::read("[[rules]]\nname = 'x'\nway = 1\n").unwrap_err().contains("line 3"));
+    }
+
+    #[test]
+    fn a_shared_hop_is_written_as_it_is_read_and_a_weight_of_1_left_out() {
+        let text = "[[paths]]\nid = 10\nto = { port = 'B' }\nhops = [{ function = 'fw' }, \
+                    { share = [{ function = 'dpi1', weight = 2 }, { port = 'B', mac = '02:00:00:00:00:01', weight = 1 }] }]\n";
+        let agent = Agent::read(text).unwrap();
+        let [plain, shared] = &agent.paths[0].hops[..] else { panic!("{agent:?}") };
+        assert!(plain.share.is_empty());
+        assert_eq!(shared.share[0], NextHop { function: Some("dpi1".into()), weight: 2, ..NextHop::default() });
+        assert_eq!((shared.share[1].weight, shared.function.as_ref()), (1, None));
+        let written = agent.text();
+        assert_eq!(
+            (written.matches("weight").count(), written.matches("paths.hops.share").count()),
+            (1, 2),
+            "{written}"
+        );
+        assert_eq!(Agent::read(&written), Ok(agent));
+        for wrong in ["weight = 65536", "weight = -1", "weight = '1'", "share = []"] {
+            let text = format!("[[paths]]\nid = 10\nhops = [{{ share = [{{ function = 'f', {wrong} }}] }}]\n");
+            assert!(Agent::read(&text).unwrap_err().contains("line 3"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_shared_hop_has_the_counts_of_its_next_hops() {
+        let text = "[[paths]]\nid = 10\nhops = [{ function = 'f' }, { share = [{ function = 'g' }, { function = 'h' }] }]\n\
+                    to = { port = 'B' }\n[[paths]]\nid = 11\nhops = [{ function = 'f' }]\nto = { port = 'A' }\n";
+        let counts = numbers(
+            "9\t10/255\tf\n7\t10/254\tshared\n5\t10/254/1\tg\n2\t10/254/2\th\n7\t10/253\tend B\n1\t11/255\tf\n",
+        );
+        let mut all = Agent::read(text).unwrap().paths.into_iter().map(|path| CountedPath::new(path, &counts));
+        let (first, second) = (all.next().unwrap(), all.next().unwrap());
+        assert_eq!((&first.packets[..], &first.shared[..]), (&[9, 7, 7][..], &[vec![], vec![5, 2]][..]));
+        assert_eq!((&second.packets[..], second.shared.len()), (&[1, 0][..], 0));
+        assert!(!serde_json::to_string(&second).unwrap().contains("share"));
+        let text = serde_json::to_string(&first).unwrap();
+        assert_eq!(serde_json::from_str::<CountedPath>(&text).unwrap(), first);
+    }
+
+    #[test]
+    fn the_first_of_several_lines_of_a_name_counts_and_what_is_no_number_does_not() {
+        let all = numbers("1\ta\tx\n2\tb\n3\ta\ty\nmany\tc\n4\n");
+        assert_eq!((all.len(), all["a"], all["b"]), (2, 1, 2));
     }
 
     #[test]

@@ -276,6 +276,11 @@ impl Ems {
         })
     }
 
+    /// When it started, nanoseconds since the Unix epoch.
+    pub fn started(&self) -> u64 {
+        self.started.0
+    }
+
     /// Who the VNF is, and how it does.
     pub fn describe(&self) -> Vnf {
         let revision = |f: crate::vnf::FunctionInfo| Some((f.name.clone(), self.functions.get(&f.name).ok()?.revision));

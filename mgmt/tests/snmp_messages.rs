@@ -5,14 +5,12 @@
 #![allow(clippy::unwrap_used)] // also in what tests share
 #[allow(missing_docs)]
 mod fake;
+use async_snmp::message::CommunityMessage;
 use async_snmp::message::{MsgFlags, MsgGlobalData, RawMsgData, RawV3Message, ScopedPdu, V3Message};
 use async_snmp::pdu::PduBody;
 use async_snmp::v3::auth::authenticate_message;
 use async_snmp::v3::{AuthProtocol, LocalizedKey, PrivKey, PrivProtocol, SaltCounter, UsmSecurityParams};
-use async_snmp::{
-    DecodeConfig, MessageSize, Oid, Pdu, PduType, SecurityLevel, StandardPduType, Value, VarBind,
-};
-use async_snmp::message::CommunityMessage;
+use async_snmp::{DecodeConfig, MessageSize, Oid, Pdu, PduType, SecurityLevel, StandardPduType, Value, VarBind};
 use bytes::Bytes;
 use fake::Fake;
 use sluice_mgmt::agent::AGENT;
@@ -59,7 +57,8 @@ impl Rig {
         let vnf = Arc::new(Fake::default());
         let text = Configuration { text: RULES.into(), ..Configuration::default() };
         vnf.0.lock().unwrap().others.insert(AGENT.into(), text);
-        let ems = Ems::new(Identity::default(), vnf.clone(), Arc::new(Store::in_memory()), Arc::new(Journal::default()));
+        let ems =
+            Ems::new(Identity::default(), vnf.clone(), Arc::new(Store::in_memory()), Arc::new(Journal::default()));
         let communities = folder.0.join("communities.toml");
         let hash = sha256("s3cret");
         sluice_mgmt::store::write_atomically(
@@ -75,7 +74,8 @@ impl Rig {
         let wanted = WantedUser { name, group, engine: None, auth: None, privacy: None, passwords };
         let made = ems.snmp.get().unwrap().create(&wanted).unwrap();
         let engine = Bytes::from(from_hex(&made.engine_id).unwrap());
-        let key = |password: &str| LocalizedKey::from_password(AuthProtocol::Sha256, password.as_bytes(), &engine).unwrap();
+        let key =
+            |password: &str| LocalizedKey::from_password(AuthProtocol::Sha256, password.as_bytes(), &engine).unwrap();
         let privacy = PrivKey::from_bytes(PrivProtocol::Aes128, key(PRIVACY).as_bytes()).unwrap();
         let (auth, salts) = (key(AUTH), SaltCounter::new().unwrap());
         Rig { vnf, responder, engine, auth, privacy, salts, _folder: folder }
@@ -258,7 +258,11 @@ async fn a_community_is_answered_in_its_own_name_and_writes_nothing() {
         let Some(answer) = rig.ask(&strange).await else { continue };
         let answer = CommunityMessage::decode(answer, DecodeConfig::STRICT).unwrap().value;
         let asked = CommunityMessage::decode(strange.clone().into(), DecodeConfig::STRICT).unwrap().value;
-        assert_eq!((answer.version(), answer.community().as_bytes()), (asked.version(), &b"s3cret"[..]), "{strange:02x?}");
+        assert_eq!(
+            (answer.version(), answer.community().as_bytes()),
+            (asked.version(), &b"s3cret"[..]),
+            "{strange:02x?}"
+        );
         assert_eq!(answer.into_pdu().unwrap().pdu_type(), PduType::Response);
         answers += 1;
     }

@@ -8,9 +8,9 @@ use crate::driver::{Driver, Source, classes};
 use crate::programs::Programs;
 use sluice_dataplane::args::quote;
 use sluice_dataplane::lang::{Diagnostic, Reader};
-use sluice_mgmt::agent::{AGENT, Agent, Foreign, Hop, ServicePath};
+use sluice_mgmt::agent::{AGENT, Agent, Foreign, Hop, NextHop, ServicePath};
 use sluice_mgmt::vnf::Configuration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What does not change while the VNF runs: which functions and ports there are.
 #[derive(Clone, Debug)]
@@ -171,11 +171,13 @@ fn tables(agent: &Agent, lines: &mut Vec<String>, wrong: &mut Vec<Diagnostic>) {
             Err(why) => wrong.push(error(AGENT, format!("path {}: {why}", path.id))),
         }
     }
+    let mut known: HashMap<u32, &ServicePath> = HashMap::new();
+    agent.paths.iter().for_each(|path| _ = known.entry(path.id).or_insert(path));
     for rule in &agent.rules {
         if rule.name.is_empty() || !rule.name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) {
             wrong.push(error(AGENT, format!("a rule cannot be called ‘{}’: letters, digits, _ - .", rule.name)));
         }
-        let Some(path) = agent.paths.iter().find(|p| p.id == rule.path) else {
+        let Some(path) = known.get(&rule.path) else {
             wrong.push(error(AGENT, format!("rule {}: there is no path {}", rule.name, rule.path)));
             continue;
         };
@@ -205,17 +207,52 @@ fn steps(path: &ServicePath) -> Result<Vec<String>, String> {
     let at = |n: usize| format!("PATH {}/{}", path.id, usize::from(path.index) - n);
     let mut lines = Vec::new();
     for (n, hop) in path.hops.iter().enumerate() {
-        lines.push(match hop {
-            Hop { function: Some(f), port: None, mac: None } => format!("{} FUNCTION {f}", at(n)),
-            Hop { function: None, port: Some(port), mac: Some(mac) } => format!("{} REMOTE {port} {mac}", at(n)),
-            _ => return Err("a hop is a function, or a port and the Ethernet address of what is behind it".into()),
-        });
+        let steps = next(hop).map_err(|why| format!("hop {}: {why}", n + 1))?;
+        lines.extend(steps.iter().map(|step| format!("{} {step}", at(n))));
     }
     if let Some(end) = &path.to {
         let mac = end.mac.as_ref().map(|m| format!(" {m}")).unwrap_or_default();
         lines.push(format!("{} END {}{mac}", at(path.hops.len()), end.port));
-    } else if path.hops.last().is_some_and(|h| h.function.is_some()) {
+    } else if path.hops.last().is_some_and(|h| h.function.is_some() || h.share.iter().any(|n| n.function.is_some())) {
         return Err("it ends in a function: say where packets leave after it (to)".into());
     }
     Ok(lines)
+}
+
+/// Most next hops of a shared hop.
+const MOST: usize = 16;
+
+/// What comes next at a hop, in the words of the agent's element: a line, or one for each next hop.
+fn next(hop: &Hop) -> Result<Vec<String>, String> {
+    let Hop { function, port, mac, share } = hop;
+    if share.is_empty() {
+        return Ok(vec![step(function, port, mac)?]);
+    }
+    if function.is_some() || port.is_some() || mac.is_some() {
+        return Err("what is shared names no function, port or address beside its next hops".into());
+    }
+    if !(2..=MOST).contains(&share.len()) {
+        return Err(format!("2 to {MOST} next hops share it, not {}", share.len()));
+    }
+    let one = |(k, next): (usize, &NextHop)| {
+        let place = |why| format!("next hop {}: {why}", k + 1);
+        let NextHop { function, port, mac, weight } = next;
+        let step = step(function, port, mac).map_err(place)?;
+        if *weight == 0 {
+            return Err(place("a weight is 1 to 65535".into()));
+        }
+        if share.iter().take(k).any(|o| (&o.function, &o.port, &o.mac) == (function, port, mac)) {
+            return Err(place("it is there twice".into()));
+        }
+        Ok(format!("SHARE {weight} {step}"))
+    };
+    share.iter().enumerate().map(one).collect()
+}
+
+fn step(function: &Option<String>, port: &Option<String>, mac: &Option<String>) -> Result<String, String> {
+    match (function, port, mac) {
+        (Some(f), None, None) => Ok(format!("FUNCTION {f}")),
+        (None, Some(port), Some(mac)) => Ok(format!("REMOTE {port} {mac}")),
+        _ => Err("it is a function, or a port and the Ethernet address of what is behind it".into()),
+    }
 }

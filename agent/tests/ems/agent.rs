@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 mod programs;
+mod shares;
 mod snmp;
 
 const FILTER: &str = "define($RULES allow all);\ninput -> MarkIPHeader(14) -> f :: IPFilter($RULES) -> output;\n";
@@ -104,13 +105,43 @@ fn what_is_wrong_with_rules_and_paths_is_said_and_changes_nothing() {
         ("paths", json!([{ "id": 10, "hops": filter }]), "ends in a function"),
         ("paths", json!([{ "id": 0, "hops": [], "to": to }]), "1 to 16777215"),
         ("paths", json!([{ "id": 10, "index": 1, "hops": filter, "to": to }]), "come to 0"),
-        ("paths", json!([{ "id": 10, "hops": [{ "port": "B" }] }]), "Ethernet address"),
+        (
+            "paths",
+            json!([{ "id": 10, "hops": [{ "port": "B" }] }]),
+            "path 10: hop 1: it is a function, or a port and the Ethernet address",
+        ),
     ];
-    for (what, body, why) in wrong {
+    let shared =
+        |share: Value| json!([{ "id": 10, "hops": [{ "function": "filter" }, { "share": share }], "to": to }, back]);
+    let count = json!({ "function": "count" });
+    let many = vec![count.clone(); 17];
+    let beside = json!([{ "id": 10, "hops": [{ "function": "filter", "share": [count, count] }], "to": to }, back]);
+    let shares = [
+        ("paths", shared(json!([count])), "path 10: hop 2: 2 to 16 next hops share it, not 1"),
+        ("paths", shared(json!(many)), "path 10: hop 2: 2 to 16 next hops share it, not 17"),
+        (
+            "paths",
+            shared(json!([count, { "function": "filter", "weight": 0 }])),
+            "hop 2: next hop 2: a weight is 1 to 65535",
+        ),
+        ("paths", shared(json!([count, count])), "path 10: hop 2: next hop 2: it is there twice"),
+        ("paths", shared(json!([count, { "port": "B" }])), "hop 2: next hop 2: it is a function, or a port and"),
+        ("paths", shared(json!([count, { "function": "nobody" }])), "no function nobody"),
+        ("paths", beside, "path 10: hop 1: what is shared names no function"),
+        (
+            "paths",
+            json!([{ "id": 10, "hops": [{ "share": [count, { "function": "filter" }] }] }, back]),
+            "ends in a function",
+        ),
+    ];
+    for (what, body, why) in wrong.into_iter().chain(shares) {
         let said = rig.ems.put_json(&format!("/v1/agent/{what}"), &body.to_string()).is(422);
         assert!(said.body.contains(why), "{body}: {said:?}");
     }
     rig.ems.put_json("/v1/agent/rules", "[{\"nmae\": 1}]").is(422);
+    rig.ems
+        .put_json("/v1/agent/paths", &shared(json!([count, { "function": "filter", "weight": 65536 }])).to_string())
+        .is(422);
     // A function cannot reach beyond its braces.
     let out = rig.ems.put("/v1/functions/count", "input -> output; }; x :: { Idle -> Discard;").is(422);
     assert!(out.body.contains("outside of the function"), "{out:?}");

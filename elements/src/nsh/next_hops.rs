@@ -104,6 +104,21 @@ pub enum Refused {
     Full,
 }
 
+/// Which of several next hops with these weights a flow with this hash takes, from 0 on: each has its share of the 2^32
+/// hashes. `None` if there is none.
+#[inline]
+pub(crate) fn pick(weights: impl Iterator<Item = u16> + Clone, hash: u32) -> Option<usize> {
+    let total: u64 = weights.clone().map(u64::from).sum();
+    let mut left = (u64::from(hash) * total) >> 32;
+    for (n, weight) in weights.enumerate() {
+        match left.checked_sub(u64::from(weight)) {
+            Some(rest) => left = rest,
+            None => return Some(n),
+        }
+    }
+    None
+}
+
 /// The table.
 #[derive(Clone, Debug, Default)]
 pub struct NextHops {
@@ -126,15 +141,7 @@ impl NextHops {
     #[inline]
     pub fn choose(&self, group: u32, hash: u32) -> Option<Hop> {
         let members = self.groups.get(group as usize)?;
-        let total: u64 = members.iter().map(|m| u64::from(m.weight)).sum();
-        let mut left = (u64::from(hash) * total) >> 32;
-        for m in members {
-            match left.checked_sub(u64::from(m.weight)) {
-                Some(rest) => left = rest,
-                None => return Some(m.hop),
-            }
-        }
-        None
+        members.get(pick(members.iter().map(|m| m.weight), hash)?).map(|m| m.hop)
     }
 
     /// The next hops of a path.

@@ -1,6 +1,8 @@
 //! Sends each packet to the function that must process it, and on when it comes back (RFC 7665: classifier, service function
 //! forwarder and proxy in one).
+use super::counts::{carry_rules, carry_steps, passed};
 use super::saved::Saved;
+use super::shares;
 use super::table::{Foreign, Step, Table};
 use crate::classify::filter::Start;
 use crate::nsh::header::{decap, header, ip_next, push};
@@ -41,7 +43,8 @@ pub struct StructuralAgent {
 #[derive(Default)]
 struct Progress {
     saved: Saved,
-    /// Packets by rule, by step, and from and to each function.
+    /// Packets by rule, by step, and from and to each function. Those of a shared step are counted by next hop only, behind
+    /// the steps.
     rules: Vec<u64>,
     steps: Vec<u64>,
     given: Vec<u64>,
@@ -61,7 +64,7 @@ impl Configure for StructuralAgent {
         handlers: &[
             Handler::read("rules", "packets, name and target of each rule, separated by tabs")
                 .merged(Merge::Column(0, '\t')),
-            Handler::read("paths", "packets, place and step of each place on a path, separated by tabs")
+            Handler::read("paths", "packets, place and step of each place on a path, separated by tabs; behind a shared one packets, place/K, step and weight of its next hops, K from 1 on")
                 .merged(Merge::Column(0, '\t')),
             Handler::read("given", "packets given to each function, and its name").merged(Merge::Column(0, '\t')),
             Handler::read("returned", "packets that came from each function, and its name")
@@ -83,6 +86,12 @@ impl Configure for StructuralAgent {
               `PATH SPI/SI FUNCTION NAME`, `PATH SPI/SI REMOTE PORT ADDRESS`, `PATH SPI/SI END PORT [ADDRESS]`: what comes \
               next at that place on a path: a function; another forwarder, to which frames are sent with NSH; or the end, where NSH \
               comes off.\n\n\
+              `PATH SPI/SI SHARE WEIGHT FUNCTION NAME`, `PATH SPI/SI SHARE WEIGHT REMOTE PORT ADDRESS`: one of the 2 to 16 next hops \
+              that share the flows at that place, a line each. Each has its WEIGHT's part, 1 to 65535, of the flows. They are chosen by \
+              the inner packet's addresses, protocol and ports as NSHForwarder does it: the same in both directions and on every node, so a flow meets the \
+              same next hop as long as they are the same ones with the same weights, in their order; and if the way back has \
+              them in that order, there, too. (Of two forwarders in a row the second sees only flows that the first chose for it, so it should not \
+              share them again.) What is meant for a function that is down passes by or is dropped as above: no other one takes its place.\n\n\
               `RULE NAME [FROM SOURCE] [VLAN ID] [TYPE NUMBER] TO SPI/SI [MATCH PATTERN] [SNMP PATTERN]`: frames without NSH go on a path. \
               The first rule that matches counts. SOURCE is a port, or a function for packets that it made itself; what is \
               behind MATCH is a pattern of IPFilter's, what is behind SNMP one of SNMPClassifier's: the frame must hold such a message, \
@@ -114,7 +123,7 @@ impl Configure for StructuralAgent {
         let functions = || vec![0; table.functions.len()];
         let state = Progress {
             rules: vec![0; table.targets.len()],
-            steps: vec![0; table.steps.len()],
+            steps: vec![0; table.counters()],
             given: functions(),
             returned: functions(),
             bypassed: functions(),
@@ -177,7 +186,10 @@ impl Progress {
             return Err(Reason::NshTtl);
         }
         loop {
-            let (number, step) = step(table, place)?;
+            let (mut number, mut step) = step(table, place)?;
+            if let Step::Shared(share) = step {
+                (number, step) = shares::headed(table, share, p)?;
+            }
             let function = if let Step::Function(f) = step { table.functions.get(usize::from(f)) } else { None };
             if let Step::Function(f) = step
                 && let Some(function) = function.filter(|f| f.down)
@@ -215,6 +227,7 @@ impl Progress {
                     }
                     Ok(port)
                 }
+                Step::Shared(_) => Err(Reason::NshPath), // its next hop was chosen above, and is none
             };
         }
     }
@@ -238,10 +251,13 @@ impl Progress {
             header.set_ttl(ttl);
         }
         loop {
-            let (step_number, step) = match known.take().and_then(|n| Some((n, table.steps.get(n)?.1))) {
+            let (mut step_number, mut step) = match known.take().and_then(|n| Some((n, table.steps.get(n)?.1))) {
                 Some(known) => known,
                 None => step(table, place)?,
             };
+            if let Step::Shared(share) = step {
+                (step_number, step) = shares::bare(table, share, p)?;
+            }
             if let Step::Function(f) = step
                 && let Some(function) = table.functions.get(usize::from(f)).filter(|f| f.down)
             {
@@ -273,6 +289,7 @@ impl Progress {
                     }
                     return Ok(port);
                 }
+                Step::Shared(_) => return Err(Reason::NshPath), // as above
             }
         }
     }
@@ -496,13 +513,8 @@ impl Element for StructuralAgent {
         core::mem::swap(&mut state.saved, &mut old.saved);
         (state.lost, state.foreign) = (old.lost, old.foreign);
         // Counts stay with the names.
-        for (to, (name, ..)) in state.rules.iter_mut().zip(&new.targets) {
-            let at = was.targets.iter().position(|t| t.0 == *name);
-            *to = at.and_then(|n| old.rules.get(n)).copied().unwrap_or(0);
-        }
-        for (to, (place, _)) in state.steps.iter_mut().zip(&new.steps) {
-            *to = was.places.get(*place).and_then(|n| old.steps.get(*n as usize)).copied().unwrap_or(0);
-        }
+        carry_rules(new, &mut state.rules, was, &old.rules);
+        carry_steps(new, &mut state.steps, was, &old.steps);
         for (to, from) in
             [(&mut state.given, &old.given), (&mut state.returned, &old.returned), (&mut state.bypassed, &old.bypassed)]
         {
@@ -525,14 +537,14 @@ impl Element for StructuralAgent {
                 }
             }
             "paths" => {
-                for (n, (place, step)) in state.steps.iter().zip(&table.steps) {
-                    let name = |port: u16| table.ports.get(usize::from(port)).map_or("", |p| &p.0);
-                    let step = match step {
-                        Step::Function(f) => table.functions.get(usize::from(*f)).map_or("", |f| &f.name).into(),
-                        Step::Remote(port, to) => format!("{} {to}", name(*port)),
-                        Step::End(port, _) => format!("end {}", name(*port)),
-                    };
-                    let _ = writeln!(out, "{n}\t{place}\t{step}");
+                for (n, (place, step)) in table.steps.iter().enumerate() {
+                    let _ = writeln!(out, "{}\t{place}\t{}", passed(table, &state.steps, n), table.describe(*step));
+                    let Step::Shared(share) = step else { continue };
+                    let Some(share) = table.shares.get(*share as usize) else { continue };
+                    let counts = state.steps.get(share.counters()).unwrap_or_default();
+                    for (k, (n, m)) in (1..).zip(counts.iter().zip(&share.members)) {
+                        let _ = writeln!(out, "{n}\t{place}/{k}\t{}\t{}", table.describe(m.step), m.weight);
+                    }
                 }
             }
             "given" => out = functions(&state.given),

@@ -1,4 +1,5 @@
 //! What the arguments of a StructuralAgent say, as tables.
+use super::shares::{Member, Share};
 use crate::classify::filter::{Base, Expr, Rules, Test, parse_expr};
 use crate::nsh::check_nsh_header::Switches;
 use crate::nsh::paths::{Path, Paths};
@@ -35,6 +36,8 @@ pub(crate) enum Step {
     Remote(u16, EtherAddr),
     /// The end: out of a port, without NSH. With an address, that becomes the frame's destination.
     End(u16, Option<EtherAddr>),
+    /// One of several for each flow: the number of a share.
+    Shared(u32),
 }
 
 /// What becomes of packets that no rule matches.
@@ -55,10 +58,13 @@ pub(crate) struct Table {
     /// By place, the number of a step.
     pub(crate) places: Paths<u32>,
     pub(crate) steps: Vec<(Path, Step)>,
+    pub(crate) shares: Vec<Share>,
     /// By port, then by function: the rules that look at what comes from there, and their numbers.
     pub(crate) rules: Vec<(Rules, Vec<u32>)>,
     /// Name and target of each rule, and the number of the target's step.
     pub(crate) targets: Vec<(String, Path, u32)>,
+    /// The numbers of the targets, ascending by name.
+    pub(crate) by_name: Vec<u32>,
     pub(crate) reclassified: Paths<Path>,
     pub(crate) foreign: Foreign,
     pub(crate) switches: Switches,
@@ -106,8 +112,14 @@ impl Table {
                 Err(_) => wrong.push("too many paths".into()),
             }
         }
+        table.number_shares(wrong);
         for (n, function) in table.functions.iter_mut().enumerate() {
-            let mut places = table.steps.iter().filter(|s| s.1 == Step::Function(n as u16));
+            let this = Step::Function(n as u16);
+            let leads = |step: Step| match step {
+                Step::Shared(share) => table.shares.get(share as usize).is_some_and(|s| s.leads_to(this)),
+                step => step == this,
+            };
+            let mut places = table.steps.iter().filter(|s| leads(s.1));
             function.only = places.next().filter(|_| places.next().is_none()).map(|s| s.0);
         }
         table.sort_rules(rules, &keys, wrong);
@@ -135,32 +147,62 @@ impl Table {
     }
 
     fn step(&mut self, at: Path, words: &[String], names: &NameDb, wrong: &mut Vec<String>) {
+        let done = match words.split_first() {
+            // RFC 8300 section 2.3: a packet with an index of 0 is not forwarded.
+            _ if at.index() == 0 => Err("no packet with an index of 0 is forwarded".into()),
+            Some((first, rest)) if first == "SHARE" => self.member(rest, names).and_then(|m| self.share(at, m)),
+            _ => self.next(words, names).and_then(|step| self.place(at, step)),
+        };
+        if let Err(why) = done {
+            wrong.push(format!("PATH {at}: {why}"));
+        }
+    }
+
+    /// `FUNCTION NAME`, `REMOTE PORT ADDRESS` or `END PORT [ADDRESS]`
+    fn next(&self, words: &[String], names: &NameDb) -> Result<Step, String> {
         let word = |n: usize| words.get(n).map(String::as_str);
         let address =
             |n: usize| word(n).map(|w| EtherAddr::from_arg(w, names).map_err(|e| format!("{w}: {e}"))).transpose();
-        let read = || {
-            Ok(match word(0) {
-                Some("FUNCTION") => {
-                    let name = word(1).ok_or("a function is missing")?;
-                    let found = self.functions.iter().position(|f| f.name == name);
-                    Step::Function(found.ok_or_else(|| format!("there is no function {name}"))? as u16)
-                }
-                Some("REMOTE") => {
-                    Step::Remote(self.port(word(1))?, address(2)?.ok_or("an Ethernet address is missing")?)
-                }
-                Some("END") => Step::End(self.port(word(1))?, address(2)?),
-                _ => return Err(String::from("should go on with FUNCTION, REMOTE or END")),
-            })
-        };
-        match read() {
-            Err(why) => wrong.push(format!("PATH {at}: {why}")),
-            // RFC 8300 section 2.3: a packet with an index of 0 is not forwarded.
-            Ok(_) if at.index() == 0 => wrong.push(format!("PATH {at}: no packet with an index of 0 is forwarded")),
-            Ok(step) => match self.places.insert(at, self.steps.len() as u32) {
-                Ok(None) => self.steps.push((at, step)),
-                Ok(Some(_)) => wrong.push(format!("PATH {at}: it is there twice")),
-                Err(_) => wrong.push("too many paths".into()),
-            },
+        Ok(match word(0) {
+            Some("FUNCTION") => {
+                let name = word(1).ok_or("a function is missing")?;
+                let found = self.functions.iter().position(|f| f.name == name);
+                Step::Function(found.ok_or_else(|| format!("there is no function {name}"))? as u16)
+            }
+            Some("REMOTE") => Step::Remote(self.port(word(1))?, address(2)?.ok_or("an Ethernet address is missing")?),
+            Some("END") => Step::End(self.port(word(1))?, address(2)?),
+            _ => return Err("should go on with FUNCTION, REMOTE, END or SHARE".into()),
+        })
+    }
+
+    /// `WEIGHT FUNCTION NAME` or `WEIGHT REMOTE PORT ADDRESS`
+    fn member(&self, words: &[String], names: &NameDb) -> Result<Member, String> {
+        let (weight, rest) = words.split_first().ok_or("SHARE: a weight is missing")?;
+        let weight = parse_int(weight).ok().filter(|w| *w > 0).ok_or("SHARE: a weight is 1 to 65535")?;
+        match self.next(rest, names)? {
+            Step::End(..) => Err("SHARE: should go on with FUNCTION or REMOTE".into()),
+            step => Ok(Member { step, weight }),
+        }
+    }
+
+    /// Says what comes next at a place.
+    pub(super) fn place(&mut self, at: Path, step: Step) -> Result<(), String> {
+        if self.places.get(at).is_some() {
+            return Err("it is there twice".into());
+        }
+        self.places.insert(at, self.steps.len() as u32).map_err(|_| "too many paths")?;
+        self.steps.push((at, step));
+        Ok(())
+    }
+
+    /// A step, for people.
+    pub(crate) fn describe(&self, step: Step) -> String {
+        let port = |n: u16| self.ports.get(usize::from(n)).map_or("", |p| &p.0);
+        match step {
+            Step::Function(f) => self.functions.get(usize::from(f)).map_or("", |f| &f.name).into(),
+            Step::Remote(n, to) => format!("{} {to}", port(n)),
+            Step::End(n, _) => format!("end {}", port(n)),
+            Step::Shared(_) => "shared".into(),
         }
     }
 
@@ -177,6 +219,9 @@ impl Table {
                 None => wrong.push(format!("RULE {}: nothing is known of path {}", rule.name, rule.to)),
             }
         }
+        self.by_name = (0..self.targets.len() as u32).collect();
+        let name = |n: &u32| self.targets.get(*n as usize).map(|t| t.0.as_str());
+        self.by_name.sort_by(|a, b| name(a).cmp(&name(b)));
         for (source, is_port) in &sources {
             // Rules without a source look at what comes from ports: what a function made itself is another matter.
             let of = |r: &Rule| r.from.as_ref().map_or(*is_port, |from| from == source);

@@ -77,7 +77,7 @@ impl Teller {
         self.out(&informed, Oid::from_slice(COLD_START), Vec::new()).await;
         while let Some(heard) = follower.next().await {
             let Heard::Event(event) = heard else { continue };
-            let told = self.snapshots.with_known(|ems, known| mib::notification(ems, known, &event.what));
+            let told = mib::notification(&self.ems, &self.snapshots.kept, &event.what);
             if let Some((name, bindings)) = told {
                 self.out(&informed, name, bindings).await;
             }

@@ -4,7 +4,6 @@ use super::answer::{self, Answer};
 use super::counters::{Counters, LONGEST};
 use super::engine::Engine;
 use super::keeper::Keeper;
-use super::mib;
 use super::set;
 use super::snapshot::Snapshots;
 use super::tree::Tree;
@@ -53,8 +52,7 @@ impl Responder {
         let keeper = Keeper::open(ems, users, snmp.communities.clone(), engine.clone(), access.clone());
         let keeper = Arc::new(keeper);
         let counters = Arc::new(Counters::default());
-        let known = mib::Known::new(&snmp.contact, &snmp.location);
-        let snapshots = Arc::new(Snapshots::new(ems.clone(), engine.clone(), counters.clone(), known));
+        let snapshots = Arc::new(Snapshots::new(ems.clone(), engine.clone(), counters.clone(), snmp));
         let salts = Arc::new(SaltCounter::new().map_err(|e| io::Error::other(e.to_string()))?);
         let _ = ems.snmp.set(keeper.clone()); // there is one agent
         Ok(Responder { ems: ems.clone(), engine, access, keeper, counters, salts, snapshots })
@@ -104,7 +102,7 @@ impl Responder {
                 Some(role) => {
                     let actor = Actor { name: format!("snmp/{}", user.name), role };
                     let call = Call { request: None, client: Some(from.ip().to_canonical()) };
-                    set::set(&self.ems, rights, actor, call, pdu.varbinds()).await
+                    set::set(&self.ems, &self.snapshots.kept, rights, actor, call, pdu.varbinds()).await
                 }
                 None => Answer::Wrong(ErrorStatus::AuthorizationError, 0),
             }

@@ -3,7 +3,6 @@
 use super::access::Rights;
 use super::answer::Answer;
 use super::mib;
-use crate::agent;
 use crate::auth::{Actor, Call};
 use crate::command::Command;
 use crate::ems::Ems;
@@ -18,6 +17,7 @@ const TRIES: usize = 3;
 /// Does what the bindings want, or nothing of it.
 pub(super) async fn set(
     ems: &Arc<Ems>,
+    kept: &mib::Kept,
     rights: Option<Rights<'_>>,
     actor: Actor,
     call: Call,
@@ -31,15 +31,13 @@ pub(super) async fn set(
         return Answer::Bindings(Vec::new());
     }
     for _ in 0..TRIES {
-        let (before, etag) = match agent::now(ems) {
-            Ok(now) => now,
-            Err(_) => return Answer::Wrong(ErrorStatus::NoCreation, 1), // there is no structural agent
-        };
+        // There is no structural agent.
+        let Some((before, etag)) = kept.agent(ems) else { return Answer::Wrong(ErrorStatus::NoCreation, 1) };
         let after = match mib::write(&before, wanted) {
             Ok(after) => after,
             Err(mib::Refused { status, index }) => return Answer::Wrong(status, index),
         };
-        if after == before {
+        if after == *before {
             return Answer::Bindings(wanted.to_vec());
         }
         let terms = Terms { if_match: Some(etag), ..Terms::default() };

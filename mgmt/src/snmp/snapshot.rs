@@ -5,6 +5,7 @@ use super::mib;
 use super::tree::Tree;
 use crate::clock;
 use crate::ems::Ems;
+use crate::settings::snmp::Snmp;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,10 @@ pub(super) struct Snapshots {
     ems: Arc<Ems>,
     engine: Arc<Engine>,
     counters: Arc<Counters>,
-    known: Mutex<mib::Known>,
+    /// What is kept of the VNF between two of them.
+    pub(super) kept: mib::Kept,
+    contact: String,
+    location: String,
     last: Mutex<Option<Snapshot>>,
 }
 
@@ -32,8 +36,9 @@ struct Snapshot {
 
 impl Snapshots {
     /// Of this EMS.
-    pub(super) fn new(ems: Arc<Ems>, engine: Arc<Engine>, counters: Arc<Counters>, known: mib::Known) -> Snapshots {
-        Snapshots { ems, engine, counters, known: Mutex::new(known), last: Mutex::default() }
+    pub(super) fn new(ems: Arc<Ems>, engine: Arc<Engine>, counters: Arc<Counters>, settings: &Snmp) -> Snapshots {
+        let (contact, location) = (settings.contact.clone(), settings.location.clone());
+        Snapshots { ems, engine, counters, kept: mib::Kept::default(), contact, location, last: Mutex::default() }
     }
 
     /// The newest one, if it still counts: not when anything happened since, a swap, say.
@@ -46,8 +51,8 @@ impl Snapshots {
     /// Makes another one. It may wait for the VNF.
     pub(super) fn make(&self) -> Arc<Tree> {
         let (begun, events) = (clock::monotonic(), self.ems.events.told());
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tables = mib::read(&self.ems, &mut known, self.engine.up_time());
+        let about = mib::About { uptime: self.engine.up_time(), contact: &self.contact, location: &self.location };
+        let mut tables = mib::read(&self.ems, &self.kept, &about);
         tables.extend(self.counters.tables(&self.engine));
         let tree = Arc::new(Tree::new(tables));
         let now = clock::monotonic();
@@ -55,10 +60,5 @@ impl Snapshots {
         let snapshot = Snapshot { tree: tree.clone(), events, until };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
         tree
-    }
-
-    /// What is kept of the VNF between two of them.
-    pub(super) fn with_known<T>(&self, what: impl FnOnce(&Ems, &mut mib::Known) -> T) -> T {
-        what(&self.ems, &mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

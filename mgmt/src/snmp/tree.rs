@@ -71,7 +71,7 @@ impl Table {
 /// Everything that there is to read, as it was at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
-    /// In the order of their identifiers; none lies below another.
+    /// In the order of their identifiers. One may lie below a group of scalars, behind all of these: so does `sysORTable`.
     tables: Vec<Table>,
 }
 
@@ -83,7 +83,9 @@ impl Tree {
             table.rows.sort_by(|a, b| a.index.cmp(&b.index));
             table.rows.dedup_by(|b, a| a.index == b.index);
         }
-        debug_assert!(tables.is_sorted_by(|a, b| !b.entry.starts_with(&a.entry)));
+        debug_assert!(tables.is_sorted_by(|a, b| {
+            !b.entry.starts_with(&a.entry) || a.columns.last() < b.entry.arcs().get(a.entry.len())
+        }));
         Tree { tables }
     }
 
@@ -120,7 +122,9 @@ mod tests {
         table.push(vec![4], vec![n(4), None]);
         table.push(vec![5], vec![None, n(50)]);
         let group = Table::scalars(oid(&[1, 3, 2]), &[1, 4], [Value::Integer(1), Value::Integer(2)]);
-        Tree::new(vec![table, Table::new(oid(&[1, 3, 6, 1]), &[1]), group])
+        let mut below = Table::new(oid(&[1, 3, 2, 5, 1]), &[1]);
+        below.push(vec![3], vec![n(3)]);
+        Tree::new(vec![table, Table::new(oid(&[1, 3, 6, 1]), &[1]), below, group])
     }
 
     fn walk(tree: &Tree) -> Vec<(String, i32)> {
@@ -139,6 +143,7 @@ mod tests {
         let all = [
             ("1.3.2.1.0", 1),
             ("1.3.2.4.0", 2),
+            ("1.3.2.5.1.1.3", 3),
             ("1.3.7.1.2.4", 4),
             ("1.3.7.1.2.5.1", 51),
             ("1.3.7.1.3.5", 50),
@@ -161,6 +166,9 @@ mod tests {
             ("1.3.8", Value::NoSuchObject),
             ("1.2", Value::NoSuchObject),
             ("1.3.2.1.0", Value::Integer(1)),
+            ("1.3.2.1.1", Value::NoSuchInstance),
+            ("1.3.2.5.1.1.3", Value::Integer(3)),
+            ("1.3.2.5.2.1.3", Value::NoSuchObject),
         ] {
             assert_eq!(get(name), value, "{name}");
         }

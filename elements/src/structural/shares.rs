@@ -1,0 +1,115 @@
+//! Next hops that share the flows of a place on a service path, by weight.
+use super::table::{Step, Table};
+use crate::nsh::flow::Flow;
+use crate::nsh::header::header;
+use crate::nsh::next_hops::pick;
+use crate::nsh::paths::Path;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use sluice_dataplane::packet::Packet;
+use sluice_dataplane::reason::Reason;
+use sluice_dataplane::wire::nsh;
+
+/// Most next hops of one place.
+const MAX: usize = 16;
+
+/// One of several next hops: a function, or another forwarder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    pub(crate) step: Step,
+    /// Its share of the flows, at least 1.
+    pub(crate) weight: u16,
+}
+
+/// The next hops of one place.
+#[derive(Debug, Default)]
+pub(crate) struct Share {
+    pub(crate) members: Vec<Member>,
+    /// The number of the first one's counter; the others' follow.
+    pub(crate) first: usize,
+}
+
+impl Share {
+    /// Takes one more.
+    ///
+    /// # Errors
+    /// There are as many as fit, or it is one of them.
+    pub(crate) fn add(&mut self, member: Member) -> Result<(), String> {
+        if self.members.len() == MAX {
+            return Err(format!("more than {MAX} next hops share it"));
+        }
+        if self.members.iter().any(|m| m.step == member.step) {
+            return Err("a next hop is there twice".into());
+        }
+        self.members.push(member);
+        Ok(())
+    }
+
+    /// Whether one of them is this.
+    pub(crate) fn leads_to(&self, step: Step) -> bool {
+        self.members.iter().any(|m| m.step == step)
+    }
+
+    /// The numbers of their counters.
+    pub(crate) fn counters(&self) -> core::ops::Range<usize> {
+        self.first..self.first + self.members.len()
+    }
+}
+
+impl Table {
+    /// One more next hop of a place.
+    pub(super) fn share(&mut self, at: Path, member: Member) -> Result<(), String> {
+        let there = self.places.get(at).and_then(|n| self.steps.get(*n as usize));
+        let share = match there {
+            Some((_, Step::Shared(share))) => *share,
+            Some(_) => return Err("it is there twice".into()),
+            None => {
+                let new = self.shares.len() as u32;
+                self.place(at, Step::Shared(new))?;
+                self.shares.push(Share::default());
+                new
+            }
+        };
+        self.shares.get_mut(share as usize).map_or(Ok(()), |share| share.add(member))
+    }
+
+    /// Counters of next hops come behind those of the steps.
+    pub(super) fn number_shares(&mut self, wrong: &mut Vec<String>) {
+        let mut next = self.steps.len();
+        for (at, step) in &self.steps {
+            let Step::Shared(share) = step else { continue };
+            let Some(share) = self.shares.get_mut(*share as usize) else { continue };
+            if share.members.len() < 2 {
+                wrong.push(format!("PATH {at}: two next hops at least SHARE it"));
+            }
+            share.first = next;
+            next += share.members.len();
+        }
+    }
+
+    /// How many counters the steps and their next hops need.
+    pub(crate) fn counters(&self) -> usize {
+        self.steps.len() + self.shares.iter().map(|s| s.members.len()).sum::<usize>()
+    }
+}
+
+/// The next hop for the flow inside a packet whose NSH is marked, and the number of its counter.
+#[inline(never)]
+pub(crate) fn headed(table: &Table, share: u32, p: &Packet) -> Result<(usize, Step), Reason> {
+    let (nsh, _, inner) = header(p)?;
+    choose(table, share, Flow::of(nsh.next_protocol(), inner))
+}
+
+/// The next hop for the flow of a plain frame, and the number of its counter.
+#[inline(never)]
+pub(crate) fn bare(table: &Table, share: u32, p: &Packet) -> Result<(usize, Step), Reason> {
+    choose(table, share, Flow::of(nsh::NEXT_ETHERNET, p.data()))
+}
+
+fn choose(table: &Table, share: u32, flow: Flow) -> Result<(usize, Step), Reason> {
+    let share = table.shares.get(share as usize).ok_or(Reason::NshPath)?;
+    let chosen = pick(share.members.iter().map(|m| m.weight), flow.symmetric_hash());
+    let chosen = chosen.and_then(|n| Some((share.first + n, share.members.get(n)?.step)));
+    chosen.ok_or(Reason::NshPath)
+}
