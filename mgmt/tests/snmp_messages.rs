@@ -85,7 +85,7 @@ impl Rig {
     fn protect(&self, plain: &[u8]) -> Vec<u8> {
         let (encrypted, salt) = self.privacy.encrypt_aes(plain, 1, 0, &self.salts).unwrap();
         let params = UsmSecurityParams::new(self.engine.clone(), 1, 0, &b"op"[..]).unwrap();
-        let params = params.with_priv_params(salt).unwrap().with_auth_placeholder(24).unwrap();
+        let params = params.with_auth_placeholder(24).unwrap().with_priv_params(salt).unwrap();
         let flags = MsgFlags::new(SecurityLevel::AuthPriv, true);
         let global = MsgGlobalData::new(7, MessageSize::new(65_507).unwrap(), flags).unwrap();
         let message =

@@ -68,6 +68,10 @@ pub(super) fn protect(
         UsmSecurityParams::new(header.engine.clone(), header.boots, header.time, Bytes::copy_from_slice(name)).ok()?;
     let size = MessageSize::new(LONGEST).ok()?;
     let global = MsgGlobalData::new(header.id, size, MsgFlags::new(level, header.reportable)).ok()?;
+    let authenticated = user.filter(|_| level.requires_auth());
+    if let Some(user) = authenticated {
+        params = params.with_auth_placeholder(user.auth_key.mac_len()).ok()?;
+    }
     let encrypted = match user.filter(|_| level.requires_priv()) {
         Some(user) => {
             let plain = scoped.encode_to_bytes().ok()?;
@@ -77,10 +81,6 @@ pub(super) fn protect(
         }
         None => None,
     };
-    let authenticated = user.filter(|_| level.requires_auth());
-    if let Some(user) = authenticated {
-        params = params.with_auth_placeholder(user.auth_key.mac_len()).ok()?;
-    }
     let message = match encrypted {
         Some(encrypted) => V3Message::new_with_opaque_encrypted_scoped_pdu(global, params.encode().ok()?, encrypted),
         None => V3Message::new(global, params.encode().ok()?, scoped),
