@@ -3,7 +3,8 @@ CARGO ?= cargo
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # Tools that `run` and `test` use, by the program that shows whether they are there; then those that `bench` alone uses.
 TOOLS := ip:iproute2 ping:iputils-ping iperf3:iperf3 tshark:tshark tcpdump:tcpdump ethtool:ethtool curl:curl cc:gcc valgrind:valgrind \
-	clang:clang wasm-ld:lld python3:python3 ovs-vswitchd:openvswitch-switch snmpget:snmp snmpd:snmpd snmptrapd:snmptrapd
+	clang:clang wasm-ld:lld python3:python3 ovs-vswitchd:openvswitch-switch snmpget:snmp snmpd:snmpd snmptrapd:snmptrapd \
+	smilint:smitools
 # Debian has dpdk-testpmd in dpdk-dev. Libraries come next, by what pkg-config or the file system knows them as.
 BENCH_TOOLS := dpdk-testpmd:dpdk-dev ITGSend:d-itg
 LIBRARIES := pkg-config:pkg-config libdpdk:libdpdk-dev libclang:libclang-dev

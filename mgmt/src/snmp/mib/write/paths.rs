@@ -79,7 +79,7 @@ fn change_hops(path: &ServicePath, rows: &[&Row<Next>]) -> Result<Vec<Hop>, Refu
     for (n, hop) in path.hops.iter().enumerate() {
         all.extend((1..).zip(next_hops(hop)).map(|(number, next)| ((n, number), next)));
     }
-    let mut written = HashMap::new();
+    let mut written: BTreeMap<(usize, usize), &Row<Next>> = BTreeMap::new();
     for row in rows {
         let Some(n) = path.index.checked_sub(row.key.si).map(usize::from) else {
             if row.destroyed() {
@@ -91,9 +91,9 @@ fn change_hops(path: &ServicePath, rows: &[&Row<Next>]) -> Result<Vec<Hop>, Refu
         match row.fate(all.contains_key(&place))? {
             Fate::Create | Fate::Change => change_next(all.entry(place).or_default(), row)?,
             Fate::Destroy => drop(all.remove(&place)),
-            Fate::Nothing => {}
+            Fate::Nothing => continue,
         }
-        written.insert(place, *row);
+        written.insert(place, row);
     }
     let mut hops: Vec<Vec<NextHop>> = Vec::new();
     for ((n, number), next) in all {
@@ -104,7 +104,7 @@ fn change_hops(path: &ServicePath, rows: &[&Row<Next>]) -> Result<Vec<Hop>, Refu
         let last = hops.len().checked_sub(1).filter(|last| n == *last);
         match last.and_then(|last| hops.get_mut(last)).filter(|hop| number == hop.len() + 1) {
             Some(hop) => hop.push(next),
-            None => return gap(rows, written.get(&(n, number))),
+            None => return gap(&written, (n, number)),
         }
     }
     let weighted =
@@ -112,14 +112,14 @@ fn change_hops(path: &ServicePath, rows: &[&Row<Next>]) -> Result<Vec<Hop>, Refu
     hops.into_iter().enumerate().map(|(n, next)| hop(next, weighted(n))).collect()
 }
 
-/// There is a gap before a next hop: who made it, or who destroyed what was there.
-fn gap<T>(rows: &[&Row<Next>], behind: Option<&&Row<Next>>) -> Result<T, Refused> {
-    match (behind, rows.iter().find(|row| row.destroyed())) {
-        (Some(row), _) if row.created() => refused(ErrorStatus::InconsistentName, row.first),
-        (_, Some(row)) => refused(ErrorStatus::InconsistentValue, row.first),
-        (Some(row), None) => refused(ErrorStatus::InconsistentName, row.first),
-        // An agent without gaps does not get one by nothing.
-        (None, None) => refused(ErrorStatus::GenErr, rows.first().map_or(1, |row| row.first)),
+/// There is a gap before a next hop: it is new, or what was there is destroyed.
+fn gap<T>(written: &BTreeMap<(usize, usize), &Row<Next>>, behind: (usize, usize)) -> Result<T, Refused> {
+    if let Some(row) = written.get(&behind).filter(|row| row.created()) {
+        return refused(ErrorStatus::InconsistentName, row.first);
+    }
+    match written.range(..behind).rev().find(|(_, row)| row.destroyed()) {
+        Some((_, row)) => refused(ErrorStatus::InconsistentValue, row.first),
+        None => refused(ErrorStatus::GenErr, 1), // there was none before, and nothing makes one
     }
 }
 

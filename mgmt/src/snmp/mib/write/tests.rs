@@ -192,6 +192,7 @@ fn hops_and_their_numbers_stay_without_a_gap() {
     }
     assert_eq!(no(&[destroy([10, 255, 1])]), (InconsistentValue, 1));
     assert_eq!(no(&[destroy([10, 253, 1])]), (InconsistentValue, 1));
+    assert_eq!(no(&[destroy([10, 254, 9]), destroy([10, 254, 1]), destroy([10, 255, 2])]), (InconsistentValue, 2));
     let shorter = yes(&[destroy([10, 253, 1]), destroy([10, 253, 2]), destroy([10, 254, 1]), destroy([10, 9, 9])]);
     assert_eq!(shorter.paths[0].hops, agent().paths[0].hops[..1]);
     let alone = yes(&[destroy([10, 253, 2])]);
