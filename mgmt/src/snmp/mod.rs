@@ -22,7 +22,7 @@ mod engine;
 #[cfg(feature = "snmp")]
 mod keeper;
 #[cfg(feature = "snmp")]
-mod mib;
+pub mod mib;
 #[cfg(feature = "snmp")]
 mod notify;
 #[cfg(feature = "snmp")]
@@ -37,3 +37,6 @@ mod tree;
 mod users;
 #[cfg(feature = "snmp")]
 mod usm;
+
+#[cfg(feature = "snmp")]
+pub use tree::{Table, Tree};

@@ -107,7 +107,7 @@ impl Responder {
                 None => Answer::Wrong(ErrorStatus::AuthorizationError, 0),
             }
         } else {
-            answer::read(&*self.tree().await?, rights, Version::V3, pdu, most)
+            answer::read(&self.tree().await?, rights, Version::V3, pdu, most)
         };
         let write = |answer| usm.answer(&asked, response(Version::V3, pdu, answer)?.into_raw());
         self.fit(write, answer, most)
@@ -127,7 +127,7 @@ impl Responder {
         let pdu = message.into_pdu()?;
         let answer = match pdu.pdu_type() {
             PduType::GetRequest | PduType::GetNextRequest | PduType::GetBulkRequest => {
-                answer::read(&*self.tree().await?, self.access.community(), version, &pdu, LONGEST)
+                answer::read(&self.tree().await?, self.access.community(), version, &pdu, LONGEST)
             }
             PduType::SetRequest => {
                 self.counters.bad_community_uses.count();
@@ -156,7 +156,7 @@ impl Responder {
         written
     }
 
-    async fn tree(&self) -> Option<Arc<Tree>> {
+    async fn tree(&self) -> Option<Tree> {
         if let Some(tree) = self.snapshots.fresh() {
             return Some(tree);
         }

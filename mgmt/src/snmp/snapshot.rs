@@ -26,9 +26,8 @@ pub(super) struct Snapshots {
     last: Mutex<Option<Snapshot>>,
 }
 
-#[derive(Clone)]
 struct Snapshot {
-    tree: Arc<Tree>,
+    tree: Tree,
     /// What had happened by then.
     events: u64,
     until: Duration,
@@ -41,24 +40,28 @@ impl Snapshots {
         Snapshots { ems, engine, counters, kept: mib::Kept::default(), contact, location, last: Mutex::default() }
     }
 
-    /// The newest one, if it still counts: not when anything happened since, a swap, say.
-    pub(super) fn fresh(&self) -> Option<Arc<Tree>> {
+    /// The newest one, if it still counts: not when anything happened since, a swap, say. What the protocol counts is always
+    /// that of now.
+    pub(super) fn fresh(&self) -> Option<Tree> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let good = last.as_ref().filter(|s| clock::monotonic() < s.until && s.events == self.ems.events.told());
-        good.map(|s| s.tree.clone())
+        good.map(|s| self.with_counters(&s.tree))
     }
 
     /// Makes another one. It may wait for the VNF.
-    pub(super) fn make(&self) -> Arc<Tree> {
+    pub(super) fn make(&self) -> Tree {
         let (begun, events) = (clock::monotonic(), self.ems.events.told());
         let about = mib::About { uptime: self.engine.up_time(), contact: &self.contact, location: &self.location };
-        let mut tables = mib::read(&self.ems, &self.kept, &about);
-        tables.extend(self.counters.tables(&self.engine));
-        let tree = Arc::new(Tree::new(tables));
+        let tree = Tree::new(mib::read(&self.ems, &self.kept, &about));
         let now = clock::monotonic();
         let until = now + FRESH.max((now - begun) * WORTH);
-        let snapshot = Snapshot { tree: tree.clone(), events, until };
+        let whole = self.with_counters(&tree);
+        let snapshot = Snapshot { tree, events, until };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
-        tree
+        whole
+    }
+
+    fn with_counters(&self, tree: &Tree) -> Tree {
+        tree.with(self.counters.tables(&self.engine))
     }
 }

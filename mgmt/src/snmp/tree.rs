@@ -1,9 +1,10 @@
 //! What there is to read, in the order of object identifiers: tables, and groups of scalars as tables of one row.
 use async_snmp::{Oid, Value};
+use std::sync::Arc;
 
 /// A table (RFC 2578 section 7.7), or a group of scalars: those are one row with the index 0.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub struct Table {
     /// The identifier of its rows' type (`fooEntry`), or of the group. The numbers of columns are below it.
     entry: Oid,
     /// Numbers of its columns, ascending.
@@ -21,20 +22,20 @@ struct Row {
 
 impl Table {
     /// A table without rows. `columns` ascend.
-    pub(super) fn new(entry: Oid, columns: &'static [u32]) -> Table {
+    pub fn new(entry: Oid, columns: &'static [u32]) -> Table {
         debug_assert!(columns.is_sorted_by(|a, b| a < b), "{entry}");
         Table { entry, columns, rows: Vec::new() }
     }
 
     /// A group of scalars: their numbers, ascending, and values.
-    pub(super) fn scalars<const N: usize>(group: Oid, columns: &'static [u32; N], values: [Value; N]) -> Table {
+    pub fn scalars<const N: usize>(group: Oid, columns: &'static [u32; N], values: [Value; N]) -> Table {
         let mut table = Table::new(group, columns);
         table.push(vec![0], values.map(Some).to_vec());
         table
     }
 
     /// Adds a row, in any order. Of two with the same index, one is left.
-    pub(super) fn push(&mut self, index: Vec<u32>, cells: Vec<Option<Value>>) {
+    pub fn push(&mut self, index: Vec<u32>, cells: Vec<Option<Value>>) {
         debug_assert_eq!(cells.len(), self.columns.len(), "{}", self.entry);
         self.rows.push(Row { index, cells });
     }
@@ -70,19 +71,25 @@ impl Table {
 
 /// Everything that there is to read, as it was at one moment.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tree {
+pub struct Tree {
     /// In the order of their identifiers. One may lie below a group of scalars, behind all of these: so does `sysORTable`.
-    tables: Vec<Table>,
+    tables: Vec<Arc<Table>>,
 }
 
 impl Tree {
     /// Of these tables, in any order.
-    pub(super) fn new(mut tables: Vec<Table>) -> Tree {
-        tables.sort_by(|a, b| a.entry.cmp(&b.entry));
+    pub fn new(mut tables: Vec<Table>) -> Tree {
         for table in &mut tables {
             table.rows.sort_by(|a, b| a.index.cmp(&b.index));
             table.rows.dedup_by(|b, a| a.index == b.index);
         }
+        Tree::default().with(tables)
+    }
+
+    /// The same with these, too, whose rows are in order. What is there already is not copied.
+    pub fn with(&self, more: Vec<Table>) -> Tree {
+        let mut tables: Vec<Arc<Table>> = self.tables.iter().cloned().chain(more.into_iter().map(Arc::new)).collect();
+        tables.sort_by(|a, b| a.entry.cmp(&b.entry));
         debug_assert!(tables.is_sorted_by(|a, b| {
             !b.entry.starts_with(&a.entry) || a.columns.last() < b.entry.arcs().get(a.entry.len())
         }));
@@ -90,7 +97,7 @@ impl Tree {
     }
 
     /// The value of an instance; `NoSuchObject` or `NoSuchInstance` (RFC 3416 section 4.2.1).
-    pub(super) fn get(&self, name: &Oid) -> Value {
+    pub fn get(&self, name: &Oid) -> Value {
         let at = self.tables.partition_point(|t| t.entry <= *name);
         let table = at.checked_sub(1).and_then(|at| self.tables.get(at)).filter(|t| name.starts_with(&t.entry));
         let Some(table) = table else { return Value::NoSuchObject };
@@ -101,7 +108,7 @@ impl Tree {
     }
 
     /// The first instance behind a name, and its value.
-    pub(super) fn next(&self, name: &Oid) -> Option<(Oid, &Value)> {
+    pub fn next(&self, name: &Oid) -> Option<(Oid, &Value)> {
         let at = self.tables.partition_point(|t| t.entry <= *name);
         let inside = at.checked_sub(1).and_then(|at| self.tables.get(at)).filter(|t| name.starts_with(&t.entry));
         let within = inside.and_then(|t| t.next(&name.arcs()[t.entry.len()..]));

@@ -2,7 +2,7 @@
 use super::names::{self, alarm};
 use super::value::{TEXT, date_and_time, text};
 use crate::alarms::{Alarm, Cause, Kind, Severity};
-use crate::snmp::tree::Table;
+use crate::snmp::Table;
 use async_snmp::Value;
 
 /// ITU-T X.721, smi2Notification.
@@ -65,7 +65,7 @@ pub(super) fn table(active: &[Alarm]) -> Table {
 mod tests {
     use super::*;
     use crate::events::Events;
-    use crate::snmp::tree::Tree;
+    use crate::snmp::Tree;
     use std::sync::Arc;
 
     #[test]

@@ -3,7 +3,7 @@
 //! Frames are counted in the columns of unicast packets: nobody counts broadcasts and multicasts apart, so the sum over all
 //! three kinds, where the others are absent, is right.
 use super::value::{ascii, mac, text};
-use crate::snmp::tree::Table;
+use crate::snmp::Table;
 use crate::vnf::{Port, PortSide};
 use async_snmp::{Oid, Value};
 use std::collections::HashMap;
@@ -101,7 +101,7 @@ fn low(n: u64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snmp::tree::Tree;
+    use crate::snmp::Tree;
 
     fn port(name: &str) -> Port {
         Port { name: name.into(), ..Port::default() }

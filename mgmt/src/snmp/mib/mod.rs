@@ -14,10 +14,10 @@ mod value;
 mod vnf;
 mod write;
 
-pub(crate) use notify::notification;
-pub(crate) use write::{Refused, write};
+pub use notify::notification;
+pub use write::{Refused, write};
 
-use super::tree::Table;
+use super::Table;
 use crate::agent::{AGENT, Agent, counts};
 use crate::ems::Ems;
 use crate::vnf::{FunctionInfo, State};
@@ -25,18 +25,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the agent is told of itself (RFC 3418 section 2).
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct About<'a> {
+pub struct About<'a> {
     /// `sysUpTime`: hundredths of a second since the SNMP agent started, modulo 2^32.
-    pub(crate) uptime: u32,
+    pub uptime: u32,
     /// `sysContact`
-    pub(crate) contact: &'a str,
+    pub contact: &'a str,
     /// `sysLocation`
-    pub(crate) location: &'a str,
+    pub location: &'a str,
 }
 
 /// What is kept from one reading to the next: the numbers of ports, and the structural agent's configuration.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub struct Kept {
     numbers: Mutex<interfaces::Numbers>,
     /// With its entity tag.
     agent: Mutex<Option<(String, Arc<Agent>)>>,
@@ -50,7 +50,7 @@ impl Kept {
 
     /// The structural agent's configuration and its entity tag; none if the VNF has no such agent. The text is parsed once for
     /// each revision.
-    pub(crate) fn agent(&self, ems: &Ems) -> Option<(Arc<Agent>, String)> {
+    pub fn agent(&self, ems: &Ems) -> Option<(Arc<Agent>, String)> {
         let function = ems.functions.get(AGENT).ok()?;
         let mut kept = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((etag, agent)) = kept.as_ref().filter(|(etag, _)| *etag == function.etag) {
@@ -63,7 +63,7 @@ impl Kept {
 }
 
 /// Everything that there is to read of the VNF, as it is now.
-pub(crate) fn read(ems: &Ems, kept: &Kept, about: &About<'_>) -> Vec<Table> {
+pub fn read(ems: &Ems, kept: &Kept, about: &About<'_>) -> Vec<Table> {
     let (status, snapshot) = (ems.vnf.status(), ems.vnf.snapshot());
     let versions = ems.vnf.versions();
     let mut tables = system::tables(&ems.identity, versions.get("sluice").map_or("", String::as_str), about);

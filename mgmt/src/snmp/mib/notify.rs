@@ -14,7 +14,7 @@ const LINK_DOWN: u32 = 3;
 const LINK_UP: u32 = 4;
 
 /// The notification of an event: what it is, and its objects. None for an event that others tell of: alarms do of thresholds.
-pub(crate) fn notification(ems: &Ems, kept: &Kept, what: &What) -> Option<(Oid, Vec<VarBind>)> {
+pub fn notification(ems: &Ems, kept: &Kept, what: &What) -> Option<(Oid, Vec<VarBind>)> {
     match what {
         What::State { state, phase } => state_changed(state, phase),
         What::Swap { function, revision, author, pause_ns } => {

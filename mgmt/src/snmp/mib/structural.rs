@@ -2,7 +2,7 @@
 use super::names::{self, next_hop, path, rule};
 use super::value::{LAST_PATH, NAME, NEXT_HOPS, PATTERN, mac, name_index, or_any, text, unsigned};
 use crate::agent::{Hop, NextHop, Rule, ServicePath};
-use crate::snmp::tree::Table;
+use crate::snmp::Table;
 use async_snmp::{RowStatus, Value};
 use std::collections::HashMap;
 
@@ -126,7 +126,7 @@ fn active() -> Value {
 mod tests {
     use super::*;
     use crate::agent::Agent;
-    use crate::snmp::tree::Tree;
+    use crate::snmp::Tree;
 
     fn walk(tree: &Tree, table: u32) -> Vec<(Vec<u32>, Value)> {
         let entry = names::entry(table);

@@ -2,7 +2,7 @@
 use super::About;
 use super::names;
 use super::value::{ascii, text};
-use crate::snmp::tree::Table;
+use crate::snmp::Table;
 use crate::vnf::Identity;
 use async_snmp::{Oid, Value};
 
@@ -50,7 +50,7 @@ fn resources() -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snmp::tree::Tree;
+    use crate::snmp::Tree;
 
     #[test]
     fn the_system_tells_who_it_is_and_what_it_serves() {

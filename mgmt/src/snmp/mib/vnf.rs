@@ -2,7 +2,7 @@
 use super::names;
 use super::value::{TEXT, date_and_time, name_index, text, unsigned};
 use crate::clock;
-use crate::snmp::tree::Table;
+use crate::snmp::Table;
 use crate::vnf::{FunctionInfo, Identity, State, Status};
 use async_snmp::Value;
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ pub(super) fn drops(by_reason: &BTreeMap<String, u64>) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snmp::tree::Tree;
+    use crate::snmp::Tree;
 
     #[test]
     fn the_vnf_tells_how_it_does() {

@@ -17,11 +17,11 @@ use rows::Rows;
 /// Why a SET is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("variable binding {index}: {status}")]
-pub(crate) struct Refused {
+pub struct Refused {
     /// The `error-status` of the response.
-    pub(crate) status: ErrorStatus,
+    pub status: ErrorStatus,
     /// The `error-index`: the variable binding that is wrong, from 1 on.
-    pub(crate) index: usize,
+    pub index: usize,
 }
 
 fn refused<T>(status: ErrorStatus, index: usize) -> Result<T, Refused> {
@@ -34,7 +34,7 @@ fn refused<T>(status: ErrorStatus, index: usize) -> Result<T, Refused> {
 /// The first that RFC 3416 section 4.2.5 names: `notWritable`, `wrongType`, `wrongLength`, `wrongValue`, `noCreation` of a
 /// single variable binding; then `inconsistentName` and `inconsistentValue` of what they are together (RFC 2579 section 2,
 /// `RowStatus`). Nothing is changed then.
-pub(crate) fn write(agent: &Agent, wanted: &[VarBind]) -> Result<Agent, Refused> {
+pub fn write(agent: &Agent, wanted: &[VarBind]) -> Result<Agent, Refused> {
     let (mut rules, mut paths, mut hops) = (Rows::default(), Rows::default(), Rows::default());
     let single = |(at, binding)| cell::read(binding).or_else(|status| refused(status, at));
     let wishes = (1..).zip(wanted).map(|b| Ok((b.0, single(b)?))).collect::<Result<Vec<(usize, Wish)>, Refused>>()?;

@@ -1,9 +1,9 @@
 use super::*;
 use crate::agent::{End, Hop, NextHop, Place as NshPlace, Rule, ServicePath};
+use crate::snmp::Tree;
 use crate::snmp::mib::names::{self, next_hop, path, rule};
 use crate::snmp::mib::structural::tables;
 use crate::snmp::mib::value::{NAME, name_index};
-use crate::snmp::tree::Tree;
 use ErrorStatus::*;
 use async_snmp::{Oid, Value};
 use proptest::prelude::*;
