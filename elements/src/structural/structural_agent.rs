@@ -369,7 +369,7 @@ impl Progress {
         // Which rule matches is found out for the whole batch, and used for those that need it.
         let mut found = [u32::MAX; MAX_BURST];
         let on_path = |p: &Packet| function.is_some() && p.service().is_some();
-        if let Some((rules, numbers)) = table.rules.get(source)
+        if let Some((rules, numbers)) = table.rules.get(source).and_then(|set| table.sets.get(*set))
             && !numbers.is_empty()
             && !some.iter().all(on_path)
         {
