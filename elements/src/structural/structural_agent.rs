@@ -64,8 +64,12 @@ impl Configure for StructuralAgent {
         handlers: &[
             Handler::read("rules", "packets, name and target of each rule, separated by tabs")
                 .merged(Merge::Column(0, '\t')),
-            Handler::read("paths", "packets, place and step of each place on a path, separated by tabs; behind a shared one packets, place/K, step and weight of its next hops, K from 1 on")
-                .merged(Merge::Column(0, '\t')),
+            Handler::read(
+                "paths",
+                "packets, place and step of each place on a path, separated by tabs; behind a shared one \
+                                   packets, place/K, step and weight of its next hops, K from 1 on",
+            )
+            .merged(Merge::Column(0, '\t')),
             Handler::read("given", "packets given to each function, and its name").merged(Merge::Column(0, '\t')),
             Handler::read("returned", "packets that came from each function, and its name")
                 .merged(Merge::Column(0, '\t')),
@@ -86,12 +90,13 @@ impl Configure for StructuralAgent {
               `PATH SPI/SI FUNCTION NAME`, `PATH SPI/SI REMOTE PORT ADDRESS`, `PATH SPI/SI END PORT [ADDRESS]`: what comes \
               next at that place on a path: a function; another forwarder, to which frames are sent with NSH; or the end, where NSH \
               comes off.\n\n\
-              `PATH SPI/SI SHARE WEIGHT FUNCTION NAME`, `PATH SPI/SI SHARE WEIGHT REMOTE PORT ADDRESS`: one of the 2 to 16 next hops \
-              that share the flows at that place, a line each. Each has its WEIGHT's part, 1 to 65535, of the flows. They are chosen by \
-              the inner packet's addresses, protocol and ports as NSHForwarder does it: the same in both directions and on every node, so a flow meets the \
-              same next hop as long as they are the same ones with the same weights, in their order; and if the way back has \
-              them in that order, there, too. (Of two forwarders in a row the second sees only flows that the first chose for it, so it should not \
-              share them again.) What is meant for a function that is down passes by or is dropped as above: no other one takes its place.\n\n\
+              `PATH SPI/SI SHARE WEIGHT FUNCTION NAME`, `PATH SPI/SI SHARE WEIGHT REMOTE PORT ADDRESS`: one of 2 to 16 next hops that \
+              share the flows at that place, a line each. Each has its WEIGHT's part, 1 to 65535, of the flows, chosen as \
+              NSHForwarder does it: by a hash of the inner packet's addresses, protocol and ports that is the same in both \
+              directions and on every node. So a flow meets the same next hop while they, their order and weights are the same, \
+              and on its way back, too, if that has the same ones. A forwarder behind one of them chooses by the same hash, of which it \
+              sees a part only: what it shares again is not shared by weight. What is meant for a function that is down passes \
+              by or is dropped: no other one takes its place.\n\n\
               `RULE NAME [FROM SOURCE] [VLAN ID] [TYPE NUMBER] TO SPI/SI [MATCH PATTERN] [SNMP PATTERN]`: frames without NSH go on a path. \
               The first rule that matches counts. SOURCE is a port, or a function for packets that it made itself; what is \
               behind MATCH is a pattern of IPFilter's, what is behind SNMP one of SNMPClassifier's: the frame must hold such a message, \
