@@ -43,8 +43,7 @@ pub struct StructuralAgent {
 #[derive(Default)]
 struct Progress {
     saved: Saved,
-    /// Packets by rule, by step, and from and to each function. Those of a shared step are counted by next hop only, behind
-    /// the steps.
+    /// Packets by rule, by step, and from and to each function. A shared step has none but those of its next hops.
     rules: Vec<u64>,
     steps: Vec<u64>,
     given: Vec<u64>,
@@ -128,7 +127,7 @@ impl Configure for StructuralAgent {
         let functions = || vec![0; table.functions.len()];
         let state = Progress {
             rules: vec![0; table.targets.len()],
-            steps: vec![0; table.counters()],
+            steps: vec![0; table.steps.len()],
             given: functions(),
             returned: functions(),
             bypassed: functions(),
@@ -193,10 +192,10 @@ impl Progress {
         loop {
             let (mut number, mut step) = step(table, place)?;
             if let Step::Shared(share) = step {
-                (number, step) = shares::headed(table, share, p)?;
+                (number, step) = nth(table, shares::headed(table, *share, p)?)?;
             }
-            let function = if let Step::Function(f) = step { table.functions.get(usize::from(f)) } else { None };
-            if let Step::Function(f) = step
+            let function = if let Step::Function(f) = *step { table.functions.get(usize::from(f)) } else { None };
+            if let Step::Function(f) = *step
                 && let Some(function) = function.filter(|f| f.down)
             {
                 place = self.pass_by(function.open, f, place)?;
@@ -211,7 +210,7 @@ impl Progress {
             if place != came {
                 *p.view_mut::<4>(at + 4).ok_or(Reason::NoBuffer)? = place.to_wire();
             }
-            return match step {
+            return match *step {
                 Step::Function(f) => {
                     let aware = function.is_some_and(|f| f.aware);
                     let number = if aware { 0 } else { self.put_away(p, place, seed)? };
@@ -256,21 +255,21 @@ impl Progress {
             header.set_ttl(ttl);
         }
         loop {
-            let (mut step_number, mut step) = match known.take().and_then(|n| Some((n, table.steps.get(n)?.1))) {
-                Some(known) => known,
+            let (mut step_number, mut step) = match known.take() {
+                Some(known) => nth(table, known)?,
                 None => step(table, place)?,
             };
             if let Step::Shared(share) = step {
-                (step_number, step) = shares::bare(table, share, p)?;
+                (step_number, step) = nth(table, shares::bare(table, *share, p)?)?;
             }
-            if let Step::Function(f) = step
+            if let Step::Function(f) = *step
                 && let Some(function) = table.functions.get(usize::from(f)).filter(|f| f.down)
             {
                 place = self.pass_by(function.open, f, place)?;
                 continue;
             }
             count(&mut self.steps, step_number);
-            match step {
+            match *step {
                 Step::Function(f) => {
                     let aware = table.functions.get(usize::from(f)).is_some_and(|f| f.aware);
                     if aware {
@@ -422,13 +421,18 @@ impl Progress {
 
 /// What comes next at a place, and the step's number.
 #[inline]
-fn step(table: &Table, place: Path) -> Result<(usize, Step), Reason> {
+fn step(table: &Table, place: Path) -> Result<(usize, &Step), Reason> {
     // RFC 8300 section 2.3: neither is forwarded.
     if place.index() == 0 {
         return Err(Reason::NshIndex);
     }
-    let number = *table.places.get(place).ok_or(Reason::NshPath)? as usize;
-    table.steps.get(number).map(|s| (number, s.1)).ok_or(Reason::NshPath)
+    nth(table, *table.places.get(place).ok_or(Reason::NshPath)? as usize)
+}
+
+/// The step of this number.
+#[inline]
+fn nth(table: &Table, number: usize) -> Result<(usize, &Step), Reason> {
+    table.steps.get(number).map(|s| (number, &s.1)).ok_or(Reason::NshPath)
 }
 
 /// Where a packet that goes no further is: as its header says, or where the function was that it came from.
@@ -542,12 +546,12 @@ impl Element for StructuralAgent {
                 }
             }
             "paths" => {
-                for (n, (place, step)) in table.steps.iter().enumerate() {
+                for (n, (place, step)) in table.steps.iter().take(table.places.len()).enumerate() {
                     let _ = writeln!(out, "{}\t{place}\t{}", passed(table, &state.steps, n), table.describe(*step));
                     let Step::Shared(share) = step else { continue };
                     let Some(share) = table.shares.get(*share as usize) else { continue };
-                    let counts = state.steps.get(share.counters()).unwrap_or_default();
-                    for (k, (n, m)) in (1..).zip(counts.iter().zip(&share.members)) {
+                    for (k, (at, m)) in (1..).zip(share.steps().zip(&share.members)) {
+                        let n = passed(table, &state.steps, at);
                         let _ = writeln!(out, "{n}\t{place}/{k}\t{}\t{}", table.describe(m.step), m.weight);
                     }
                 }

@@ -57,6 +57,7 @@ pub(crate) struct Table {
     pub(crate) functions: Vec<Function>,
     /// By place, the number of a step.
     pub(crate) places: Paths<u32>,
+    /// One for each place; then those of the next hops that share one.
     pub(crate) steps: Vec<(Path, Step)>,
     pub(crate) shares: Vec<Share>,
     /// Rules that look at what comes from the same sources, and their numbers.
@@ -114,14 +115,10 @@ impl Table {
                 Err(_) => wrong.push("too many paths".into()),
             }
         }
-        table.number_shares(wrong);
+        table.append_shares(wrong);
         for (n, function) in table.functions.iter_mut().enumerate() {
             let this = Step::Function(n as u16);
-            let leads = |step: Step| match step {
-                Step::Shared(share) => table.shares.get(share as usize).is_some_and(|s| s.leads_to(this)),
-                step => step == this,
-            };
-            let mut places = table.steps.iter().filter(|s| leads(s.1));
+            let mut places = table.steps.iter().filter(|s| s.1 == this);
             function.only = places.next().filter(|_| places.next().is_none()).map(|s| s.0);
         }
         table.sort_rules(rules, &keys, wrong);
