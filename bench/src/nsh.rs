@@ -45,14 +45,20 @@ const FUNCTIONS: usize = 16;
 
 /// From ring to ring through the structural agent: to one function of many, and no further. Frames stay whole: they have
 /// no NSH, and rules find the function by the port that they are sent to; or they have, and functions are aware of it.
-fn agent(rules: bool) -> String {
+/// `shared`: two functions share each path's flows.
+fn agent(rules: bool, shared: bool) -> String {
     let mut c = String::from("sink :: RingSink; agent :: StructuralAgent(PORT A");
     let aware = if rules { "" } else { " aware" };
     for f in 0..FUNCTIONS {
         let _ = write!(c, ", FUNCTION f{f}{aware}"); // a string takes everything
     }
     for f in 0..FUNCTIONS {
-        let _ = write!(c, ", PATH {}/255 FUNCTION f{f}", f + 1);
+        if shared {
+            let (place, other) = (f + 1, (f + 1) % FUNCTIONS);
+            let _ = write!(c, ", PATH {place}/255 SHARE 1 FUNCTION f{f}, PATH {place}/255 SHARE 1 FUNCTION f{other}");
+        } else {
+            let _ = write!(c, ", PATH {}/255 FUNCTION f{f}", f + 1);
+        }
         if rules {
             let _ = write!(c, ", RULE r{f} FROM A TO {}/255 MATCH udp dst port {}", f + 1, 2000 + f);
         }
@@ -91,9 +97,11 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
             vec![Subject::new("sff", 32, engine(config(1))), Subject::new("sff, 4 next hops", 32, engine(config(4)))],
         );
         let subjects = |rules| {
+            let name = if rules { "agent, rules" } else { "agent, paths" };
             vec![
                 Subject::new("ways", 32, engine(ways(rules))),
-                Subject::new(if rules { "agent, rules" } else { "agent, paths" }, 32, engine(agent(rules))),
+                Subject::new(name, 32, engine(agent(rules, false))),
+                Subject::new(format!("{name}, shared"), 32, engine(agent(rules, true))),
             ]
         };
         let plain = Traffic::new(set, |i| {
@@ -111,6 +119,7 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
         }
         let title = format!("structural agent, one of {FUNCTIONS} functions, {set}: {packets} packets, {flows} flows");
         let beyond = |costs: &[Cost]| costs[1].beyond(costs[0]);
+        let shared = |costs: &[Cost]| costs[2].beyond(costs[1]);
         bench.tables.push(Table {
             title,
             unit: "ns/packet".into(),
@@ -120,6 +129,8 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
                     .goal(Goal::AtMost(4.0)),
                 Line::new("by rules on UDP ports, beyond it", beyond(&by_rule), "HashSwitch", by_rule[0])
                     .goal(Goal::AtMost(4.0)),
+                Line::new("by path and index, shared by 2 functions, beyond one", shared(&by_path), "one", by_path[1]),
+                Line::new("by rules, shared by 2 functions, beyond one", shared(&by_rule), "one", by_rule[1]),
             ],
         });
         let (router, sff, shared) = (router[0], sff[0], sff[1]);

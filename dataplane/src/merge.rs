@@ -2,6 +2,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use hashbrown::HashMap;
 
 /// How the answers of an element's replicas to one read become one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,31 +49,30 @@ fn sum(answers: &[String]) -> Option<String> {
 }
 
 fn columns(answers: &[String], field: usize, separator: char) -> String {
-    // The line without its number, and the number: in the order in which they come first.
-    let mut lines: Vec<(String, Option<u64>, String)> = Vec::new();
+    // Lines and their numbers, in the order in which they come first; and where each is, by what it is without its number.
+    let mut lines: Vec<(&str, Option<u64>)> = Vec::new();
+    let mut places: HashMap<(String, bool), usize> = HashMap::new();
+    let between = separator.to_string();
     for line in answers.iter().flat_map(|a| a.lines()) {
         let mut fields: Vec<&str> = line.split(separator).collect();
         let number = fields.get(field).and_then(|f| f.parse::<u64>().ok());
-        if number.is_some() {
-            fields[field] = "";
+        if let (Some(_), Some(at)) = (number, fields.get_mut(field)) {
+            *at = "";
         }
-        let key = fields.join(&separator.to_string());
-        match lines.iter_mut().find(|l| l.0 == key && l.1.is_some() == number.is_some()) {
-            Some(known) => known.1 = known.1.zip(number).map(|(a, b)| a.saturating_add(b)),
-            None => lines.push((key, number, line.to_string())),
+        let place = *places.entry((fields.join(&between), number.is_some())).or_insert(lines.len());
+        match lines.get_mut(place) {
+            Some((_, known)) => *known = known.zip(number).map(|(a, b)| a.saturating_add(b)),
+            None => lines.push((line, number)),
         }
     }
     let mut text = String::new();
-    for (key, number, line) in lines {
-        let mut fields: Vec<&str> = key.split(separator).collect();
+    for (line, number) in lines {
+        let mut fields: Vec<&str> = line.split(separator).collect();
         let number = number.map(|n| n.to_string());
-        match (&number, fields.get_mut(field)) {
-            (Some(n), Some(at)) => {
-                *at = n;
-                text += &fields.join(&separator.to_string());
-            }
-            _ => text += &line,
+        if let (Some(n), Some(at)) = (&number, fields.get_mut(field)) {
+            *at = n;
         }
+        text += &fields.join(&between);
         text.push('\n');
     }
     if !answers.iter().any(|a| a.ends_with('\n')) {

@@ -129,7 +129,7 @@ pub struct Hop {
     pub mac: Option<String>,
     /// The next hops that share the flows, 2 to 16 different ones; the hop names nothing else then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(min_items = 2, max_items = 16)]
+    #[schema(max_items = 16)]
     pub share: Vec<NextHop>,
 }
 
@@ -150,7 +150,7 @@ pub struct NextHop {
     pub mac: Option<String>,
     /// Its share of the flows, 1 to 65535, in proportion to the sum of all weights of the hop.
     #[serde(default = "one", skip_serializing_if = "is_one")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 65535)]
     pub weight: u16,
 }
 

@@ -4,6 +4,7 @@ use crate::rig::Rig;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+mod many;
 mod programs;
 mod shares;
 mod snmp;

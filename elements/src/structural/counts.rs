@@ -5,7 +5,7 @@ use super::table::{Step, Table};
 /// Packets that came to a step, of which a shared one has none but those of its next hops.
 pub(crate) fn passed(table: &Table, counts: &[u64], step: usize) -> u64 {
     match shared(table, step) {
-        Some(share) => counts.get(share.counters()).unwrap_or_default().iter().sum(),
+        Some(share) => counts.get(share.steps()).unwrap_or_default().iter().sum(),
         None => counts.get(step).copied().unwrap_or(0),
     }
 }
@@ -24,7 +24,7 @@ pub(crate) fn carry_rules(new: &Table, to: &mut [u64], was: &Table, from: &[u64]
 
 /// A place has the count that it had; if it is shared, each next hop that was one there has its own.
 pub(crate) fn carry_steps(new: &Table, to: &mut [u64], was: &Table, from: &[u64]) {
-    for (n, (place, step)) in new.steps.iter().enumerate() {
+    for (n, (place, step)) in new.steps.iter().take(new.places.len()).enumerate() {
         let Some(then) = was.places.get(*place).map(|n| *n as usize) else { continue };
         let Step::Shared(share) = step else {
             if let Some(to) = to.get_mut(n) {
@@ -33,7 +33,7 @@ pub(crate) fn carry_steps(new: &Table, to: &mut [u64], was: &Table, from: &[u64]
             continue;
         };
         let (Some(share), Some(old)) = (new.shares.get(*share as usize), shared(was, then)) else { continue };
-        let counts = to.get_mut(share.counters()).unwrap_or_default();
+        let counts = to.get_mut(share.steps()).unwrap_or_default();
         for (to, m) in counts.iter_mut().zip(&share.members) {
             let same = old.members.iter().position(|o| is_same((new, m.step), (was, o.step)));
             *to = same.and_then(|k| from.get(old.first + k)).copied().unwrap_or(0);

@@ -26,7 +26,7 @@ pub(crate) struct Member {
 #[derive(Debug, Default)]
 pub(crate) struct Share {
     pub(crate) members: Vec<Member>,
-    /// The number of the first one's counter; the others' follow.
+    /// The number of the first one's step; the others' follow.
     pub(crate) first: usize,
 }
 
@@ -46,13 +46,8 @@ impl Share {
         Ok(())
     }
 
-    /// Whether one of them is this.
-    pub(crate) fn leads_to(&self, step: Step) -> bool {
-        self.members.iter().any(|m| m.step == step)
-    }
-
-    /// The numbers of their counters.
-    pub(crate) fn counters(&self) -> core::ops::Range<usize> {
+    /// The numbers of their steps.
+    pub(crate) fn steps(&self) -> core::ops::Range<usize> {
         self.first..self.first + self.members.len()
     }
 }
@@ -74,42 +69,35 @@ impl Table {
         self.shares.get_mut(share as usize).map_or(Ok(()), |share| share.add(member))
     }
 
-    /// Counters of next hops come behind those of the steps.
-    pub(super) fn number_shares(&mut self, wrong: &mut Vec<String>) {
-        let mut next = self.steps.len();
-        for (at, step) in &self.steps {
-            let Step::Shared(share) = step else { continue };
-            let Some(share) = self.shares.get_mut(*share as usize) else { continue };
+    /// Steps of next hops come behind those of the places.
+    pub(super) fn append_shares(&mut self, wrong: &mut Vec<String>) {
+        for n in 0..self.steps.len() {
+            let Some(&(at, Step::Shared(share))) = self.steps.get(n) else { continue };
+            let Some(share) = self.shares.get_mut(share as usize) else { continue };
             if share.members.len() < 2 {
                 wrong.push(format!("PATH {at}: two next hops at least SHARE it"));
             }
-            share.first = next;
-            next += share.members.len();
+            share.first = self.steps.len();
+            self.steps.extend(share.members.iter().map(|m| (at, m.step)));
         }
-    }
-
-    /// How many counters the steps and their next hops need.
-    pub(crate) fn counters(&self) -> usize {
-        self.steps.len() + self.shares.iter().map(|s| s.members.len()).sum::<usize>()
     }
 }
 
-/// The next hop for the flow inside a packet whose NSH is marked, and the number of its counter.
+/// The step of the next hop for the flow inside a packet whose NSH is marked.
 #[inline(never)]
-pub(crate) fn headed(table: &Table, share: u32, p: &Packet) -> Result<(usize, Step), Reason> {
+pub(crate) fn headed(table: &Table, share: u32, p: &Packet) -> Result<usize, Reason> {
     let (nsh, _, inner) = header(p)?;
     choose(table, share, Flow::of(nsh.next_protocol(), inner))
 }
 
-/// The next hop for the flow of a plain frame, and the number of its counter.
+/// The step of the next hop for the flow of a plain frame.
 #[inline(never)]
-pub(crate) fn bare(table: &Table, share: u32, p: &Packet) -> Result<(usize, Step), Reason> {
+pub(crate) fn bare(table: &Table, share: u32, p: &Packet) -> Result<usize, Reason> {
     choose(table, share, Flow::of(nsh::NEXT_ETHERNET, p.data()))
 }
 
-fn choose(table: &Table, share: u32, flow: Flow) -> Result<(usize, Step), Reason> {
+fn choose(table: &Table, share: u32, flow: Flow) -> Result<usize, Reason> {
     let share = table.shares.get(share as usize).ok_or(Reason::NshPath)?;
     let chosen = pick(share.members.iter().map(|m| m.weight), flow.symmetric_hash());
-    let chosen = chosen.and_then(|n| Some((share.first + n, share.members.get(n)?.step)));
-    chosen.ok_or(Reason::NshPath)
+    chosen.map(|n| share.first + n).ok_or(Reason::NshPath)
 }

@@ -43,8 +43,7 @@ pub struct StructuralAgent {
 #[derive(Default)]
 struct Progress {
     saved: Saved,
-    /// Packets by rule, by step, and from and to each function. Those of a shared step are counted by next hop only, behind
-    /// the steps.
+    /// Packets by rule, by step, and from and to each function. A shared step has none but those of its next hops.
     rules: Vec<u64>,
     steps: Vec<u64>,
     given: Vec<u64>,
@@ -64,8 +63,12 @@ impl Configure for StructuralAgent {
         handlers: &[
             Handler::read("rules", "packets, name and target of each rule, separated by tabs")
                 .merged(Merge::Column(0, '\t')),
-            Handler::read("paths", "packets, place and step of each place on a path, separated by tabs; behind a shared one packets, place/K, step and weight of its next hops, K from 1 on")
-                .merged(Merge::Column(0, '\t')),
+            Handler::read(
+                "paths",
+                "packets, place and step of each place on a path, separated by tabs; behind a shared one \
+                                   packets, place/K, step and weight of its next hops, K from 1 on",
+            )
+            .merged(Merge::Column(0, '\t')),
             Handler::read("given", "packets given to each function, and its name").merged(Merge::Column(0, '\t')),
             Handler::read("returned", "packets that came from each function, and its name")
                 .merged(Merge::Column(0, '\t')),
@@ -86,12 +89,13 @@ impl Configure for StructuralAgent {
               `PATH SPI/SI FUNCTION NAME`, `PATH SPI/SI REMOTE PORT ADDRESS`, `PATH SPI/SI END PORT [ADDRESS]`: what comes \
               next at that place on a path: a function; another forwarder, to which frames are sent with NSH; or the end, where NSH \
               comes off.\n\n\
-              `PATH SPI/SI SHARE WEIGHT FUNCTION NAME`, `PATH SPI/SI SHARE WEIGHT REMOTE PORT ADDRESS`: one of the 2 to 16 next hops \
-              that share the flows at that place, a line each. Each has its WEIGHT's part, 1 to 65535, of the flows. They are chosen by \
-              the inner packet's addresses, protocol and ports as NSHForwarder does it: the same in both directions and on every node, so a flow meets the \
-              same next hop as long as they are the same ones with the same weights, in their order; and if the way back has \
-              them in that order, there, too. (Of two forwarders in a row the second sees only flows that the first chose for it, so it should not \
-              share them again.) What is meant for a function that is down passes by or is dropped as above: no other one takes its place.\n\n\
+              `PATH SPI/SI SHARE WEIGHT FUNCTION NAME`, `PATH SPI/SI SHARE WEIGHT REMOTE PORT ADDRESS`: one of 2 to 16 next hops that \
+              share the flows at that place, a line each. Each has its WEIGHT's part, 1 to 65535, of the flows, chosen as \
+              NSHForwarder does it: by a hash of the inner packet's addresses, protocol and ports that is the same in both \
+              directions and on every node. So a flow meets the same next hop while they, their order and weights are the same, \
+              and on its way back, too, if that has the same ones. A forwarder behind one of them chooses by the same hash, of which it \
+              sees a part only: what it shares again is not shared by weight. What is meant for a function that is down passes \
+              by or is dropped: no other one takes its place.\n\n\
               `RULE NAME [FROM SOURCE] [VLAN ID] [TYPE NUMBER] TO SPI/SI [MATCH PATTERN] [SNMP PATTERN]`: frames without NSH go on a path. \
               The first rule that matches counts. SOURCE is a port, or a function for packets that it made itself; what is \
               behind MATCH is a pattern of IPFilter's, what is behind SNMP one of SNMPClassifier's: the frame must hold such a message, \
@@ -123,7 +127,7 @@ impl Configure for StructuralAgent {
         let functions = || vec![0; table.functions.len()];
         let state = Progress {
             rules: vec![0; table.targets.len()],
-            steps: vec![0; table.counters()],
+            steps: vec![0; table.steps.len()],
             given: functions(),
             returned: functions(),
             bypassed: functions(),
@@ -188,10 +192,10 @@ impl Progress {
         loop {
             let (mut number, mut step) = step(table, place)?;
             if let Step::Shared(share) = step {
-                (number, step) = shares::headed(table, share, p)?;
+                (number, step) = nth(table, shares::headed(table, *share, p)?)?;
             }
-            let function = if let Step::Function(f) = step { table.functions.get(usize::from(f)) } else { None };
-            if let Step::Function(f) = step
+            let function = if let Step::Function(f) = *step { table.functions.get(usize::from(f)) } else { None };
+            if let Step::Function(f) = *step
                 && let Some(function) = function.filter(|f| f.down)
             {
                 place = self.pass_by(function.open, f, place)?;
@@ -206,7 +210,7 @@ impl Progress {
             if place != came {
                 *p.view_mut::<4>(at + 4).ok_or(Reason::NoBuffer)? = place.to_wire();
             }
-            return match step {
+            return match *step {
                 Step::Function(f) => {
                     let aware = function.is_some_and(|f| f.aware);
                     let number = if aware { 0 } else { self.put_away(p, place, seed)? };
@@ -251,21 +255,21 @@ impl Progress {
             header.set_ttl(ttl);
         }
         loop {
-            let (mut step_number, mut step) = match known.take().and_then(|n| Some((n, table.steps.get(n)?.1))) {
-                Some(known) => known,
+            let (mut step_number, mut step) = match known.take() {
+                Some(known) => nth(table, known)?,
                 None => step(table, place)?,
             };
             if let Step::Shared(share) = step {
-                (step_number, step) = shares::bare(table, share, p)?;
+                (step_number, step) = nth(table, shares::bare(table, *share, p)?)?;
             }
-            if let Step::Function(f) = step
+            if let Step::Function(f) = *step
                 && let Some(function) = table.functions.get(usize::from(f)).filter(|f| f.down)
             {
                 place = self.pass_by(function.open, f, place)?;
                 continue;
             }
             count(&mut self.steps, step_number);
-            match step {
+            match *step {
                 Step::Function(f) => {
                     let aware = table.functions.get(usize::from(f)).is_some_and(|f| f.aware);
                     if aware {
@@ -369,7 +373,7 @@ impl Progress {
         // Which rule matches is found out for the whole batch, and used for those that need it.
         let mut found = [u32::MAX; MAX_BURST];
         let on_path = |p: &Packet| function.is_some() && p.service().is_some();
-        if let Some((rules, numbers)) = table.rules.get(source)
+        if let Some((rules, numbers)) = table.rules.get(source).and_then(|set| table.sets.get(*set))
             && !numbers.is_empty()
             && !some.iter().all(on_path)
         {
@@ -417,13 +421,18 @@ impl Progress {
 
 /// What comes next at a place, and the step's number.
 #[inline]
-fn step(table: &Table, place: Path) -> Result<(usize, Step), Reason> {
+fn step(table: &Table, place: Path) -> Result<(usize, &Step), Reason> {
     // RFC 8300 section 2.3: neither is forwarded.
     if place.index() == 0 {
         return Err(Reason::NshIndex);
     }
-    let number = *table.places.get(place).ok_or(Reason::NshPath)? as usize;
-    table.steps.get(number).map(|s| (number, s.1)).ok_or(Reason::NshPath)
+    nth(table, *table.places.get(place).ok_or(Reason::NshPath)? as usize)
+}
+
+/// The step of this number.
+#[inline]
+fn nth(table: &Table, number: usize) -> Result<(usize, &Step), Reason> {
+    table.steps.get(number).map(|s| (number, &s.1)).ok_or(Reason::NshPath)
 }
 
 /// Where a packet that goes no further is: as its header says, or where the function was that it came from.
@@ -537,12 +546,12 @@ impl Element for StructuralAgent {
                 }
             }
             "paths" => {
-                for (n, (place, step)) in table.steps.iter().enumerate() {
+                for (n, (place, step)) in table.steps.iter().take(table.places.len()).enumerate() {
                     let _ = writeln!(out, "{}\t{place}\t{}", passed(table, &state.steps, n), table.describe(*step));
                     let Step::Shared(share) = step else { continue };
                     let Some(share) = table.shares.get(*share as usize) else { continue };
-                    let counts = state.steps.get(share.counters()).unwrap_or_default();
-                    for (k, (n, m)) in (1..).zip(counts.iter().zip(&share.members)) {
+                    for (k, (at, m)) in (1..).zip(share.steps().zip(&share.members)) {
+                        let n = passed(table, &state.steps, at);
                         let _ = writeln!(out, "{n}\t{place}/{k}\t{}\t{}", table.describe(m.step), m.weight);
                     }
                 }

@@ -57,10 +57,13 @@ pub(crate) struct Table {
     pub(crate) functions: Vec<Function>,
     /// By place, the number of a step.
     pub(crate) places: Paths<u32>,
+    /// One for each place; then those of the next hops that share one.
     pub(crate) steps: Vec<(Path, Step)>,
     pub(crate) shares: Vec<Share>,
-    /// By port, then by function: the rules that look at what comes from there, and their numbers.
-    pub(crate) rules: Vec<(Rules, Vec<u32>)>,
+    /// Rules that look at what comes from the same sources, and their numbers.
+    pub(crate) sets: Vec<(Rules, Vec<u32>)>,
+    /// By port, then by function: the number of the set for what comes from there.
+    pub(crate) rules: Vec<usize>,
     /// Name and target of each rule, and the number of the target's step.
     pub(crate) targets: Vec<(String, Path, u32)>,
     /// The numbers of the targets, ascending by name.
@@ -112,14 +115,10 @@ impl Table {
                 Err(_) => wrong.push("too many paths".into()),
             }
         }
-        table.number_shares(wrong);
+        table.append_shares(wrong);
         for (n, function) in table.functions.iter_mut().enumerate() {
             let this = Step::Function(n as u16);
-            let leads = |step: Step| match step {
-                Step::Shared(share) => table.shares.get(share as usize).is_some_and(|s| s.leads_to(this)),
-                step => step == this,
-            };
-            let mut places = table.steps.iter().filter(|s| leads(s.1));
+            let mut places = table.steps.iter().filter(|s| s.1 == this);
             function.only = places.next().filter(|_| places.next().is_none()).map(|s| s.0);
         }
         table.sort_rules(rules, &keys, wrong);
@@ -226,9 +225,14 @@ impl Table {
             // Rules without a source look at what comes from ports: what a function made itself is another matter.
             let of = |r: &Rule| r.from.as_ref().map_or(*is_port, |from| from == source);
             let mine = || rules.iter().enumerate().filter(|(_, r)| of(r));
-            match Rules::with_keys(mine().map(|(_, r)| r.expr.clone()).collect(), keys.clone()) {
-                Ok(compiled) => self.rules.push((compiled, mine().map(|(n, _)| n as u32).collect())),
-                Err(why) => wrong.push(format!("the rules for {source}: {why}")),
+            let numbers: Vec<u32> = mine().map(|(n, _)| n as u32).collect();
+            // Ports mostly have the same ones.
+            let known = self.sets.iter().position(|s| s.1 == numbers);
+            self.rules.push(known.unwrap_or(self.sets.len()));
+            if known.is_none() {
+                let compiled = Rules::with_keys(mine().map(|(_, r)| r.expr.clone()).collect(), keys.clone());
+                let compiled = compiled.map_err(|why| wrong.push(format!("the rules for {source}: {why}")));
+                self.sets.push((compiled.unwrap_or_default(), numbers));
             }
         }
     }

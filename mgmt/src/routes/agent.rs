@@ -58,7 +58,7 @@ async fn put_rules(
 
 /// Service paths: what comes one after the other.
 #[utoipa::path(get, path = "/v1/agent/paths", tag = "agent", responses(
-    (status = 200, description = "The paths, and how many packets came to each hop; `ETag` is that of the function `agent`", body = Vec<CountedPath>),
+    (status = 200, description = "The paths, and how many packets came to each hop and next hop; `ETag` is that of the function `agent`", body = Vec<CountedPath>),
     (status = 404, description = "The VNF has no structural agent", body = Problem),
 ))]
 async fn list_paths(ask: Ask) -> Result<Answer, Problem> {
