@@ -4,7 +4,8 @@ use crate::auth::security::Security;
 use crate::ems::Ems;
 use crate::problem::Problem;
 use crate::routes::{self, problems};
-use crate::settings::Limits;
+use crate::settings::{Limits, Settings};
+use crate::sol002::version;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
@@ -20,21 +21,34 @@ pub(super) struct Layers {
     pub(super) ems: Arc<Ems>,
     pub(super) security: Arc<Security>,
     pub(super) limits: Limits,
+    /// SOL 002 without a version is the newest.
+    assume_version: bool,
     pub(super) rates: Arc<rate::Rates>,
     /// Seats for bodies that may be longer than others.
     pub(super) long_bodies: Arc<Semaphore>,
 }
 
 impl Layers {
-    pub(super) fn new(ems: Arc<Ems>, security: Arc<Security>, limits: Limits) -> Layers {
+    pub(super) fn new(ems: Arc<Ems>, security: Arc<Security>, settings: &Settings) -> Layers {
+        let Settings { limits, assume_version, .. } = *settings;
         let rates = Arc::new(rate::Rates::new(limits.requests_per_second));
-        Layers { ems, security, limits, rates, long_bodies: Arc::new(Semaphore::new(body::LONG_BODIES)) }
+        Layers {
+            ems,
+            security,
+            limits,
+            assume_version,
+            rates,
+            long_bodies: Arc::new(Semaphore::new(body::LONG_BODIES)),
+        }
     }
 }
 
 /// The service for clients over the network: the connection puts a [`Peer`](crate::auth::security::Peer) into each request.
 pub(super) fn app(layers: &Layers) -> Router {
-    let router = bounded(routes::router(layers.ems.clone()), layers);
+    let mut router = bounded(routes::router(layers.ems.clone()), layers);
+    if layers.assume_version {
+        router = router.layer(from_fn(version::assume));
+    }
     named(router.layer(from_fn_with_state(layers.clone(), admit::admit)), layers)
 }
 

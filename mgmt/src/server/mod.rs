@@ -76,7 +76,7 @@ impl Server {
         also: Vec<(SocketAddr, Router)>,
     ) -> io::Result<Server> {
         security.may_listen(settings.listen)?;
-        let layers = Layers::new(ems, security, settings.limits);
+        let layers = Layers::new(ems, security, settings);
         let mut doors = vec![Door::open(settings.listen, layers::app(&layers), true)?];
         for (address, router) in also {
             doors.push(Door::open(address, layers::unasked(router, &layers), false)?);
