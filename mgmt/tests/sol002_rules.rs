@@ -59,6 +59,8 @@ fn a_version_that_was_not_given_is_the_newest_if_that_is_set() {
         assert_eq!((said.status, said.field("version")), (status, "1.4.0"), "{fields:?}");
     }
     assert_eq!(served.ask("GET", "/v1/vnf", &[], "").field("version"), "");
+    let stranger = served.ask("GET", "/vnfind/v1/indicators", &["Authorization: Bearer guess"], "");
+    assert_eq!((stranger.status, stranger.field("version")), (401, "1.4.0"));
     assert_eq!(wire::Served::start("").ask("GET", "/vnfind/v1/indicators", &[], "").status, 400);
 }
 

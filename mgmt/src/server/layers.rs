@@ -49,7 +49,8 @@ pub(super) fn app(layers: &Layers) -> Router {
     if layers.assume_version {
         router = router.layer(from_fn(version::assume));
     }
-    named(router.layer(from_fn_with_state(layers.clone(), admit::admit)), layers)
+    let named = named(router.layer(from_fn_with_state(layers.clone(), admit::admit)), layers);
+    named.layer(from_fn(version::echo)) // outermost: every refusal carries the version, too
 }
 
 /// A service that does not ask who comes. All limits hold for it, too.
