@@ -217,6 +217,15 @@ fn every_answer_has_a_number_and_says_how_it_may_be_used() {
 }
 
 #[test]
+fn names_of_fields_are_spelt_as_in_the_standards() {
+    let served = Served::start("");
+    let said = served.ask("GET", "/v1/functions/main", &[], "");
+    for name in ["ETag", "Content-Type", "Content-Length", "X-Request-Id", "Date"] {
+        assert!(said.head.contains(&format!("\r\n{name}: ")), "{name}: {}", said.head);
+    }
+}
+
+#[test]
 fn answers_are_counted_by_path_method_and_status() {
     let served = Served::start("");
     for path in ["/v1/functions/main", "/v1/functions/other", "/v1/functions/other", "/nowhere"] {

@@ -1,5 +1,5 @@
 //! What a request passes before it reaches its route, in order.
-use super::{admit, body, rate, request_id};
+use super::{admit, body, rate, request_id, spelling};
 use crate::auth::security::Security;
 use crate::ems::Ems;
 use crate::problem::Problem;
@@ -7,8 +7,9 @@ use crate::routes::{self, problems};
 use crate::settings::{Limits, Settings};
 use crate::sol002::version;
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::extract::State;
+use axum::http::{Extensions, HeaderName, HeaderValue, header};
+use axum::middleware::{from_fn, from_fn_with_state, map_response, map_response_with_state};
 use axum::response::{IntoResponse as _, Response};
 use std::any::Any;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub(super) struct Layers {
     pub(super) limits: Limits,
     /// SOL 002 without a version is the newest.
     assume_version: bool,
+    /// What answers carry so that names of their fields are spelt well.
+    spelling: Extensions,
     pub(super) rates: Arc<rate::Rates>,
     /// Seats for bodies that may be longer than others.
     pub(super) long_bodies: Arc<Semaphore>,
@@ -32,14 +35,8 @@ impl Layers {
     pub(super) fn new(ems: Arc<Ems>, security: Arc<Security>, settings: &Settings) -> Layers {
         let Settings { limits, assume_version, .. } = *settings;
         let rates = Arc::new(rate::Rates::new(limits.requests_per_second));
-        Layers {
-            ems,
-            security,
-            limits,
-            assume_version,
-            rates,
-            long_bodies: Arc::new(Semaphore::new(body::LONG_BODIES)),
-        }
+        let long_bodies = Arc::new(Semaphore::new(body::LONG_BODIES));
+        Layers { ems, security, limits, assume_version, spelling: spelling::standard(), rates, long_bodies }
     }
 }
 
@@ -70,11 +67,17 @@ fn named(router: Router, layers: &Layers) -> Router {
         .layer(from_fn_with_state(layers.clone(), request_id::count))
         .layer(from_fn(problems::dress))
         .layer(from_fn(request_id::number))
+        .layer(map_response_with_state(layers.clone(), spell))
 }
 
 /// A panic is an error of ours. Its text, which went to standard error, may show what it should not.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     Problem::internal("an error in the EMS; its log says more").into_response()
+}
+
+async fn spell(State(layers): State<Layers>, mut response: Response) -> Response {
+    response.extensions_mut().extend(layers.spelling);
+    response
 }
 
 /// Answers are not kept, not guessed at, and not shown inside of other pages. A route that has its own policy keeps it.

@@ -32,6 +32,7 @@ mod layers;
 mod patience;
 mod rate;
 mod request_id;
+mod spelling;
 
 /// A client has so long to say what it wants next, or less if requests have less. One that is idle loses its connection.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -240,7 +241,11 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         async { answer.await.map(|response| response.map(|body| Answer { body, owed })) }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(time).max_buf_size(HEADERS).max_headers(FIELDS);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(time)
+        .title_case_headers(true)
+        .max_buf_size(HEADERS)
+        .max_headers(FIELDS);
     let connection = http.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {

@@ -96,7 +96,7 @@ async fn who_said_nothing_half_or_has_heard_all_is_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_without_an_end_gets_one() {
     let mut rig = Rig::new("GET /endless HTTP/1.1\r\nHost: vnf\r\n\r\n").await;
-    assert!(rig.head().await.contains("transfer-encoding: chunked"));
+    assert!(rig.head().await.contains("Transfer-Encoding: chunked"));
     assert_eq!(rig.end().await, Duration::ZERO);
     assert_eq!(rig.rest().await, "0\r\n\r\n");
 }
