@@ -20,7 +20,7 @@ ALL_TOOLS := $(TOOLS) $(BENCH_TOOLS) $(LIBRARIES) $(IMAGE_TOOLS)
 FEATURES = $(shell pkg-config --exists 'libdpdk >= 22.11' 2>/dev/null && echo --features sluice-agent/dpdk,sluice-bench/dpdk)
 SLUICE = target/release/sluice
 
-.PHONY: run demo image test test-xen test-boots soak fuzz-api check bench bench-paper bench-wasm build guests manual openapi tools clean no-std miri
+.PHONY: run demo image test test-xen test-boots soak fuzz-api tacker check bench bench-paper bench-wasm build guests manual openapi tools clean no-std miri
 
 build:
 	$(CARGO) build --release --quiet $(FEATURES)
@@ -71,6 +71,11 @@ soak: tools
 # The EMS against its own OpenAPI document, by Schemathesis (installed beneath target/). As root.
 fuzz-api: build
 	@agent/demo/fuzz-api.sh --checks all --max-examples $(or $(FUZZ_EXAMPLES),100) $(ARGS)
+
+# OpenStack Tacker's own client for the coordination of life cycle operations (SOL 002) against the EMS; it is installed beneath
+# target/. Without root.
+tacker: build
+	@agent/demo/tacker.sh
 
 # The image under real Xen 4.17, in QEMU without KVM, as PV and as PVH guest. Debian's packages of Xen (75 MB) are unpacked in
 # the cache, nothing is installed.

@@ -29,6 +29,9 @@ pub struct Settings {
     pub jwt: Option<Jwt>,
     /// How the callbacks of SOL 002's subscribers are called.
     pub callbacks: Callbacks,
+    /// A request of SOL 002 without the header field `Version` is one for the newest version. SOL 013 makes the field
+    /// mandatory, so without this it is refused; but ETSI's conformance suite for SOL 002 v2.6.1, and managers, send none.
+    pub assume_version: bool,
     /// How much clients may ask.
     pub limits: Limits,
     /// Where Click-on-OSv's paths are served too, to clients that know no tokens. Not at all if not said.
@@ -107,6 +110,7 @@ impl Default for Settings {
             tls: None,
             jwt: None,
             callbacks: Callbacks::default(),
+            assume_version: false,
             limits: Limits::default(),
             click_on_osv: None,
             snmp: None,

@@ -82,6 +82,20 @@ async fn a_function_is_written_started_watched_and_stopped() {
 }
 
 #[tokio::test]
+async fn what_clients_send_beside_what_they_ask_does_not_matter() {
+    let client = Client::new().await;
+    // The manager of Vines repeats the method in a body that it calls JSON; jQuery calls an empty one a form.
+    let json = "application/json";
+    assert_eq!(client.send("GET", "version", json, "op=GET").await, (200, json.into(), "\"2.0\"".into()));
+    assert_eq!(client.send("POST", "stop", json, "op=POST").await.2, "\"Success\"");
+    let form = "application/x-www-form-urlencoded; charset=UTF-8";
+    assert_eq!(client.send("POST", "stop", form, "").await.2, "\"Click is not running\"");
+    let content: String = form_urlencoded::byte_serialize(HEADER.as_bytes()).collect();
+    assert_eq!(client.send("POST", "write_file", form, &format!("path=func.click&content={content}")).await.2, "OK!!");
+    assert!(client.send("POST", "start", json, "op=POST").await.2.starts_with("\"Sucess: PID "));
+}
+
+#[tokio::test]
 async fn five_metrics_come_in_percent() {
     let client = Client::new().await;
     let body = client.get("metrics").await;

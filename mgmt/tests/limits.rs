@@ -13,6 +13,7 @@ use sluice_mgmt::functions::LONGEST_TEXT;
 use sluice_mgmt::server::Server;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 use wire::{Served, ask, hear};
 
 #[test]
@@ -79,6 +80,28 @@ fn a_slow_client_is_sent_away_and_others_are_served_meanwhile() {
     let _ = header.read_to_end(&mut rest); // ends: the connection was closed
     assert!(!String::from_utf8_lossy(&rest).contains("200"));
     assert!(served.rig.vnf.0.lock().unwrap().applied.is_empty());
+}
+
+#[test]
+fn the_end_waits_for_who_hears_slowly_and_for_nobody_who_is_silent() {
+    let served = Served::start("");
+    let text = "\u{1}".repeat(LONGEST_TEXT); // six characters each in JSON: more than sockets hold
+    assert_eq!(served.ask("PUT", "/v1/functions/main", &[], &text).status, 200);
+    let mut silent = served.connect();
+    silent.write_all(b"GET /livez HTTP/1.1\r\nHost: loc").unwrap();
+    let mut slow = served.connect();
+    let head = "GET /v1/functions/main HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n";
+    slow.write_all(head.as_bytes()).unwrap();
+    let mut all = vec![0; 100_000];
+    slow.read_exact(&mut all).unwrap();
+    let end = std::thread::spawn(move || drop(served.server));
+    std::thread::sleep(Duration::from_millis(300)); // slowly
+    slow.read_to_end(&mut all).unwrap();
+    let said = hear(all.as_slice()).unwrap();
+    assert_eq!(said.field("content-length"), said.body.len().to_string());
+    assert!(said.body.len() > 6 * text.len() && said.body.ends_with('}'));
+    end.join().unwrap();
+    assert_eq!(silent.read_to_end(&mut Vec::new()).unwrap(), 0);
 }
 
 #[test]
@@ -191,6 +214,15 @@ fn every_answer_has_a_number_and_says_how_it_may_be_used() {
     assert!(!made.is_empty() && made != "{a b}");
     assert_eq!(said.json()["instance"], made);
     assert_eq!(said.field("cache-control"), "no-store");
+}
+
+#[test]
+fn names_of_fields_are_spelt_as_in_the_standards() {
+    let served = Served::start("");
+    let said = served.ask("GET", "/v1/functions/main", &[], "");
+    for name in ["ETag", "Content-Type", "Content-Length", "X-Request-Id", "Date"] {
+        assert!(said.head.contains(&format!("\r\n{name}: ")), "{name}: {}", said.head);
+    }
 }
 
 #[test]

@@ -41,7 +41,8 @@ fn the_document_has_the_structure_of_openapi_3_1() {
     }
     let bearer = &d["components"]["securitySchemes"]["bearer"];
     assert_eq!((&bearer["type"], &bearer["scheme"]), (&json!("http"), &json!("bearer")));
-    assert_eq!(d["security"], json!([{ "bearer": [] }, { "certificate": [] }]));
+    assert_eq!(d["components"]["securitySchemes"]["basic"]["scheme"], "basic");
+    assert_eq!(d["security"], json!([{ "bearer": [] }, { "basic": [] }, { "certificate": [] }]));
     let known = ["openapi", "info", "servers", "paths", "components", "security", "tags"];
     for key in d.as_object().unwrap().keys() {
         assert!(known.contains(&key.as_str()), "{key}");

@@ -6,6 +6,7 @@ mod fake;
 mod wire;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::prelude::BASE64_STANDARD;
 use fake::Rig;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -258,6 +259,32 @@ fn tokens_that_come_into_an_open_folder_end_that_anybody_may() {
     assert_eq!(served.with(&token, "GET", "/v1/vnf", "").status, 200);
 }
 
+/// The token as a password.
+fn password(user: &str, token: &str) -> String {
+    format!("Authorization: Basic {}", BASE64_STANDARD.encode(format!("{user}:{token}")))
+}
+
+#[test]
+fn a_token_may_come_as_a_password_but_not_because_another_site_made_a_browser_send_it() {
+    let folder = Folder::new();
+    let file = folder.file("tokens.toml");
+    let token = tokens::add(&file, "vnfm", Role::Operator).unwrap();
+    let served = Served::start(&format!("tokens = '{}'", file.display()));
+    let put = |fields: &[&str]| served.ask("PUT", "/v1/functions/main", fields, "second").status;
+    for user in ["vnfm", "anybody", ""] {
+        assert_eq!(put(&[&password(user, &token)]), 200, "{user}");
+    }
+    assert_eq!(served.rig.ems.store.last("main").unwrap().author, "vnfm");
+    let other_site = "Origin: http://evil.example";
+    assert_eq!(put(&[&password("vnfm", &token), other_site]), 403);
+    assert_eq!(put(&[&format!("Authorization: Bearer {token}"), other_site]), 200);
+    let said = served.ask("GET", "/v1/vnf", &[&password("vnfm", "guess")], "");
+    let challenge = "Bearer realm=\"sluice\", error=\"invalid_token\"";
+    assert_eq!((said.status, said.field("www-authenticate")), (401, challenge));
+    let said = served.ask("GET", "/v1/vnf", &[], "");
+    assert_eq!((said.status, said.field("www-authenticate")), (401, "Bearer realm=\"sluice\""));
+}
+
 #[test]
 fn a_json_web_token_gives_the_role_that_it_claims() {
     let folder = Folder::new();
@@ -280,6 +307,8 @@ fn a_json_web_token_gives_the_role_that_it_claims() {
     assert_eq!(served.with(&sign("read-only", now + 60), "PUT", "/v1/functions/main", "third").status, 403);
     assert_eq!(served.with(&sign("operator", now - 61), "GET", "/v1/vnf", "").status, 401);
     assert_eq!(served.ask("GET", "/v1/vnf", &[], "").status, 401);
+    let as_password = password("ann", &sign("read-only", now + 60));
+    assert_eq!(served.ask("GET", "/v1/vnf", &[&as_password], "").status, 200);
     fs::write(&keys, "{}").unwrap();
     look(&served);
     assert_eq!(alarms(&served), [("jwt-keys".into(), Cause::CorruptData)]);

@@ -91,7 +91,7 @@ async fn result(rig: &Rig, begun: &Got) -> Value {
 #[tokio::test]
 async fn quiesce_stops_the_vnf_and_resume_lets_it_run() {
     let rig = rig(0);
-    for (action, state) in [("quiesce", "stopped"), ("quiesce", "stopped"), ("resume", "running")] {
+    for (action, state) in [("quiesce", "stopped"), ("prv.example.quiesce", "stopped"), ("resume", "running")] {
         let got = post(&rig, &request(action)).await;
         assert_eq!(got.status, 201, "{}", got.text());
         schemas::fits(&schemas::coordination(), &got.json());

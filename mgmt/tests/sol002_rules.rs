@@ -4,6 +4,9 @@ mod callback;
 #[allow(missing_docs)]
 mod fake;
 mod schemas;
+#[cfg(feature = "tls")]
+#[allow(missing_docs)]
+mod wire;
 use fake::{Rig, identity};
 use serde_json::json;
 use sluice_mgmt::auth::{Actor, Role};
@@ -44,6 +47,21 @@ async fn the_version_must_be_given_and_understood_and_is_echoed() {
     }
     let xml = rig.send("GET", "/vnfind/v1/indicators", &["version: 1.4.0", "accept: application/xml"], "").await;
     assert_eq!(xml.status, 406);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_version_that_was_not_given_is_the_newest_if_that_is_set() {
+    let served = wire::Served::start("assume_version = true");
+    let get = |fields: &[&str]| served.ask("GET", "/vnfind/v1/indicators", fields, "");
+    for (fields, status) in [(&[][..], 200), (&["Version: 1.4.0"], 200), (&["Version: 9.9.9"], 406)] {
+        let said = get(fields);
+        assert_eq!((said.status, said.field("version")), (status, "1.4.0"), "{fields:?}");
+    }
+    assert_eq!(served.ask("GET", "/v1/vnf", &[], "").field("version"), "");
+    let stranger = served.ask("GET", "/vnfind/v1/indicators", &["Authorization: Bearer guess"], "");
+    assert_eq!((stranger.status, stranger.field("version")), (401, "1.4.0"));
+    assert_eq!(wire::Served::start("").ask("GET", "/vnfind/v1/indicators", &[], "").status, 400);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use utoipa::ToSchema;
 
+mod credentials;
 mod failures;
 pub mod files;
 pub mod security;

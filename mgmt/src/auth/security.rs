@@ -1,4 +1,5 @@
 //! Who asks: tokens, JSON web tokens, certificates, and what is asked without any of them on loopback.
+use super::credentials::Shown;
 use super::failures::Failures;
 use super::files::{self, Watched};
 use super::tokens::{self, Tokens};
@@ -147,8 +148,13 @@ impl Security {
     pub(crate) fn recognise(&self, headers: &HeaderMap, peer: &Peer) -> Result<Actor, Stranger> {
         let mut given = headers.get_all(header::AUTHORIZATION).iter();
         if let Some(first) = given.next() {
-            let actor = if given.next().is_none() { self.bearer(first) } else { None };
-            return actor.ok_or(Stranger::WrongCredentials);
+            let shown = if given.next().is_none() { Shown::of(first) } else { None };
+            let shown = shown.ok_or(Stranger::WrongCredentials)?;
+            let actor = self.holder(&shown.token).ok_or(Stranger::WrongCredentials)?;
+            if shown.by_itself {
+                ours(headers, false)?;
+            }
+            return Ok(actor);
         }
         let by_name = self.tokens.as_ref().and_then(|t| t.get().find_certificate(&peer.names));
         let local = || {
@@ -158,20 +164,14 @@ impl Security {
         if by_name.is_none() && !peer.names.is_empty() {
             return Err(Stranger::WrongCredentials);
         }
-        // These two come with every request of a browser, whatever page made it; a token does not.
+        // These two, too, come with every request of a browser, whatever page made it.
         let open = by_name.is_none();
         let actor = by_name.or_else(local).ok_or(Stranger::NoCredentials)?;
         ours(headers, open)?;
         Ok(actor)
     }
 
-    fn bearer(&self, value: &HeaderValue) -> Option<Actor> {
-        // RFC 9110 section 11.1: the scheme's case does not matter. RFC 6750 section 2.1.
-        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-        let token = token.trim();
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return None;
-        }
+    fn holder(&self, token: &str) -> Option<Actor> {
         match &self.jwt {
             Some((keys, wants)) if token.matches('.').count() == 2 => {
                 keys.get().verify(token, wants, clock::wall() as f64 / 1e9)

@@ -14,12 +14,17 @@ pub fn complete(routes: &OpenApi) -> Value {
     document["info"]["license"] = json!({ "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") });
     document["servers"] = json!([{ "url": "/" }]);
     // One of them will do.
-    document["security"] = json!([{ "bearer": [] }, { "certificate": [] }]);
+    document["security"] = json!([{ "bearer": [] }, { "basic": [] }, { "certificate": [] }]);
     document["components"]["securitySchemes"] = json!({
         "bearer": {
             "type": "http",
             "scheme": "bearer",
             "description": "A token of the role that the operation takes: `read-only`, `operator` or `admin`.",
+        },
+        "basic": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "The same token as the password, for clients that can do nothing else. Any user name will do.",
         },
         "certificate": { "type": "mutualTLS", "description": "A client certificate that was given a role." },
     });

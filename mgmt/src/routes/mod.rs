@@ -80,7 +80,8 @@ fn api() -> register::Routes<Shared> {
 
 /// The service for whoever calls it in this process: an administrator, who needs no token.
 pub fn app(ems: Shared) -> Router {
-    router(ems).layer(Extension(Actor { name: "local".into(), role: Role::Admin }))
+    let local = Actor { name: "local".into(), role: Role::Admin };
+    router(ems).layer(Extension(local)).layer(axum::middleware::from_fn(crate::sol002::version::echo))
 }
 
 /// The service. Nobody may do anything in it, but whom a layer around it has recognised: it puts an [`Actor`] into the
@@ -99,8 +100,6 @@ pub fn router(ems: Shared) -> Router {
         // axum's own limit is shorter than a function's text. Whoever serves this bounds all bodies; some routes do, too.
         .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn(problems::dress))
-        // Outermost: a refusal carries the version too.
-        .layer(axum::middleware::from_fn(crate::sol002::version::echo))
         .with_state(ems)
 }
 

@@ -4,6 +4,7 @@ use crate::auth::security::{Peer, Stranger};
 use crate::auth::{Actor, Call, Role};
 use crate::problem::Problem;
 use axum::extract::{Request, State};
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -46,7 +47,9 @@ pub(super) async fn admit(State(layers): State<Layers>, mut request: Request, ne
             let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
             let record = move || layers.security.refused(&call, &layers.ems.audit, &layers.ems.alarms);
             let _ = tokio::task::spawn_blocking(record).await; // a panic there changes nothing here
-            Problem::unauthorized("these credentials are not valid").into_response()
+            // RFC 6750 section 3.1, as SOL 013 clause 8.3 wants it.
+            let challenge = "Bearer realm=\"sluice\", error=\"invalid_token\"";
+            Problem::unauthorized("these credentials are not valid").header(WWW_AUTHENTICATE, challenge).into_response()
         }
         Stranger::Foreign(why) => Problem::forbidden(why).into_response(),
     }

@@ -8,6 +8,7 @@ use crate::tls;
 use axum::Router;
 use axum::extract::Request;
 use connections::Connections;
+use farewell::{Answer, Asked, FAREWELL, Owed, Unsaid};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use layers::Layers;
@@ -20,15 +21,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 mod admit;
 mod body;
 mod connections;
+mod farewell;
 mod layers;
 mod patience;
 mod rate;
 mod request_id;
+mod spelling;
 
 /// A client has so long to say what it wants next, or less if requests have less. One that is idle loses its connection.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -38,8 +42,8 @@ const HEADERS: usize = 32 << 10;
 const FIELDS: usize = 64;
 /// Threads that wait for the VNF.
 const WAITING_THREADS: usize = 16;
-/// Answers that are on their way when the end comes have so long.
-const FAREWELL: Duration = Duration::from_millis(500);
+/// Threads that still wait for the VNF when all is said have so long.
+const LEFT: Duration = Duration::from_millis(500);
 /// To a client for which there is no place.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
 Content-Type: application/problem+json\r\nContent-Length: 87\r\n\r\n\
@@ -73,7 +77,7 @@ impl Server {
         also: Vec<(SocketAddr, Router)>,
     ) -> io::Result<Server> {
         security.may_listen(settings.listen)?;
-        let layers = Layers::new(ems, security, settings.limits);
+        let layers = Layers::new(ems, security, settings);
         let mut doors = vec![Door::open(settings.listen, layers::app(&layers), true)?];
         for (address, router) in also {
             doors.push(Door::open(address, layers::unasked(router, &layers), false)?);
@@ -87,7 +91,7 @@ impl Server {
         let (end, ended) = watch::channel(false);
         let body = move || {
             runtime.block_on(serve(layers, doors, ended));
-            runtime.shutdown_timeout(FAREWELL);
+            runtime.shutdown_timeout(LEFT);
         };
         let thread = std::thread::Builder::new().name("ems".into()).spawn(body)?;
         Ok(Server { addresses, end, thread: Some(thread) })
@@ -133,21 +137,23 @@ impl Door {
 async fn serve(layers: Layers, doors: Vec<Door>, mut ended: watch::Receiver<bool>) {
     tokio::spawn(look_after(layers.ems.clone(), layers.security.clone()));
     let connections = Connections::new(layers.limits.connections);
+    let mut open = JoinSet::new();
     for door in doors {
-        tokio::spawn(listen(door, layers.clone(), connections.clone(), ended.clone()));
+        open.spawn(listen(door, layers.clone(), connections.clone(), ended.clone()));
     }
     let _ = ended.changed().await; // or nobody can end it any more: that is the end, too
-    tokio::time::sleep(Duration::from_millis(50)).await; // answers on their way
+    let _ = tokio::time::timeout(FAREWELL, open.join_all()).await; // each connection has that long itself
 }
 
 async fn listen(door: Door, layers: Layers, connections: Arc<Connections>, ended: watch::Receiver<bool>) {
     let Door { listener, app, tls, .. } = door;
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let mut end = ended.clone();
+    let (mut end, mut talks) = (ended.clone(), JoinSet::new());
     loop {
         let socket = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = end.changed() => return,
+            Some(_) = talks.join_next() => continue,
+            _ = end.changed() => break,
         };
         let Ok((socket, address)) = socket else {
             tokio::time::sleep(Duration::from_millis(100)).await; // too many open files, say
@@ -160,12 +166,16 @@ async fn listen(door: Door, layers: Layers, connections: Arc<Connections>, ended
             continue;
         };
         let time = Duration::from_secs(layers.limits.request_seconds).min(HEADERS_WITHIN);
-        let talk = greet(Patience::new(socket, time), address, tls, app.clone(), time, ended.clone());
-        tokio::spawn(async move {
+        let unsaid = Arc::new(Unsaid::default());
+        let socket = Patience::new(socket, time, unsaid.clone());
+        let talk = greet(socket, address, tls, app.clone(), time, (ended.clone(), unsaid));
+        talks.spawn(async move {
             talk.await;
             drop(place);
         });
     }
+    drop(listener);
+    talks.join_all().await;
 }
 
 /// Looks after everything from time to time.
@@ -199,13 +209,17 @@ async fn greet(
     tls: Option<Arc<tls::server::Config>>,
     app: Router,
     time: Duration,
-    ended: watch::Receiver<bool>,
+    mut end: (watch::Receiver<bool>, Arc<Unsaid>),
 ) {
     let Some(tls) = tls else {
-        return talk(socket, Peer { address, names: Arc::new([]) }, Scheme("http"), app, time, ended).await;
+        return talk(socket, Peer { address, names: Arc::new([]) }, Scheme("http"), app, time, end).await;
     };
-    let Ok(Ok((stream, names))) = tokio::time::timeout(time, tls.accept(socket)).await else { return };
-    talk(stream, Peer { address, names: names.into() }, Scheme("https"), app, time, ended).await;
+    let greeted = tokio::select! {
+        greeted = tokio::time::timeout(time, tls.accept(socket)) => greeted,
+        _ = end.0.changed() => return,
+    };
+    let Ok(Ok((stream, names))) = greeted else { return };
+    talk(stream, Peer { address, names: names.into() }, Scheme("https"), app, time, end).await;
 }
 
 /// HTTP/1.1 (RFC 9112) until the client or the EMS ends it.
@@ -215,21 +229,31 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     scheme: Scheme,
     app: Router,
     time: Duration,
-    mut ended: watch::Receiver<bool>,
+    (mut ended, unsaid): (watch::Receiver<bool>, Arc<Unsaid>),
 ) {
+    let to_say = unsaid.clone();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(axum::body::Body::new);
+        let (owed, unsaid) = (Owed::new(&to_say), to_say.clone());
+        let mut request = request.map(|body| axum::body::Body::new(Asked { body, unsaid }));
         request.extensions_mut().insert(peer.clone());
         request.extensions_mut().insert(scheme);
-        app.clone().oneshot(request)
+        let answer = app.clone().oneshot(request);
+        async { answer.await.map(|response| response.map(|body| Answer { body, owed })) }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(time).max_buf_size(HEADERS).max_headers(FIELDS);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(time)
+        .title_case_headers(true)
+        .max_buf_size(HEADERS)
+        .max_headers(FIELDS);
     let connection = http.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return, // a broken client harms itself only
         _ = ended.changed() => connection.as_mut().graceful_shutdown(),
     }
-    let _ = tokio::time::timeout(FAREWELL, connection).await;
+    unsaid.end(connection).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! A socket whose other end must take what it asked for: a client that does not read gives its place to others.
+use super::farewell::Unsaid;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -13,14 +15,16 @@ pub(super) struct Patience<S> {
     most: Duration,
     /// Runs while something waits to be written.
     waits: Option<Pin<Box<Sleep>>>,
+    unsaid: Arc<Unsaid>,
 }
 
 impl<S> Patience<S> {
-    pub(super) fn new(stream: S, most: Duration) -> Self {
-        Patience { stream, most, waits: None }
+    pub(super) fn new(stream: S, most: Duration, unsaid: Arc<Unsaid>) -> Self {
+        Patience { stream, most, waits: None, unsaid }
     }
 
     fn bounded<T>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.unsaid.is_stuck(done.is_pending());
         if done.is_ready() {
             self.waits = None;
             return done;
@@ -71,7 +75,7 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_read_is_given_up_and_who_reads_slowly_is_not() {
         let (near, mut far) = duplex(64);
-        let mut near = Patience::new(near, Duration::from_millis(200));
+        let mut near = Patience::new(near, Duration::from_millis(200), Arc::default());
         let slow = tokio::spawn(async move {
             let mut all = [0; 256];
             for part in all.chunks_mut(64) {

@@ -6,6 +6,8 @@
 //! | `quiesce` | stops the VNF: its ports are closed | | synchronous |
 //! | `resume` | opens the entrances again and lets the VNF run | | synchronous |
 //! | `snapshot` | tells the configuration, its revisions and all counters | | synchronous |
+//!
+//! A VNF descriptor may put whose action it is before the name: of `prv.example.drain`, the last part counts.
 use super::coordination::{Coordination, Outcome, Request, Verdict};
 use super::drain::{self, End, Entrance};
 use super::version::Caller;
@@ -141,7 +143,7 @@ impl Coordinations {
             return Err(Problem::unavailable("the VNF is starting", AGAIN));
         }
         let warnings = stranger(ems, &request);
-        let outcome = match request.coordination_action_name.as_str() {
+        let outcome = match request.coordination_action_name.rsplit('.').next().unwrap_or_default() {
             "drain" => return self.drain(ems, request, warnings),
             "quiesce" => {
                 ems.perform(actor, Command::SetState(Wanted::Stopped))?;
@@ -154,7 +156,8 @@ impl Coordinations {
                 Outcome { output: json!({"state": ems.vnf.status().state}), ..Outcome::fine(warnings) }
             }
             "snapshot" => Outcome { output: snapshot(ems, actor)?, ..Outcome::fine(warnings) },
-            other => {
+            _ => {
+                let other = &request.coordination_action_name;
                 let detail = format!("there is no action ‘{other}’; there are drain, quiesce, resume, snapshot");
                 return Err(Problem::forbidden(detail));
             }

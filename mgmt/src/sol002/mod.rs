@@ -2,6 +2,16 @@
 //!
 //! Reading order: [`version`], [`filter`], [`paging`] (the rules of SOL 013 that all resources share), then a file for each
 //! resource: [`configuration`] (vnfconfig), [`indicators`] and [`subscriptions`] (vnfind), [`coordinations`] (lcmcoord).
+//!
+//! ETSI's conformance suite (GS NFV-TST 010, for SOL 002 up to v2.6.1) asks for other things in places than the standards of
+//! today. What was decided:
+//!
+//! - It sends no header field `Version`, which SOL 013 makes mandatory: a 400, or with `assume_version` in `[ems]` (see
+//!   [`Settings`](crate::settings::Settings)) the newest version.
+//! - It PATCHes with `application/json`, which is taken like `application/merge-patch+json`.
+//! - It wants a GET to show what it PATCHed and nothing else: its file must be the whole configuration, as a GET shows it.
+//! - It knows `extCpConfig` as one object and the media type of problems as `application/json`; both are here as v3.7.1 has
+//!   them: a list, `application/problem+json`. The same goes for `api_versions`, which it calls `api_version`.
 use crate::problem::Problem;
 use crate::routes::Shared;
 use axum::Router;
