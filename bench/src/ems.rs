@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+mod walk;
+
 /// Elements on the way of each packet.
 const ELEMENTS: usize = 100;
 /// Changes that are timed.
@@ -44,6 +46,13 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
         Err(why) => {
             ensure!(!stop.asked(), "interrupted");
             bench.notes.push(format!("skipped: ems with DPDK: {why:#}"));
+        }
+    }
+    match walk::run(&stop, &sluice, core, turns) {
+        Ok(tables) => bench.tables.extend(tables),
+        Err(why) => {
+            ensure!(!stop.asked(), "interrupted");
+            bench.notes.push(format!("skipped: ems by SNMP: {why:#}"));
         }
     }
     bench.tables.extend(hardly_asked(&stop, &sluice, turns)?);
