@@ -64,7 +64,8 @@ impl Managed {
         process.no_more_input();
         process.until(stop, |p| p.said().contains("EMS: http") && p.said().contains("SNMP: "))?;
         let said = process.said();
-        let after = |what: &str| said.lines().find_map(|l| l.strip_prefix(what)).map(String::from).context("no address");
+        let after =
+            |what: &str| said.lines().find_map(|l| l.strip_prefix(what)).map(String::from).context("no address");
         let (url, snmp) = (after("EMS: ")?, after("SNMP: ")?);
         let timeout = Duration::from_secs(20);
         let client = Client::new(Options { url, timeout, retry_for: timeout, ..Options::default() })?;
@@ -83,7 +84,12 @@ impl Managed {
         let output = command.output().with_context(|| format!("{}: it is in the package ‘snmp’", tool[0]))?;
         let took = (time::now() - start) as f64 / 1e6;
         let lines = output.stdout.iter().filter(|b| **b == b'\n').count();
-        ensure!(lines == rows, "{} found {lines} values, not {rows}: {}", tool[0], String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            lines == rows,
+            "{} found {lines} values, not {rows}: {}",
+            tool[0],
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(took)
     }
 }
@@ -94,7 +100,9 @@ pub(super) fn run(stop: &Stop, sluice: &Path, core: usize, turns: u32) -> anyhow
         "dpdk = '-l {core} -n1 --no-pci --no-huge -m 256 --vdev net_null0,size=64 --vdev net_null1,size=64'\nbuffers = 16384"
     );
     let port = |a: &str, b: &str| {
-        format!("[[port]]\nname = 'A'\ndevice = '{a}'\naccess = 'accelerated'\n[[port]]\nname = 'B'\ndevice = '{b}'\naccess = 'accelerated'\n")
+        format!(
+            "[[port]]\nname = 'A'\ndevice = '{a}'\naccess = 'accelerated'\n[[port]]\nname = 'B'\ndevice = '{b}'\naccess = 'accelerated'\n"
+        )
     };
     let managed = Managed::start(sluice, "walked", &dpdk, &port("net_null0", "net_null1"), stop)?;
     stop.sleep(Duration::from_millis(500))?;

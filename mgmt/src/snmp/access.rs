@@ -146,3 +146,56 @@ impl Rights<'_> {
         self.access.vacm.check_access(self.notify, name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(text: &str) -> Result<Access, String> {
+        Access::new(&toml::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn roles_are_groups_and_take_encrypted_messages_only() {
+        let access = access("").unwrap();
+        let (system, rules) =
+            (Oid::from_slice(&[1, 3, 6, 1, 2, 1, 1]), Oid::from_slice(&[1, 3, 6, 1, 4, 1, 32473, 1, 1]));
+        let rights = |group| access.user(group, SecurityLevel::AuthPriv).unwrap();
+        assert!(rights("read-only").read(&rules) && rights("read-only").notify(&system));
+        assert!(!rights("read-only").writes() && !rights("read-only").write(&rules));
+        assert!(rights("operator").write(&rules) && !rights("operator").write(&system));
+        for level in [SecurityLevel::NoAuthNoPriv, SecurityLevel::AuthNoPriv] {
+            assert!(access.user("admin", level).is_none());
+        }
+        assert!(access.user("nobody", SecurityLevel::AuthPriv).is_none());
+        let community = access.community().unwrap();
+        assert!(community.read(&system) && !community.writes() && !community.notify(&system));
+    }
+
+    #[test]
+    fn a_group_of_the_settings_sees_its_view_and_the_longest_subtree_counts() {
+        let text = "community_view = 'mine'\n[views.mine]\ninclude = ['1.3.6.1.2.1', '1.3.6.1.2.1.2.2']\nexclude = ['1.3.6.1.2.1.2']\n\
+                    [groups.noc]\nrole = 'read-only'\nlevel = 'authNoPriv'\nread = 'mine'\n";
+        let access = access(text).unwrap();
+        let rights = access.user("noc", SecurityLevel::AuthNoPriv).unwrap();
+        let read = |arcs: &[u32]| rights.read(&Oid::from_slice(arcs));
+        assert!(read(&[1, 3, 6, 1, 2, 1, 1, 1, 0]) && read(&[1, 3, 6, 1, 2, 1, 2, 2, 1]));
+        assert!(!read(&[1, 3, 6, 1, 2, 1, 2, 1, 0]) && !read(&[1, 3, 6, 1, 4]));
+        assert!(!access.community().unwrap().read(&Oid::from_slice(&[1, 3, 6, 1, 4])));
+        assert_eq!(access.role("noc"), Some(Role::ReadOnly));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_by_name() {
+        for (text, why) in [
+            ("[views.x]\ninclude = ['here']", "x"),
+            ("[groups.x]\nrole = 'operator'\nread = 'y'", "no view ‘y’"),
+            ("[groups.x]\nrole = 'read-only'\nwrite = 'all'", "may write nothing"),
+            ("[groups.communities]\nrole = 'read-only'", "communities"),
+            ("community_view = 'y'", "community_view"),
+        ] {
+            let said = access(text).unwrap_err();
+            assert!(said.contains(why), "{text}: {said}");
+        }
+    }
+}

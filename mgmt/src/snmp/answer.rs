@@ -132,3 +132,77 @@ pub(super) fn status(version: Version, status: ErrorStatus) -> ErrorStatus {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::snmp::Snmp;
+    use crate::snmp::access::Access;
+    use crate::snmp::tree::Table;
+    use async_snmp::SecurityLevel;
+    use async_snmp::pdu::{PduBody, StandardPduType};
+
+    /// A table of 100 rows: a number, a counter of 64 bits, and a text of 40 bytes.
+    fn tree() -> Tree {
+        let mut table = Table::new(Oid::from_slice(&[1, 3, 9, 1]), &[1, 2, 3]);
+        for n in 1..=100 {
+            let text = Value::OctetString(vec![b'x'; 40].into());
+            table.push(vec![n], vec![Some(Value::Integer(1)), Some(Value::Counter64(2)), Some(text)]);
+        }
+        Tree::new(vec![table])
+    }
+
+    fn ask(version: Version, body: PduBody, names: &[&[u32]], most: usize) -> Answer {
+        let access = Access::new(&Snmp::default()).unwrap();
+        let bindings = names.iter().map(|n| VarBind::null(Oid::from_slice(n))).collect();
+        let pdu = Pdu::from_raw_parts(1, body, bindings);
+        read(&tree(), access.user("read-only", SecurityLevel::AuthPriv), version, &pdu, most)
+    }
+
+    fn standard(pdu_type: StandardPduType) -> PduBody {
+        PduBody::Standard { pdu_type, error_status: 0, error_index: 0 }
+    }
+
+    fn bulk(non_repeaters: u32, max_repetitions: u32, names: &[&[u32]], most: usize) -> Vec<String> {
+        match ask(Version::V3, PduBody::GetBulk { non_repeaters, max_repetitions }, names, most) {
+            Answer::Bindings(all) => all.iter().map(|b| b.oid.to_string()).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn getbulk_repeats_what_it_should_until_the_end_or_the_size_of_a_message() {
+        let all = bulk(1, 2, &[&[1, 3, 9, 1, 1], &[1, 3, 9, 1, 1, 99], &[1, 3, 9, 1, 3, 99]], 65_507);
+        let wanted = ["1.3.9.1.1.1", "1.3.9.1.1.100", "1.3.9.1.3.100", "1.3.9.1.2.1", "1.3.9.1.3.100"];
+        assert_eq!(all, wanted);
+        // At the end all around is what is asked for, once.
+        assert_eq!(bulk(0, 50, &[&[1, 4]], 65_507).len(), 1);
+        let many = bulk(0, u32::MAX, &[&[1, 3, 9, 1, 2, 100]], 65_507).len();
+        assert!((10..40).contains(&many), "{many} texts of 40 bytes fit in a frame");
+        assert!(bulk(0, u32::MAX, &[&[1, 3, 9, 1, 2, 100]], 484).len() < 6);
+        assert!(bulk(u32::MAX, 0, &[&[1]], 65_507).len() == 1 && bulk(0, 0, &[&[1]], 65_507).is_empty());
+    }
+
+    #[test]
+    fn snmpv1_has_neither_64_bits_nor_exceptions() {
+        let get = standard(StandardPduType::GetRequest);
+        let next = standard(StandardPduType::GetNextRequest);
+        let missing: &[&[u32]] = &[&[1, 3, 9, 1, 1, 1], &[1, 3, 9, 1, 2, 1]];
+        assert_eq!(ask(Version::V1, get.clone(), missing, 65_507), Answer::Wrong(ErrorStatus::NoSuchName, 2));
+        assert!(matches!(ask(Version::V2c, get, missing, 65_507), Answer::Bindings(all) if all.len() == 2));
+        let Answer::Bindings(all) = ask(Version::V1, next.clone(), &[&[1, 3, 9, 1, 1, 100]], 65_507) else { panic!() };
+        assert_eq!(all[0].oid.to_string(), "1.3.9.1.3.1");
+        assert_eq!(ask(Version::V1, next, &[&[1, 4]], 65_507), Answer::Wrong(ErrorStatus::NoSuchName, 1));
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_is_too_big_and_nobody_without_a_view_gets_one() {
+        let names: Vec<Vec<u32>> = (1..=20).map(|n| vec![1, 3, 9, 1, 3, n]).collect();
+        let names: Vec<&[u32]> = names.iter().map(Vec::as_slice).collect();
+        let get = standard(StandardPduType::GetRequest);
+        assert_eq!(ask(Version::V3, get.clone(), &names, 484), Answer::Wrong(ErrorStatus::TooBig, 0));
+        let pdu = Pdu::from_raw_parts(1, get, vec![]);
+        let nobody = read(&tree(), None, Version::V3, &pdu, 65_507);
+        assert_eq!(nobody, Answer::Wrong(ErrorStatus::AuthorizationError, 0));
+    }
+}
