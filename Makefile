@@ -73,7 +73,7 @@ fuzz-api: build
 	@agent/demo/fuzz-api.sh --checks all --max-examples $(or $(FUZZ_EXAMPLES),100) $(ARGS)
 
 # OpenStack Tacker's own client for the coordination of life cycle operations (SOL 002) against the EMS; it is installed beneath
-# target/. Without root.
+# target/ (two minutes, 450 MB). Without root.
 tacker: build
 	@agent/demo/tacker.sh
 

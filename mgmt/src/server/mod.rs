@@ -142,7 +142,7 @@ async fn serve(layers: Layers, doors: Vec<Door>, mut ended: watch::Receiver<bool
         open.spawn(listen(door, layers.clone(), connections.clone(), ended.clone()));
     }
     let _ = ended.changed().await; // or nobody can end it any more: that is the end, too
-    let _ = tokio::time::timeout(FAREWELL, open.join_all()).await; // each connection has that long itself
+    while open.join_next().await.is_some() {} // each connection is bounded itself
 }
 
 async fn listen(door: Door, layers: Layers, connections: Arc<Connections>, ended: watch::Receiver<bool>) {
@@ -175,7 +175,7 @@ async fn listen(door: Door, layers: Layers, connections: Arc<Connections>, ended
         });
     }
     drop(listener);
-    talks.join_all().await;
+    while talks.join_next().await.is_some() {} // one that panicked is over, too
 }
 
 /// Looks after everything from time to time.

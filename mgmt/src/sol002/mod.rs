@@ -8,6 +8,7 @@
 //!
 //! - It sends no header field `Version`, which SOL 013 makes mandatory: a 400, or with `assume_version` in `[ems]` (see
 //!   [`Settings`](crate::settings::Settings)) the newest version.
+//! - It looks at the case of names of header fields, which means nothing: they are spelt as in the standards (`ETag`).
 //! - It PATCHes with `application/json`, which is taken like `application/merge-patch+json`.
 //! - It wants a GET to show what it PATCHed and nothing else: its file must be the whole configuration, as a GET shows it.
 //! - It knows `extCpConfig` as one object and the media type of problems as `application/json`; both are here as v3.7.1 has
