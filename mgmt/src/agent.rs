@@ -135,7 +135,7 @@ pub struct Hop {
 
 /// One of several next hops of a hop: a function of this VNF, or another one behind a port.
 ///
-/// A flow (addresses, protocol and ports, the same in both directions) meets the same one as long as the next hops are the same.
+/// A flow (addresses, protocol and ports, the same in both directions) meets the same one while the next hops, their order and weights stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NextHop {

@@ -43,7 +43,7 @@ pub struct StructuralAgent {
 #[derive(Default)]
 struct Progress {
     saved: Saved,
-    /// Packets by rule, by step, and from and to each function. A shared step has none but those of its next hops.
+    /// Packets by rule, by step, and from and to each function. What a shared step has itself says nothing: its next hops' count.
     rules: Vec<u64>,
     steps: Vec<u64>,
     given: Vec<u64>,
@@ -255,13 +255,10 @@ impl Progress {
             header.set_ttl(ttl);
         }
         loop {
-            let (mut step_number, mut step) = match known.take() {
+            let (step_number, step) = match known.take() {
                 Some(known) => nth(table, known)?,
                 None => step(table, place)?,
             };
-            if let Step::Shared(share) = step {
-                (step_number, step) = nth(table, shares::bare(table, *share, p)?)?;
-            }
             if let Step::Function(f) = *step
                 && let Some(function) = table.functions.get(usize::from(f)).filter(|f| f.down)
             {
@@ -293,7 +290,7 @@ impl Progress {
                     }
                     return Ok(port);
                 }
-                Step::Shared(_) => return Err(Reason::NshPath), // as above
+                Step::Shared(share) => known = Some(shares::bare(table, share, p)?),
             }
         }
     }
