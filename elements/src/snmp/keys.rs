@@ -1,11 +1,11 @@
 //! The keys of a message as words of 32 bits, so that compiled rules compare them as they compare headers.
 //!
 //! Names that rules ask for have numbers; every other name is number 0.
-use super::message::{MAX_USER, Message};
+use super::message::{MAX_USER, Message, Pdu, Version};
+use super::names::Names;
+use super::usual::Usual;
 use crate::classify::filter::{Base, Expr, Test};
-use alloc::boxed::Box;
 use alloc::vec::Vec;
-use hashbrown::HashMap;
 
 /// SNMP, and its notifications (RFC 3417 section 3.1).
 pub const PORTS: [u16; 2] = [161, 162];
@@ -27,54 +27,102 @@ pub(super) enum Kind {
 /// The names that some rules ask for, and the UDP ports on which messages are looked for.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    names: [HashMap<Box<[u8]>, u32>; 4],
-    ports: Vec<u16>,
+    names: [Names; 4],
+    ports: Ports,
+}
+
+/// Ports.
+#[derive(Clone, Debug)]
+struct Ports {
+    /// All are among these.
+    low: u16,
+    span: u16,
+    /// All of these are meant.
+    all: bool,
+    list: Vec<u16>,
+}
+
+impl Ports {
+    fn new(list: Vec<u16>) -> Ports {
+        let low = list.iter().min().map_or(0, |p| *p);
+        let high = list.iter().max().map_or(0, |p| *p);
+        Ports { low, span: high - low, all: (low..=high).all(|p| list.contains(&p)), list }
+    }
+
+    /// Whether one of two ports is meant.
+    #[inline]
+    fn any(&self, from: u16, to: u16) -> bool {
+        let is_near = |port: u16| port.wrapping_sub(self.low) <= self.span;
+        (is_near(from) || is_near(to)) && (self.all || self.list.iter().any(|p| *p == from || *p == to))
+    }
 }
 
 impl Default for Keys {
     /// No names yet; the ports of SNMP.
     fn default() -> Keys {
-        Keys { names: Default::default(), ports: PORTS.into() }
+        Keys::on_ports(PORTS.into())
     }
 }
 
 impl Keys {
-    /// The same on other ports.
+    /// No names yet; these ports.
     pub fn on_ports(ports: Vec<u16>) -> Keys {
-        Keys { ports, ..Keys::default() }
+        Keys { names: Default::default(), ports: Ports::new(ports) }
     }
 
     /// Whether a segment that begins with these ports, source and destination, may hold a message.
     #[inline]
     pub(crate) fn has_port(&self, ports: u32) -> bool {
-        let (from, to) = ((ports >> 16) as u16, ports as u16);
-        self.ports.iter().any(|p| *p == to || *p == from)
+        self.ports.any((ports >> 16) as u16, ports as u16)
     }
 
     /// The keys of a datagram; `None` if it is no message.
-    #[inline]
+    #[inline(always)] // into the loop over a batch
     pub(crate) fn values(&self, datagram: &[u8]) -> Option<Values> {
-        let m = Message::parse(datagram)?;
-        let pdu = m.pdu.map_or(ENCRYPTED, |pdu| pdu as u8);
-        let mut values = [u32::from(m.version as u8) << 8 | u32::from(pdu), 0, 0, 0, 0];
-        let found = [m.community, m.user, m.context, m.engine];
-        for ((value, names), name) in values[1..].iter_mut().zip(&self.names).zip(found) {
-            if !names.is_empty()
-                && let Some(number) = name.and_then(|name| names.get(name))
-            {
-                *value = *number;
-            }
+        let Some(m) = Usual::read(datagram) else { return self.unusual(datagram) };
+        let is_v3 = m.version == Version::V3;
+        let name = self.number(if is_v3 { Kind::User } else { Kind::Community }, m.name);
+        let (community, user) = if is_v3 { (0, name) } else { (name, 0) };
+        let (mut context, mut engine) = (0, 0);
+        if is_v3 && m.pdu.is_some() {
+            context = self.number(Kind::Context, m.context);
+            engine = self.number(Kind::Engine, m.engine);
         }
-        Some(values)
+        Some([head(m.version, m.pdu), community, user, context, engine])
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unusual(&self, datagram: &[u8]) -> Option<Values> {
+        let m = Message::any(datagram)?;
+        let number = |kind: Kind, name: Option<&[u8]>| name.map_or(0, |name| self.number(kind, name));
+        let community = number(Kind::Community, m.community);
+        let (user, context) = (number(Kind::User, m.user), number(Kind::Context, m.context));
+        Some([head(m.version, m.pdu), community, user, context, number(Kind::Engine, m.engine)])
+    }
+
+    #[inline(always)]
+    fn number(&self, kind: Kind, name: &[u8]) -> u32 {
+        let names = &self.names[kind as usize];
+        if names.is_empty() { 0 } else { names.number(name) }
+    }
+
+    /// How many names there are of each kind.
+    pub(crate) fn counts(&self) -> [u32; 4] {
+        self.names.each_ref().map(|names| names.len() as u32)
     }
 
     /// A test for a name, which has a number from now on.
     pub(super) fn name_is(&mut self, kind: Kind, name: &[u8]) -> Expr {
-        let names = &mut self.names[kind as usize];
-        let next = names.len() as u32 + 1; // each takes some bytes of text
-        let number = *names.entry_ref(name).or_insert(next);
+        let number = self.names[kind as usize].add(name);
         test(1 + kind as u16, u32::MAX, number)
     }
+}
+
+/// The first of the keys.
+#[inline]
+fn head(version: Version, pdu: Option<Pdu>) -> u32 {
+    u32::from(version as u8) << 8 | u32::from(pdu.map_or(ENCRYPTED, |pdu| pdu as u8))
 }
 
 /// Whether some message may have the name.

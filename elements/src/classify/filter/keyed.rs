@@ -1,7 +1,9 @@
 //! Rules that look at SNMP messages, too.
 //!
 //! Such rules are compiled twice: without these tests, for packets that are no such message, and with them, for those that
-//! are. So a packet of other traffic pays for one look at its ports, and for nothing else.
+//! are. So a packet of other traffic pays for one look at its ports, and for nothing else. If nothing but messages is looked at, a
+//! table has the rule of each (`answers`).
+use super::answers::Answers;
 use super::expr::{Base, Expr};
 use super::look::{Start, View, Words};
 use super::{Form, Rules};
@@ -10,13 +12,23 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use sluice_dataplane::batch::MAX_BURST;
 use sluice_dataplane::packet::Packet;
-use sluice_dataplane::wire::{Ipv4, Udp, ip_proto};
+use sluice_dataplane::wire::{Ipv4, Udp, ip_proto, ipv4, udp};
+
+/// The first octet of an IPv4 header without options.
+const PLAIN: u8 = 0x45;
 
 /// A packet and the keys of the message in it.
 #[derive(Clone, Copy)]
 pub(super) struct Keyed<'a> {
     view: View<'a>,
     values: Values,
+}
+
+impl Keyed<'_> {
+    /// Keys without a packet.
+    pub(super) fn bare(values: Values) -> Keyed<'static> {
+        Keyed { view: View::of_data(&[]), values }
+    }
 }
 
 impl Words for Keyed<'_> {
@@ -29,11 +41,21 @@ impl Words for Keyed<'_> {
     }
 }
 
+/// Where the message of a packet is.
+enum Where<'a> {
+    Here(&'a [u8]),
+    Nowhere,
+    /// The packet is none of those that are looked at fast.
+    Unknown,
+}
+
 /// Rules as they are for messages.
 #[derive(Debug)]
 pub(super) struct KeyedRules {
     keys: Keys,
     form: Form,
+    /// The same, of rules that look at nothing but messages.
+    answers: Option<Answers>,
 }
 
 impl KeyedRules {
@@ -47,18 +69,22 @@ impl KeyedRules {
         let mut reached = [&others.reached[..], &full.reached[..]].concat();
         reached.sort_unstable();
         reached.dedup();
-        let keyed = Some(KeyedRules { keys, form: full.form }.into());
+        let answers = Answers::new(&full.exprs, &full.form, &keys);
+        let keyed = Some(KeyedRules { keys, form: full.form, answers }.into());
         Ok(Rules { exprs: full.exprs, form: others.form, keyed, reached })
     }
 
     /// Memory, bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.form.bytes()
+        self.form.bytes() + self.answers.as_ref().map_or(0, Answers::bytes)
     }
 
     /// The first rule that matches a message.
     pub(super) fn classify(&self, packet: &Keyed<'_>) -> u32 {
-        self.form.find(packet)
+        match &self.answers {
+            Some(answers) => answers.find(packet.values),
+            None => self.form.find(packet),
+        }
     }
 
     /// The one test that packets of other traffic pay for.
@@ -86,31 +112,110 @@ impl KeyedRules {
         out: &mut [T],
         mut each: impl FnMut(u32) -> T,
     ) {
-        if let (Form::Few { decisions: others, .. }, Form::Few { decisions, .. }) = (others, &self.form) {
-            for (p, out) in packets.iter().zip(out) {
-                let view = View::new(p, start);
-                *out = each(match self.look(&view) {
-                    Some(keyed) => decisions.find(&keyed),
-                    None => others.find(&view),
-                });
-            }
-            return;
-        }
-        let mut views = [View::of_data(&[]); MAX_BURST];
-        let views = &mut views[..packets.len()];
-        let mut any = false;
-        for (view, p) in views.iter_mut().zip(packets) {
-            *view = View::new(p, start);
-            any |= self.has_port(view);
-        }
         let mut found = [0; MAX_BURST];
         let found = &mut found[..packets.len()];
+        match (others, &self.answers) {
+            (Form::Few { decisions, .. }, Some(answers)) => {
+                let other = decisions.find(&View::of_data(&[])); // there is no test that looks at it
+                self.answer(answers, other, packets, start, found);
+            }
+            (Form::Few { decisions, .. }, None) => {
+                let mut some = 0u64;
+                for (i, (p, out)) in packets.iter().zip(&mut *out).enumerate() {
+                    let view = View::new(p, start);
+                    if self.has_port(&view) {
+                        some |= 1 << i;
+                    } else {
+                        *out = each(decisions.find(&view));
+                    }
+                }
+                if some != 0 {
+                    let mut found = self.classify_some(others, packets, start, some, found).iter();
+                    let chosen = out.iter_mut().enumerate().filter(|(i, _)| some >> i & 1 != 0);
+                    chosen.zip(&mut found).for_each(|((_, out), rule)| *out = each(*rule));
+                }
+                return;
+            }
+            (Form::Tables(_), _) => {
+                self.classify_some(others, packets, start, u64::MAX, found);
+            }
+        }
+        found.iter().zip(out).for_each(|(rule, out)| *out = each(*rule));
+    }
+
+    /// A batch, if rules look at nothing but messages: all that is none finds `other`.
+    #[inline(never)]
+    fn answer(&self, answers: &Answers, other: u32, packets: &[Packet], start: Start, found: &mut [u32]) {
+        for (p, found) in packets.iter().zip(found) {
+            let values = match self.plain_datagram(p) {
+                Where::Here(datagram) => self.keys.values(datagram),
+                Where::Nowhere => None,
+                Where::Unknown => self.search(p, start),
+            };
+            *found = values.map_or(other, |values| answers.find(values));
+        }
+    }
+
+    /// The keys of the message in a packet, wherever that is.
+    #[inline(never)]
+    fn search(&self, p: &Packet, start: Start) -> Option<Values> {
+        self.look(&View::new(p, start)).map(|keyed| keyed.values)
+    }
+
+    /// As [`has_port`](Self::has_port) and [`datagram`], of a packet whose IP header has no options.
+    #[inline(always)]
+    fn plain_datagram<'a>(&self, p: &'a Packet) -> Where<'a> {
+        let Some(at) = p.net_off() else { return Where::Unknown };
+        if let Some(to) = p.transport_off()
+            && to != at + ipv4::LEN
+        {
+            return Where::Unknown;
+        }
+        let network = p.data().get(at..).unwrap_or_default();
+        let Some((head, payload)) = network.split_first_chunk::<{ ipv4::LEN + udp::LEN }>() else {
+            return Where::Unknown;
+        };
+        if head[0] != PLAIN {
+            return Where::Unknown;
+        }
+        let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+        let ports = u32::from(word(ipv4::LEN)) << 16 | u32::from(word(ipv4::LEN + 2));
+        if !self.keys.has_port(ports) || head[9] != ip_proto::UDP || word(6) & (ipv4::FLAG_MF | ipv4::OFFSET_MASK) != 0
+        {
+            return Where::Nowhere;
+        }
+        let length = usize::from(word(ipv4::LEN + 4));
+        if length < udp::LEN || ipv4::LEN + length > word(2).into() || length - udp::LEN > payload.len() {
+            return Where::Nowhere;
+        }
+        Where::Here(&payload[..length - udp::LEN])
+    }
+
+    /// The rules for the packets of a batch whose bits are set, in their order.
+    #[inline(never)]
+    fn classify_some<'f>(
+        &self,
+        others: &Form,
+        packets: &[Packet],
+        start: Start,
+        some: u64,
+        found: &'f mut [u32],
+    ) -> &'f [u32] {
+        let mut views = [View::of_data(&[]); MAX_BURST];
+        let (mut count, mut any) = (0, false);
+        let chosen = packets.iter().enumerate().filter(|(i, _)| some >> i & 1 != 0);
+        for (view, (_, p)) in views.iter_mut().zip(chosen) {
+            *view = View::new(p, start);
+            any |= self.has_port(view);
+            count += 1;
+        }
+        let (views, found) = (&views[..count], &mut found[..count]);
         if any {
             self.classify_mixed(others, views, found)
         } else {
             others.classify(views, found)
         }
-        found.iter().zip(out).for_each(|(rule, out)| *out = each(*rule));
+        found
     }
 
     /// A batch in which there may be messages: both kinds of packets go through their rules by themselves.

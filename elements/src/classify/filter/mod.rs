@@ -4,6 +4,7 @@
 //! boolean expression over tests of 32-bit words. Few rules become a `graph`, `simplify`ed, of decisions
 //! (`decide`), many become tables (`compile`, `program`); `keyed` adds what is found in SNMP messages. The classifying elements
 //! share [`Rules`]; [`Filter`] is one pattern alone, for traces and taps.
+mod answers;
 mod compare;
 mod compile;
 mod decide;
