@@ -1,9 +1,8 @@
 //! The keys of a message as words of 32 bits, so that compiled rules compare them as they compare headers.
 //!
 //! Names that rules ask for have numbers; every other name is number 0.
-use super::message::{MAX_USER, Message, Pdu, Version};
+use super::message::{MAX_USER, Message};
 use super::names::Names;
-use super::usual::Usual;
 use crate::classify::filter::{Base, Expr, Test};
 use alloc::vec::Vec;
 
@@ -17,7 +16,7 @@ pub(crate) type Values = [u32; 5];
 
 /// A name in a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Community,
     User,
     Context,
@@ -76,35 +75,20 @@ impl Keys {
         self.ports.any((ports >> 16) as u16, ports as u16)
     }
 
-    /// The keys of a datagram; `None` if it is no message.
-    #[inline(always)] // into the loop over a batch
-    pub(crate) fn values(&self, datagram: &[u8]) -> Option<Values> {
-        let Some(m) = Usual::read(datagram) else { return self.unusual(datagram) };
-        let is_v3 = m.version == Version::V3;
-        let name = self.number(if is_v3 { Kind::User } else { Kind::Community }, m.name);
-        let (community, user) = if is_v3 { (0, name) } else { (name, 0) };
-        let (mut context, mut engine) = (0, 0);
-        if is_v3 && m.pdu.is_some() {
-            context = self.number(Kind::Context, m.context);
-            engine = self.number(Kind::Engine, m.engine);
-        }
-        Some([head(m.version, m.pdu), community, user, context, engine])
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn unusual(&self, datagram: &[u8]) -> Option<Values> {
-        let m = Message::any(datagram)?;
+    /// The keys of a message.
+    pub(crate) fn values(&self, m: &Message<'_>) -> Values {
+        let pdu = m.pdu.map_or(ENCRYPTED, |pdu| pdu as u8);
+        let head = u32::from(m.version as u8) << 8 | u32::from(pdu);
         let number = |kind: Kind, name: Option<&[u8]>| name.map_or(0, |name| self.number(kind, name));
         let community = number(Kind::Community, m.community);
         let (user, context) = (number(Kind::User, m.user), number(Kind::Context, m.context));
-        Some([head(m.version, m.pdu), community, user, context, number(Kind::Engine, m.engine)])
+        [head, community, user, context, number(Kind::Engine, m.engine)]
     }
 
-    #[inline(always)]
-    fn number(&self, kind: Kind, name: &[u8]) -> u32 {
-        let names = &self.names[kind as usize];
-        if names.is_empty() { 0 } else { names.number(name) }
+    /// The number of a name, or 0.
+    #[inline(always)] // into the loop over a batch
+    pub(crate) fn number(&self, kind: Kind, name: &[u8]) -> u32 {
+        self.names[kind as usize].number(name)
     }
 
     /// How many names there are of each kind.
@@ -117,12 +101,6 @@ impl Keys {
         let number = self.names[kind as usize].add(name);
         test(1 + kind as u16, u32::MAX, number)
     }
-}
-
-/// The first of the keys.
-#[inline]
-fn head(version: Version, pdu: Option<Pdu>) -> u32 {
-    u32::from(version as u8) << 8 | u32::from(pdu.map_or(ENCRYPTED, |pdu| pdu as u8))
 }
 
 /// Whether some message may have the name.

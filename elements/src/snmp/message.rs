@@ -59,8 +59,8 @@ pub enum Pdu {
 impl Pdu {
     /// `None` if the version has none of this identifier octet.
     #[inline]
-    pub(super) fn of(tag: u8, version: Version) -> Option<Pdu> {
-        let v1 = version == Version::V1;
+    pub(super) const fn of(tag: u8, version: Version) -> Option<Pdu> {
+        let v1 = matches!(version, Version::V1);
         Some(match tag {
             0xa0 => Pdu::Get,
             0xa1 => Pdu::GetNext,

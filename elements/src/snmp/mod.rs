@@ -8,4 +8,4 @@ pub mod keys;
 pub mod message;
 mod names;
 pub mod pattern;
-mod usual;
+pub(crate) mod usual;

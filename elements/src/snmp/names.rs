@@ -65,11 +65,6 @@ impl Ends {
 }
 
 impl Names {
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.names.len()
@@ -78,6 +73,9 @@ impl Names {
     /// The number of a name, or 0.
     #[inline(always)] // into the loop over a batch
     pub(super) fn number(&self, name: &[u8]) -> u32 {
+        if self.slots.is_empty() {
+            return 0;
+        }
         let ends = Ends::of(name);
         let mut at = (ends.hash() >> self.shift) as usize;
         while let Some(slot) = self.slots.get(at) {

@@ -6,60 +6,87 @@
 //!
 //! A value that goes beyond the one that it is in is not noticed at once, but where that one should end: places only go up.
 use super::ber::{INTEGER, OCTET_STRING, SEQUENCE};
+use super::keys::ENCRYPTED;
 use super::message::{AUTHENTICATED, LEAST_MAX_SIZE, MAX_USER, Message, PRIVATE, Pdu, USM, Version};
 
 /// A version, and the identifier octet of what follows.
-const V1: [u8; 4] = [INTEGER, 1, 0, OCTET_STRING];
-const V2C: [u8; 4] = [INTEGER, 1, 1, OCTET_STRING];
-const V3: [u8; 4] = [INTEGER, 1, 3, SEQUENCE];
-/// From the flags to the length of the engine in the security parameters, what is not a length or the flags.
-const USM_FORM: [u8; 8] = [OCTET_STRING, 1, INTEGER, 1, USM as u8, OCTET_STRING, SEQUENCE, OCTET_STRING];
+const IS_V1: u32 = u32::from_le_bytes([INTEGER, 1, 0, OCTET_STRING]);
+const IS_V2C: u32 = u32::from_le_bytes([INTEGER, 1, 1, OCTET_STRING]);
+const IS_V3: u32 = u32::from_le_bytes([INTEGER, 1, 3, SEQUENCE]);
+/// From the flags to the length of the security parameters: what is always the same, and where. Of lengths that is the first bit.
+const MODEL: u64 = u64::from_le_bytes([OCTET_STRING, 1, 0, INTEGER, 1, USM as u8, OCTET_STRING, 0]);
+const MODEL_BITS: u64 = u64::from_le_bytes([0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, LONG]);
+/// What follows, to the length of the engine.
+const PARAMETERS: u32 = u32::from_le_bytes([SEQUENCE, 0, OCTET_STRING, 0]);
+const PARAMETERS_BITS: u32 = u32::from_le_bytes([0xff, LONG, 0xff, LONG]);
 /// The lengths that have one octet are below.
 const LONG: u8 = 0x80;
 
+/// Versions, as they are in [`Usual::kind`].
+const V1: u32 = Version::V1 as u32;
+const V2C: u32 = Version::V2c as u32;
+pub(crate) const V3: u32 = Version::V3 as u32;
+
+/// The PDU types of a version: a bit for each, by the last four bits of its identifier octet.
+const fn pdus(version: Version) -> u32 {
+    let (mut bits, mut n) = (0, 0);
+    while n < 16 {
+        bits |= (Pdu::of(PDU | n, version).is_some() as u32) << n;
+        n += 1;
+    }
+    bits
+}
+const PDUS_V1: u32 = pdus(Version::V1);
+const PDUS: u32 = pdus(Version::V3);
+/// The first bits of a PDU's identifier octet.
+const PDU: u8 = 0xa0;
+
 /// What is in the clear of a message of the usual form.
-pub(super) struct Usual<'a> {
-    pub(super) version: Version,
-    /// `None` if it is encrypted.
-    pub(super) pdu: Option<Pdu>,
+pub(crate) struct Usual<'a> {
+    /// Sixteen times the version, and the last four bits of the PDU's identifier octet, or of [`ENCRYPTED`].
+    pub(crate) kind: u32,
     /// The community, or the user of version 3.
-    pub(super) name: &'a [u8],
+    pub(crate) name: &'a [u8],
     /// The context of version 3, and its engine, unless they are encrypted.
-    pub(super) context: &'a [u8],
-    pub(super) engine: &'a [u8],
+    context: &'a [u8],
+    engine: &'a [u8],
 }
 
 impl<'a> Usual<'a> {
     /// The same in the form that all messages have.
-    pub(super) fn message(&self) -> Message<'a> {
-        let is_v3 = self.version == Version::V3;
-        let scoped = |name: &'a [u8]| Some(name).filter(|_| is_v3 && self.pdu.is_some());
-        Message {
-            version: self.version,
-            community: Some(self.name).filter(|_| !is_v3),
-            user: Some(self.name).filter(|_| is_v3),
-            engine: scoped(self.engine),
-            context: scoped(self.context),
-            pdu: self.pdu,
+    pub(crate) fn message(&self) -> Message<'a> {
+        let (version, last) = (self.kind >> 4, self.kind as u8 & 15);
+        let pdu = |version| Pdu::of(PDU | last, version); // there is none where it is encrypted
+        let none =
+            Message { version: Version::V3, community: None, user: None, engine: None, context: None, pdu: None };
+        let of = |version| Message { version, community: Some(self.name), pdu: pdu(version), ..none };
+        match version {
+            V1 => of(Version::V1),
+            V2C => of(Version::V2c),
+            _ => {
+                let pdu = pdu(Version::V3);
+                let (engine, context) = (pdu.map(|_| self.engine), pdu.map(|_| self.context));
+                Message { user: Some(self.name), engine, context, pdu, ..none }
+            }
         }
     }
 
     /// Reads a message of the usual form.
     #[inline(always)] // as all that follows: a call costs as much as a field or two
-    pub(super) fn read(datagram: &[u8]) -> Option<Usual<'_>> {
+    pub(crate) fn read(datagram: &[u8]) -> Option<Usual<'_>> {
         let mut r = Reader { bytes: datagram, at: 0 };
         if r.last()? != SEQUENCE {
             return None;
         }
-        let [kind @ .., length] = *r.next::<5>()?;
+        let [version @ .., length] = *r.next::<5>()?;
         if length >= LONG {
             return None;
         }
         r.at += 5;
-        match kind {
-            V1 => r.community(Version::V1, length),
-            V2C => r.community(Version::V2c, length),
-            V3 => r.v3(length),
+        match u32::from_le_bytes(version) {
+            IS_V1 => r.community(V1, PDUS_V1, length),
+            IS_V2C => r.community(V2C, PDUS, length),
+            IS_V3 => r.v3(length),
             _ => None,
         }
     }
@@ -86,19 +113,18 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn last(&mut self) -> Option<u8> {
         let [tag, first] = *self.next()?;
-        let length = match first {
-            0x81 => {
-                let [_, _, length] = *self.next()?;
-                self.at += 1;
-                length.into()
-            }
-            0x82 => {
-                let [_, _, high, low] = *self.next()?;
-                self.at += 2;
-                u32::from(high) << 8 | u32::from(low)
-            }
-            LONG.. => return None,
-            short => short.into(),
+        let length = if first < LONG {
+            first.into()
+        } else if first == 0x81 {
+            let [_, _, length] = *self.next()?;
+            self.at += 1;
+            length.into()
+        } else if first == 0x82 {
+            let [_, _, high, low] = *self.next()?;
+            self.at += 2;
+            u32::from(high) << 8 | u32::from(low)
+        } else {
+            return None;
         };
         self.at += 2;
         if self.at as usize + length as usize == self.bytes.len() { Some(tag) } else { None }
@@ -141,13 +167,21 @@ impl<'a> Reader<'a> {
         self.bytes.get(start..start + usize::from(length)).unwrap_or_default()
     }
 
+    /// The last four bits of the identifier octet of the PDU, with which the datagram ends.
+    #[inline(always)]
+    fn pdu(&mut self, known: u32) -> Option<u32> {
+        let tag = self.last()?;
+        let last = u32::from(tag & 15);
+        if tag & 0xf0 == PDU && known >> last & 1 != 0 { Some(last) } else { None }
+    }
+
     /// What follows the length of the community.
     #[inline(always)]
-    fn community(mut self, version: Version, length: u8) -> Option<Usual<'a>> {
+    fn community(mut self, version: u32, known: u32, length: u8) -> Option<Usual<'a>> {
         let community = (self.at, length);
         self.at += u32::from(length);
-        let pdu = Pdu::of(self.last()?, version)?;
-        Some(Usual { version, pdu: Some(pdu), name: self.at(community), context: &[], engine: &[] })
+        let kind = version << 4 | self.pdu(known)?;
+        Some(Usual { kind, name: self.at(community), context: &[], engine: &[] })
     }
 
     /// What follows the length of the head of version 3 (RFC 3412 section 6).
@@ -155,11 +189,16 @@ impl<'a> Reader<'a> {
     fn v3(mut self, length: u8) -> Option<Usual<'a>> {
         let end = self.at + u32::from(length);
         self.u31()?;
-        let size = self.u31()?;
-        // Flags and security model, to the length of the engine in the security parameters.
-        let [a, b, flags, c, d, model, e, parameters, f, usm, g, engine] = *self.next()?;
-        let lengths = u32::from(parameters) == 2 + u32::from(usm) && parameters < LONG && engine < LONG;
-        if [a, b, c, d, model, e, f, g] != USM_FORM || size < LEAST_MAX_SIZE || self.at + 6 != end || !lengths {
+        if self.u31()? < LEAST_MAX_SIZE || self.at + 6 != end {
+            return None;
+        }
+        let form = self.next::<12>()?;
+        let [_, _, flags, _, _, _, _, parameters, _, usm, _, engine] = *form;
+        let (Some(model), Some(rest)) = (form.first_chunk(), form.last_chunk()) else { return None };
+        if u64::from_le_bytes(*model) & MODEL_BITS != MODEL
+            || u32::from_le_bytes(*rest) & PARAMETERS_BITS != PARAMETERS
+            || u32::from(parameters) != 2 + u32::from(usm)
+        {
             return None;
         }
         let end = self.at + 8 + u32::from(parameters);
@@ -175,14 +214,15 @@ impl<'a> Reader<'a> {
         let data = self.last()?;
         if flags & PRIVATE == 0 && data == SEQUENCE {
             let (engine, context) = (self.octets()?, self.octets()?);
-            let pdu = Pdu::of(self.last()?, Version::V3)?;
+            let kind = V3 << 4 | self.pdu(PDUS)?;
             let (context, engine) = (self.at(context), self.at(engine));
-            return Some(Usual { version: Version::V3, pdu: Some(pdu), name: self.at(user), context, engine });
+            return Some(Usual { kind, name: self.at(user), context, engine });
         }
         let both = PRIVATE | AUTHENTICATED;
         if flags & both != both || data != OCTET_STRING {
             return None;
         }
-        Some(Usual { version: Version::V3, pdu: None, name: self.at(user), context: &[], engine: &[] })
+        let kind = V3 << 4 | u32::from(ENCRYPTED);
+        Some(Usual { kind, name: self.at(user), context: &[], engine: &[] })
     }
 }

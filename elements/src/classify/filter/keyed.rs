@@ -4,31 +4,43 @@
 //! are. So a packet of other traffic pays for one look at its ports, and for nothing else. If nothing but messages is looked at, a
 //! table has the rule of each (`answers`).
 use super::answers::Answers;
+use super::datagram::datagram;
 use super::expr::{Base, Expr};
 use super::look::{Start, View, Words};
 use super::{Form, Rules};
 use crate::snmp::keys::{Keys, Values};
+use crate::snmp::message::Message;
 use alloc::string::String;
 use alloc::vec::Vec;
 use sluice_dataplane::batch::MAX_BURST;
 use sluice_dataplane::packet::Packet;
-use sluice_dataplane::wire::{Ipv4, Udp, ip_proto, ipv4, udp};
-
-/// The first octet of an IPv4 header without options.
-const PLAIN: u8 = 0x45;
 
 /// A packet and the keys of the message in it.
 #[derive(Clone, Copy)]
 pub(super) struct Keyed<'a> {
     view: View<'a>,
-    values: Values,
+    pub(super) values: Values,
 }
 
-impl Keyed<'_> {
+impl<'a> Keyed<'a> {
     /// Keys without a packet.
     pub(super) fn bare(values: Values) -> Keyed<'static> {
         Keyed { view: View::of_data(&[]), values }
     }
+
+    /// The packet with its keys, if it is a message.
+    pub(super) fn look(keys: &Keys, view: &View<'a>) -> Option<Keyed<'a>> {
+        if !has_port(keys, view) {
+            return None;
+        }
+        Some(Keyed { view: *view, values: keys.values(&Message::parse(datagram(view)?)?) })
+    }
+}
+
+/// Whether a message is looked for in the packet.
+#[inline]
+fn has_port(keys: &Keys, view: &View<'_>) -> bool {
+    view.word(Base::Transport, 0, 4).is_some_and(|ports| keys.has_port(ports))
 }
 
 impl Words for Keyed<'_> {
@@ -39,14 +51,6 @@ impl Words for Keyed<'_> {
         }
         self.view.word(base, offset, end)
     }
-}
-
-/// Where the message of a packet is.
-enum Where<'a> {
-    Here(&'a [u8]),
-    Nowhere,
-    /// The packet is none of those that are looked at fast.
-    Unknown,
 }
 
 /// Rules as they are for messages.
@@ -69,7 +73,7 @@ impl KeyedRules {
         let mut reached = [&others.reached[..], &full.reached[..]].concat();
         reached.sort_unstable();
         reached.dedup();
-        let answers = Answers::new(&full.exprs, &full.form, &keys);
+        let answers = Answers::new(&full.exprs, &full.form, &others.form, &keys);
         let keyed = Some(KeyedRules { keys, form: full.form, answers }.into());
         Ok(Rules { exprs: full.exprs, form: others.form, keyed, reached })
     }
@@ -90,16 +94,12 @@ impl KeyedRules {
     /// The one test that packets of other traffic pay for.
     #[inline]
     fn has_port(&self, view: &View<'_>) -> bool {
-        view.word(Base::Transport, 0, 4).is_some_and(|ports| self.keys.has_port(ports))
+        has_port(&self.keys, view)
     }
 
     /// The packet with its keys, if it is a message.
-    #[inline]
     pub(super) fn look<'a>(&self, view: &View<'a>) -> Option<Keyed<'a>> {
-        if !self.has_port(view) {
-            return None;
-        }
-        Some(Keyed { view: *view, values: self.keys.values(datagram(view)?)? })
+        Keyed::look(&self.keys, view)
     }
 
     /// As [`Rules::classify_packets`]; `others`: the rules for packets that are no message.
@@ -115,10 +115,7 @@ impl KeyedRules {
         let mut found = [0; MAX_BURST];
         let found = &mut found[..packets.len()];
         match (others, &self.answers) {
-            (Form::Few { decisions, .. }, Some(answers)) => {
-                let other = decisions.find(&View::of_data(&[])); // there is no test that looks at it
-                self.answer(answers, other, packets, start, found);
-            }
+            (_, Some(answers)) => answers.find_all(&self.keys, packets, start, found),
             (Form::Few { decisions, .. }, None) => {
                 let mut some = 0u64;
                 for (i, (p, out)) in packets.iter().zip(&mut *out).enumerate() {
@@ -136,59 +133,11 @@ impl KeyedRules {
                 }
                 return;
             }
-            (Form::Tables(_), _) => {
+            (Form::Tables(_), None) => {
                 self.classify_some(others, packets, start, u64::MAX, found);
             }
         }
         found.iter().zip(out).for_each(|(rule, out)| *out = each(*rule));
-    }
-
-    /// A batch, if rules look at nothing but messages: all that is none finds `other`.
-    #[inline(never)]
-    fn answer(&self, answers: &Answers, other: u32, packets: &[Packet], start: Start, found: &mut [u32]) {
-        for (p, found) in packets.iter().zip(found) {
-            let values = match self.plain_datagram(p) {
-                Where::Here(datagram) => self.keys.values(datagram),
-                Where::Nowhere => None,
-                Where::Unknown => self.search(p, start),
-            };
-            *found = values.map_or(other, |values| answers.find(values));
-        }
-    }
-
-    /// The keys of the message in a packet, wherever that is.
-    #[inline(never)]
-    fn search(&self, p: &Packet, start: Start) -> Option<Values> {
-        self.look(&View::new(p, start)).map(|keyed| keyed.values)
-    }
-
-    /// As [`has_port`](Self::has_port) and [`datagram`], of a packet whose IP header has no options.
-    #[inline(always)]
-    fn plain_datagram<'a>(&self, p: &'a Packet) -> Where<'a> {
-        let Some(at) = p.net_off() else { return Where::Unknown };
-        if let Some(to) = p.transport_off()
-            && to != at + ipv4::LEN
-        {
-            return Where::Unknown;
-        }
-        let network = p.data().get(at..).unwrap_or_default();
-        let Some((head, payload)) = network.split_first_chunk::<{ ipv4::LEN + udp::LEN }>() else {
-            return Where::Unknown;
-        };
-        if head[0] != PLAIN {
-            return Where::Unknown;
-        }
-        let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
-        let ports = u32::from(word(ipv4::LEN)) << 16 | u32::from(word(ipv4::LEN + 2));
-        if !self.keys.has_port(ports) || head[9] != ip_proto::UDP || word(6) & (ipv4::FLAG_MF | ipv4::OFFSET_MASK) != 0
-        {
-            return Where::Nowhere;
-        }
-        let length = usize::from(word(ipv4::LEN + 4));
-        if length < udp::LEN || ipv4::LEN + length > word(2).into() || length - udp::LEN > payload.len() {
-            return Where::Nowhere;
-        }
-        Where::Here(&payload[..length - udp::LEN])
     }
 
     /// The rules for the packets of a batch whose bits are set, in their order.
@@ -249,16 +198,4 @@ impl KeyedRules {
             }
         }
     }
-}
-
-/// What is in the UDP datagram of a packet, if that is whole.
-#[inline]
-fn datagram<'a>(view: &View<'a>) -> Option<&'a [u8]> {
-    let ip = Ipv4::parse_header(view.bytes_at(Base::Network)).ok()?;
-    if ip.protocol() != ip_proto::UDP || ip.is_fragment() {
-        return None;
-    }
-    let (udp, payload) = Udp::parse(view.bytes_at(Base::Transport)).ok()?;
-    // RFC 768: what the datagram says of its length includes its header. Nothing of it lies behind the end of the packet.
-    (ip.header_len() + usize::from(udp.len()) <= usize::from(ip.total_len())).then_some(payload)
 }

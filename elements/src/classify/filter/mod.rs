@@ -7,6 +7,7 @@
 mod answers;
 mod compare;
 mod compile;
+mod datagram;
 mod decide;
 mod directives;
 mod expr;
