@@ -33,9 +33,9 @@ pub struct Keys {
 /// Ports.
 #[derive(Clone, Debug)]
 struct Ports {
-    /// All are among these.
-    low: u16,
-    span: u16,
+    /// All are among `low..=low + span`.
+    low: u32,
+    span: u32,
     /// All of these are meant.
     all: bool,
     list: Vec<u16>,
@@ -45,14 +45,20 @@ impl Ports {
     fn new(list: Vec<u16>) -> Ports {
         let low = list.iter().min().map_or(0, |p| *p);
         let high = list.iter().max().map_or(0, |p| *p);
-        Ports { low, span: high - low, all: (low..=high).all(|p| list.contains(&p)), list }
+        let all = (low..=high).all(|p| list.contains(&p));
+        Ports { low: low.into(), span: (high - low).into(), all, list }
     }
 
     /// Whether one of two ports is meant.
     #[inline]
-    fn any(&self, from: u16, to: u16) -> bool {
-        let is_near = |port: u16| port.wrapping_sub(self.low) <= self.span;
-        (is_near(from) || is_near(to)) && (self.all || self.list.iter().any(|p| *p == from || *p == to))
+    fn any(&self, from: u32, to: u32) -> bool {
+        let is_near = |port: u32| port.wrapping_sub(self.low) <= self.span;
+        (is_near(to) || is_near(from)) && (self.all || self.lists(from, to))
+    }
+
+    #[inline(never)]
+    fn lists(&self, from: u32, to: u32) -> bool {
+        self.list.iter().any(|p| u32::from(*p) == from || u32::from(*p) == to)
     }
 }
 
@@ -72,7 +78,7 @@ impl Keys {
     /// Whether a segment that begins with these ports, source and destination, may hold a message.
     #[inline]
     pub(crate) fn has_port(&self, ports: u32) -> bool {
-        self.ports.any((ports >> 16) as u16, ports as u16)
+        self.ports.any(ports >> 16, ports & 0xffff)
     }
 
     /// The keys of a message.

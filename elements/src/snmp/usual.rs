@@ -72,23 +72,26 @@ impl<'a> Usual<'a> {
     }
 
     /// Reads a message of the usual form.
-    #[inline(always)] // as all that follows: a call costs as much as a field or two
-    pub(crate) fn read(datagram: &[u8]) -> Option<Usual<'_>> {
-        let mut r = Reader { bytes: datagram, at: 0 };
-        if r.last()? != SEQUENCE {
-            return None;
-        }
-        let [version @ .., length] = *r.next::<5>()?;
-        if length >= LONG {
-            return None;
-        }
-        r.at += 5;
-        match u32::from_le_bytes(version) {
-            IS_V1 => r.community(V1, PDUS_V1, length),
-            IS_V2C => r.community(V2C, PDUS, length),
-            IS_V3 => r.v3(length),
+    pub(super) fn read(datagram: &'a [u8]) -> Option<Usual<'a>> {
+        Usual::with_community(datagram).or_else(|| Usual::v3(datagram))
+    }
+
+    /// Reads one of version 1 or 2c.
+    #[inline(always)] // as all that follows, into the loop over a batch: a call costs as much as a field or two
+    pub(crate) fn with_community(datagram: &'a [u8]) -> Option<Usual<'a>> {
+        let (reader, version, length) = Reader::of_message(datagram)?;
+        match version {
+            IS_V1 => reader.community(V1, PDUS_V1, length),
+            IS_V2C => reader.community(V2C, PDUS, length),
             _ => None,
         }
+    }
+
+    /// Reads one of version 3.
+    #[inline(always)]
+    pub(crate) fn v3(datagram: &'a [u8]) -> Option<Usual<'a>> {
+        let (reader, version, length) = Reader::of_message(datagram)?;
+        if version == IS_V3 { reader.v3(length) } else { None }
     }
 }
 
@@ -102,6 +105,19 @@ struct Reader<'a> {
 type Place = (u32, u8);
 
 impl<'a> Reader<'a> {
+    /// In the message that a datagram holds: behind its version and the identifier octet of the next value, which are given as a word,
+    /// and behind the length of that.
+    #[inline(always)]
+    fn of_message(bytes: &'a [u8]) -> Option<(Reader<'a>, u32, u8)> {
+        let mut reader = Reader { bytes, at: 0 };
+        if reader.last()? != SEQUENCE {
+            return None;
+        }
+        let [version @ .., length] = *reader.next::<5>()?;
+        reader.at += 5;
+        if length < LONG { Some((reader, u32::from_le_bytes(version), length)) } else { None }
+    }
+
     /// The octets that come next. They are not passed over.
     #[inline(always)]
     fn next<const N: usize>(&self) -> Option<&'a [u8; N]> {

@@ -1,7 +1,7 @@
 //! What rules say about each message that there can be, if they look at the keys of messages alone: one table instead of tests.
 //!
-//! A batch goes through in three steps, each short and the same for all packets, so that the processor works at several of
-//! them at once: where the datagram is, what is in the head of the message, which number its name has.
+//! Some packets go through together: first it is found out where their datagrams are, so that the caches' misses are on their way at
+//! the same time, then what is in the messages.
 use super::datagram::{Place, plain_datagram};
 use super::keyed::Keyed;
 use super::look::{Start, View};
@@ -11,9 +11,10 @@ use crate::snmp::message::Message;
 use crate::snmp::usual::{Usual, V3};
 use alloc::boxed::Box;
 use core::ops::Range;
-use sluice_dataplane::batch::MAX_BURST;
 use sluice_dataplane::packet::Packet;
 
+/// Packets that go through together.
+const WIDTH: usize = 16;
 /// Entries at most; with more, tests are faster (256 KB).
 const MAX_ENTRIES: usize = 1 << 16;
 /// Versions and PDU types: see [`kind`].
@@ -24,22 +25,11 @@ const KINDS: Range<u32> = 0x10..0x40;
 pub(super) struct Answers {
     rules: Box<[u32]>,
     rows: u32,
-    /// Numbers of contexts and of engines, the one for all others included.
-    contexts: u32,
+    /// Numbers of engines, and of contexts with an engine; those for all others included.
     engines: u32,
+    scopes: u32,
     /// The rule for what is no message.
     other: u32,
-}
-
-/// A packet on its way.
-#[derive(Clone, Copy)]
-struct Found<'a> {
-    /// What is in its datagram, then the community or user.
-    octets: &'a [u8],
-    /// Of a message of the usual form; 0 of all others.
-    kind: u32,
-    /// What its context adds to the row; of all others the rule.
-    rest: u32,
 }
 
 /// From the first word of a message's keys. The four bits of a PDU type that are left out do not tell any apart: what is encrypted has
@@ -60,9 +50,9 @@ impl Answers {
         if !alone || rows > MAX_ENTRIES / KINDS.len() {
             return None;
         }
-        let [communities, contexts, engines, rows] = [communities, contexts, engines, rows].map(|n| n as u32);
+        let [communities, engines, scopes, rows] = [communities, engines, contexts * engines, rows].map(|n| n as u32);
         let other = others.find(&View::of_data(&[])); // they have no test that would look at it
-        let mut answers = Answers { rules: Box::default(), rows, contexts, engines, other };
+        let mut answers = Answers { rules: Box::default(), rows, engines, scopes, other };
         let messages = KINDS.flat_map(|kind| (0..rows).map(move |row| (kind, row)));
         let messages = messages.map(|(kind, row)| Keyed::bare(answers.message(kind, row, communities)));
         answers.rules = messages.map(|message| form.find(&message)).collect();
@@ -75,8 +65,8 @@ impl Answers {
         let pdu = if kind == (V3 << 4 | 4) { 4 } else { 0xa0 | kind & 15 };
         let word = version << 8 | pdu;
         if version == V3 {
-            let (user, rest) = (row / (self.contexts * self.engines), row % (self.contexts * self.engines));
-            [word, 0, user, rest / self.engines, rest % self.engines]
+            let (user, scope) = (row / self.scopes, row % self.scopes);
+            [word, 0, user, scope / self.engines, scope % self.engines]
         } else {
             [word, if row < communities { row } else { 0 }, 0, 0, 0]
         }
@@ -84,7 +74,7 @@ impl Answers {
 
     /// The first rule that matches a message.
     pub(super) fn find(&self, [word, community, user, context, engine]: Values) -> u32 {
-        self.entry(kind(word), community + (user * self.contexts + context) * self.engines + engine)
+        self.entry(kind(word), community + user * self.scopes + context * self.engines + engine)
     }
 
     #[inline(always)]
@@ -94,50 +84,42 @@ impl Answers {
     }
 
     /// The first rule that matches, of each packet of a batch.
-    #[inline(never)]
+    #[inline(never)] // a loop of its own has the registers for itself
     pub(super) fn find_all(&self, keys: &Keys, packets: &[Packet], start: Start, rules: &mut [u32]) {
-        let mut found = [Found { octets: &[], kind: 0, rest: self.other }; MAX_BURST];
-        let mut any = false;
-        for (p, found) in packets.iter().zip(&mut found) {
-            match plain_datagram(p, start, |ports| keys.has_port(ports)) {
-                Place::Here(datagram) => {
-                    found.octets = datagram;
-                    any = true;
+        for (packets, rules) in packets.chunks(WIDTH).zip(rules.chunks_mut(WIDTH)) {
+            rules.fill(self.other);
+            let datagrams: [&[u8]; WIDTH] = core::array::from_fn(|i| {
+                let (Some(p), Some(rule)) = (packets.get(i), rules.get_mut(i)) else { return &[][..] };
+                match plain_datagram(p, start, |ports| keys.has_port(ports)) {
+                    Place::Here(datagram) => return datagram,
+                    Place::Nowhere => {}
+                    Place::Unknown => *rule = self.search(keys, p, start),
                 }
-                Place::Nowhere => {}
-                Place::Unknown => found.rest = self.search(keys, p, start),
-            }
-        }
-        let found = &mut found[..packets.len()];
-        if any {
-            found.iter_mut().filter(|f| !f.octets.is_empty()).for_each(|f| self.read(keys, f));
-        }
-        for (rule, found) in rules.iter_mut().zip(found) {
-            *rule = found.rest;
-            if found.kind != 0 {
-                let is_v3 = found.kind >> 4 == V3;
-                let name = keys.number(if is_v3 { Kind::User } else { Kind::Community }, found.octets);
-                let each = if is_v3 { self.contexts * self.engines } else { 1 };
-                *rule = self.entry(found.kind, name * each + found.rest);
+                &[]
+            });
+            for (rule, datagram) in rules.iter_mut().zip(datagrams).filter(|(_, d)| !d.is_empty()) {
+                *rule = match Usual::with_community(datagram) {
+                    Some(m) => self.entry(m.kind, keys.number(Kind::Community, m.name)),
+                    None => self.without_community(keys, datagram),
+                };
             }
         }
     }
 
-    /// What is in the head of a message.
-    #[inline(always)]
-    fn read(&self, keys: &Keys, found: &mut Found<'_>) {
-        let Some(m) = Usual::read(found.octets) else {
-            found.rest = self.unusual(keys, found.octets);
-            return;
-        };
-        (found.octets, found.kind, found.rest) = (m.name, m.kind, 0);
-        if self.contexts + self.engines > 2 {
-            found.rest = self.context(keys, &m);
-        }
-    }
-
+    /// The rule for a message of version 3, or for a datagram that is not of the usual form.
     #[inline(never)]
-    fn context(&self, keys: &Keys, m: &Usual<'_>) -> u32 {
+    fn without_community(&self, keys: &Keys, datagram: &[u8]) -> u32 {
+        let Some(m) = Usual::v3(datagram) else { return self.unusual(keys, datagram) };
+        let mut row = keys.number(Kind::User, m.name) * self.scopes;
+        if self.scopes > 1 {
+            row += self.scope(keys, &m);
+        }
+        self.entry(m.kind, row)
+    }
+
+    /// What context and engine add to the row.
+    #[inline(never)]
+    fn scope(&self, keys: &Keys, m: &Usual<'_>) -> u32 {
         let [_, _, _, context, engine] = keys.values(&m.message());
         context * self.engines + engine
     }

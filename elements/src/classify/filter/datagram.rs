@@ -6,6 +6,9 @@ use sluice_dataplane::wire::{Ipv4, Udp, ethernet, ip_proto, ipv4, udp};
 
 /// The first octet of an IPv4 header without options.
 const PLAIN: u8 = 0x45;
+/// Of fragment word, time to live and protocol: those of no fragment of UDP.
+const FORM: u32 = ip_proto::UDP as u32;
+const FORM_BITS: u32 = ((ipv4::FLAG_MF | ipv4::OFFSET_MASK) as u32) << 16 | 0xff;
 /// What an Ethernet header ends with before an IPv4 header.
 const IPV4: [u8; 2] = [8, 0];
 /// Headers of a packet without options.
@@ -37,31 +40,29 @@ pub(super) fn datagram<'a>(view: &View<'a>) -> Option<&'a [u8]> {
 #[inline(always)] // into the loop over a batch
 pub(super) fn plain_datagram(p: &Packet, start: Start, has_port: impl Fn(u32) -> bool) -> Place<'_> {
     let data = p.data();
-    let at = match p.net_off() {
-        Some(at) => at,
-        None if matches!(start, Start::Ethernet | Start::Guess) && data.get(12..14) == Some(&IPV4) => ethernet::LEN,
-        None => return Place::Unknown,
+    let at = if let Some(at) = p.net_off() {
+        at
+    } else if matches!(start, Start::Ethernet | Start::Guess) && data.get(12..14) == Some(&IPV4) {
+        ethernet::LEN
+    } else {
+        return Place::Unknown;
     };
-    if p.transport_off().is_some_and(|to| to != at + ipv4::LEN) {
+    let to = p.transport_off();
+    if to != Some(at + ipv4::LEN) && to.is_some() {
         return Place::Unknown;
     }
     let Some(head) = data.get(at..at + HEADERS).and_then(|h| h.first_chunk::<HEADERS>()) else {
         return Place::Unknown;
     };
-    if head[0] != PLAIN {
-        return Place::Unknown;
-    }
-    let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
-    let [a, b, c, d] = [head[20], head[21], head[22], head[23]];
-    if !has_port(u32::from_be_bytes([a, b, c, d])) {
+    let [PLAIN, _, a, b, c, d, e, f, g, h, ..] = *head else { return Place::Unknown };
+    let [.., k, l, m, n, high, low, _, _] = *head;
+    if !has_port(u32::from_be_bytes([k, l, m, n])) {
         return Place::Nowhere;
     }
-    let length = usize::from(word(ipv4::LEN + 4));
-    if head[9] != ip_proto::UDP
-        || word(6) & (ipv4::FLAG_MF | ipv4::OFFSET_MASK) != 0
-        || length < udp::LEN
-        || ipv4::LEN + length > word(2).into()
-    {
+    // Length of the packet, identification, fragment, time to live, protocol.
+    let middle = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    let (packet, length) = ((middle >> 48) as usize, usize::from(u16::from_be_bytes([high, low])));
+    if middle as u32 & FORM_BITS != FORM || length < udp::LEN || ipv4::LEN + length > packet {
         return Place::Nowhere;
     }
     data.get(at + HEADERS..at + ipv4::LEN + length).map_or(Place::Nowhere, Place::Here)
