@@ -133,3 +133,21 @@ pub(super) fn is_message() -> Expr {
 fn test(word: u16, mask: u32, value: u32) -> Expr {
     Expr::Test(Test { base: Base::Snmp, offset: word * 4, end: 4, mask, value, greater: false, negated: false })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_looked_for_on_the_ports_of_the_list_at_either_end() {
+        for list in [&[161, 162][..], &[161, 1161], &[65535, 0], &[7], &[]] {
+            let keys = Keys::on_ports(list.into());
+            for port in 0..=u16::MAX {
+                let expected = list.contains(&port);
+                let port = u32::from(port);
+                assert_eq!(keys.has_port(port << 16 | 40_000), expected, "{list:?} {port}");
+                assert_eq!(keys.has_port(40_000 << 16 | port), expected, "{list:?} {port}");
+            }
+        }
+    }
+}

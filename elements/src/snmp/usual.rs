@@ -186,9 +186,8 @@ impl<'a> Reader<'a> {
     /// The last four bits of the identifier octet of the PDU, with which the datagram ends.
     #[inline(always)]
     fn pdu(&mut self, known: u32) -> Option<u32> {
-        let tag = self.last()?;
-        let last = u32::from(tag & 15);
-        if tag & 0xf0 == PDU && known >> last & 1 != 0 { Some(last) } else { None }
+        let last = u32::from(self.last()?.wrapping_sub(PDU));
+        if last < 16 && known >> last & 1 != 0 { Some(last) } else { None }
     }
 
     /// What follows the length of the community.
@@ -240,5 +239,64 @@ impl<'a> Reader<'a> {
         }
         let kind = V3 << 4 | u32::from(ENCRYPTED);
         Some(Usual { kind, name: self.at(user), context: &[], engine: &[] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAPTURES: [&[u8]; 3] = [
+        include_bytes!("../../tests/data/snmp/v1.pcap"),
+        include_bytes!("../../tests/data/snmp/v2c.pcap"),
+        include_bytes!("../../tests/data/snmp/v3.pcap"),
+    ];
+    /// Headers of a capture and of a frame in it; headers of Ethernet, IPv4 and UDP before the message.
+    const BEFORE: (usize, usize, usize) = (24, 16, 14 + 20 + 8);
+
+    /// Messages of net-snmp.
+    fn messages(mut capture: &'static [u8]) -> impl Iterator<Item = &'static [u8]> {
+        capture = &capture[BEFORE.0..];
+        core::iter::from_fn(move || {
+            let length = u32::from_le_bytes(*capture.get(8..12)?.first_chunk()?) as usize;
+            let (frame, rest) = capture[BEFORE.1..].split_at(length);
+            capture = rest;
+            Some(&frame[BEFORE.2..])
+        })
+    }
+
+    #[test]
+    fn messages_of_net_snmp_are_of_the_usual_form() {
+        for capture in CAPTURES {
+            assert!(messages(capture).count() > 10);
+            for m in messages(capture) {
+                let found = Usual::read(m).map(|m| m.message());
+                assert!(found.is_some(), "{m:02x?}");
+                assert_eq!(found, Message::any(m), "{m:02x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn with_any_octet_of_its_head_changed_a_message_is_read_as_value_by_value_or_not_at_all() {
+        for m in CAPTURES.into_iter().flat_map(messages) {
+            let mut changed = m.to_vec();
+            for at in 0..m.len().min(128) {
+                for octet in 0..=255 {
+                    changed[at] = octet;
+                    if let Some(found) = Usual::read(&changed) {
+                        assert_eq!(Some(found.message()), Message::any(&changed), "{changed:02x?}");
+                    }
+                }
+                changed[at] = m[at];
+            }
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_message_is_one() {
+        for m in CAPTURES.into_iter().flat_map(messages) {
+            (0..m.len()).for_each(|n| assert!(Usual::read(&m[..n]).is_none(), "{n} of {m:02x?}"));
+        }
     }
 }

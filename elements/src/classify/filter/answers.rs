@@ -97,7 +97,10 @@ impl Answers {
                 }
                 &[]
             });
-            for (rule, datagram) in rules.iter_mut().zip(datagrams).filter(|(_, d)| !d.is_empty()) {
+            for (rule, datagram) in rules.iter_mut().zip(&datagrams) {
+                if datagram.is_empty() {
+                    continue;
+                }
                 *rule = match Usual::with_community(datagram) {
                     Some(m) => self.entry(m.kind, keys.number(Kind::Community, m.name)),
                     None => self.without_community(keys, datagram),
