@@ -1,7 +1,4 @@
 //! What rules say about each message that there can be, if they look at the keys of messages alone: one table instead of tests.
-//!
-//! Some packets go through together: first it is found out where their datagrams are, so that the caches' misses are on their way at
-//! the same time, then what is in the messages.
 use super::datagram::{Place, plain_datagram};
 use super::keyed::Keyed;
 use super::look::{Start, View};
@@ -13,8 +10,6 @@ use alloc::boxed::Box;
 use core::ops::Range;
 use sluice_dataplane::packet::Packet;
 
-/// Packets that go through together.
-const WIDTH: usize = 16;
 /// Entries at most; with more, tests are faster (256 KB).
 const MAX_ENTRIES: usize = 1 << 16;
 /// Versions and PDU types: see [`kind`].
@@ -80,32 +75,21 @@ impl Answers {
     #[inline(always)]
     fn entry(&self, kind: u32, row: u32) -> u32 {
         let at = (kind - KINDS.start) * self.rows + row;
-        self.rules.get(at as usize).copied().unwrap_or(0)
+        self.rules.get(at as usize).copied().unwrap_or(self.other)
     }
 
     /// The first rule that matches, of each packet of a batch.
     #[inline(never)] // a loop of its own has the registers for itself
     pub(super) fn find_all(&self, keys: &Keys, packets: &[Packet], start: Start, rules: &mut [u32]) {
-        for (packets, rules) in packets.chunks(WIDTH).zip(rules.chunks_mut(WIDTH)) {
-            rules.fill(self.other);
-            let datagrams: [&[u8]; WIDTH] = core::array::from_fn(|i| {
-                let (Some(p), Some(rule)) = (packets.get(i), rules.get_mut(i)) else { return &[][..] };
-                match plain_datagram(p, start, |ports| keys.has_port(ports)) {
-                    Place::Here(datagram) => return datagram,
-                    Place::Nowhere => {}
-                    Place::Unknown => *rule = self.search(keys, p, start),
-                }
-                &[]
-            });
-            for (rule, datagram) in rules.iter_mut().zip(&datagrams) {
-                if datagram.is_empty() {
-                    continue;
-                }
-                *rule = match Usual::with_community(datagram) {
+        for (p, rule) in packets.iter().zip(rules) {
+            *rule = match plain_datagram(p, start, |ports| keys.has_port(ports)) {
+                Place::Here(datagram) => match Usual::with_community(datagram) {
                     Some(m) => self.entry(m.kind, keys.number(Kind::Community, m.name)),
                     None => self.without_community(keys, datagram),
-                };
-            }
+                },
+                Place::Nowhere => self.other,
+                Place::Unknown => self.search(keys, p, start),
+            };
         }
     }
 
