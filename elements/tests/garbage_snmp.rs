@@ -119,11 +119,14 @@ fn no_mutated_message_matches_a_rule_that_it_should_not() {
     let mut r = Random(0x2545_f491_4f6c_dd1d);
     let pool = Pool::new(MAX_BURST + 1);
     let mut packets: Vec<Packet> = (0..MAX_BURST).filter_map(|_| pool.alloc()).collect();
-    // Few rules and many; with rules for other traffic between them, few and many.
-    for (names, addresses) in [(0, 0), (200, 0), (0, 200), (200, 200)] {
+    // Few rules and many, more than have a table of answers; with none for other traffic between them, with few and with many.
+    let configurations =
+        [(0, Some(0)), (200, Some(0)), (0, Some(200)), (200, Some(200)), (0, None), (200, None), (2000, None)];
+    for (names, addresses) in configurations {
         let mut keys = Keys::default();
-        let ports = (0..addresses).map(|i| format!("dst port {}", 2000 + i));
-        let others = ports.chain(["ip proto 6".into(), "dst port 163".into()]);
+        let ports = (0..addresses.unwrap_or(0)).map(|i| format!("dst port {}", 2000 + i));
+        let last = ["ip proto 6".into(), "dst port 163".into()];
+        let others = ports.chain(last.into_iter().filter(|_| addresses.is_some()));
         let mut exprs: Vec<Expr> = others.map(|p| parse_expr(&p, &NameDb::new()).expect("a pattern")).collect();
         exprs.extend(strangers(names).map(|p| pattern::parse(&p, &mut keys).expect("a pattern")));
         let first = exprs.len();
@@ -139,6 +142,7 @@ fn no_mutated_message_matches_a_rule_that_it_should_not() {
                 let to = 14 + usize::from(bytes[14] & 15) * 4 + 2;
                 let is_first = bytes[20] & 0x1f == 0 && bytes[21] == 0;
                 let other = match (bytes[23], &bytes[to..to + 2]) {
+                    _ if addresses.is_none() => None,
                     (6, _) => Some(first - names - 2),
                     (17, [0, 163]) if is_first => Some(first - names - 1),
                     _ => None,

@@ -90,8 +90,10 @@ impl Anno {
 impl Packet {
     #[inline]
     fn offset(&self, field: &Cell<u16>) -> Option<usize> {
-        let at = field.get();
-        if at == UNSET { None } else { at.checked_sub(self.header().data_off.get()).map(usize::from) }
+        let start = self.header().data_off.get();
+        // One comparison for both: what lies before the start is beyond the end of all buffers, as what is not set.
+        let at = field.get().wrapping_sub(start);
+        if at < UNSET - start { Some(at.into()) } else { None }
     }
 
     #[inline]

@@ -5,11 +5,11 @@
 //! followed is for its caller to write down.
 
 /// INTEGER (X.690 section 8.3).
-const INTEGER: u8 = 0x02;
+pub(super) const INTEGER: u8 = 0x02;
 /// OCTET STRING in its primitive form (X.690 section 8.7).
-const OCTET_STRING: u8 = 0x04;
+pub(super) const OCTET_STRING: u8 = 0x04;
 /// SEQUENCE, which is always constructed (X.690 section 8.9).
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 
 /// Bytes that hold one encoded value after the other.
 pub(super) struct Reader<'a>(&'a [u8]);

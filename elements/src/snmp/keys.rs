@@ -2,10 +2,9 @@
 //!
 //! Names that rules ask for have numbers; every other name is number 0.
 use super::message::{MAX_USER, Message};
+use super::names::Names;
 use crate::classify::filter::{Base, Expr, Test};
-use alloc::boxed::Box;
 use alloc::vec::Vec;
-use hashbrown::HashMap;
 
 /// SNMP, and its notifications (RFC 3417 section 3.1).
 pub const PORTS: [u16; 2] = [161, 162];
@@ -17,7 +16,7 @@ pub(crate) type Values = [u32; 5];
 
 /// A name in a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Community,
     User,
     Context,
@@ -27,52 +26,85 @@ pub(super) enum Kind {
 /// The names that some rules ask for, and the UDP ports on which messages are looked for.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    names: [HashMap<Box<[u8]>, u32>; 4],
-    ports: Vec<u16>,
+    names: [Names; 4],
+    ports: Ports,
+}
+
+/// Ports.
+#[derive(Clone, Debug)]
+struct Ports {
+    /// All are among `low..=low + span`.
+    low: u32,
+    span: u32,
+    /// All of these are meant.
+    all: bool,
+    list: Vec<u16>,
+}
+
+impl Ports {
+    fn new(list: Vec<u16>) -> Ports {
+        let low = list.iter().min().map_or(0, |p| *p);
+        let high = list.iter().max().map_or(0, |p| *p);
+        let all = (low..=high).all(|p| list.contains(&p));
+        Ports { low: low.into(), span: (high - low).into(), all, list }
+    }
+
+    /// Whether one of two ports is meant.
+    #[inline]
+    fn any(&self, from: u32, to: u32) -> bool {
+        let is_near = |port: u32| port.wrapping_sub(self.low) <= self.span;
+        (is_near(to) || is_near(from)) && (self.all || self.lists(from, to))
+    }
+
+    #[inline(never)]
+    fn lists(&self, from: u32, to: u32) -> bool {
+        self.list.iter().any(|p| u32::from(*p) == from || u32::from(*p) == to)
+    }
 }
 
 impl Default for Keys {
     /// No names yet; the ports of SNMP.
     fn default() -> Keys {
-        Keys { names: Default::default(), ports: PORTS.into() }
+        Keys::on_ports(PORTS.into())
     }
 }
 
 impl Keys {
-    /// The same on other ports.
+    /// No names yet; these ports.
     pub fn on_ports(ports: Vec<u16>) -> Keys {
-        Keys { ports, ..Keys::default() }
+        Keys { names: Default::default(), ports: Ports::new(ports) }
     }
 
     /// Whether a segment that begins with these ports, source and destination, may hold a message.
     #[inline]
     pub(crate) fn has_port(&self, ports: u32) -> bool {
-        let (from, to) = ((ports >> 16) as u16, ports as u16);
-        self.ports.iter().any(|p| *p == to || *p == from)
+        self.ports.any(ports >> 16, ports & 0xffff)
     }
 
-    /// The keys of a datagram; `None` if it is no message.
-    #[inline]
-    pub(crate) fn values(&self, datagram: &[u8]) -> Option<Values> {
-        let m = Message::parse(datagram)?;
+    /// The keys of a message.
+    pub(crate) fn values(&self, m: &Message<'_>) -> Values {
         let pdu = m.pdu.map_or(ENCRYPTED, |pdu| pdu as u8);
-        let mut values = [u32::from(m.version as u8) << 8 | u32::from(pdu), 0, 0, 0, 0];
-        let found = [m.community, m.user, m.context, m.engine];
-        for ((value, names), name) in values[1..].iter_mut().zip(&self.names).zip(found) {
-            if !names.is_empty()
-                && let Some(number) = name.and_then(|name| names.get(name))
-            {
-                *value = *number;
-            }
-        }
-        Some(values)
+        let head = u32::from(m.version as u8) << 8 | u32::from(pdu);
+        let number = |kind: Kind, name: Option<&[u8]>| name.map_or(0, |name| self.number(kind, name));
+        let community = number(Kind::Community, m.community);
+        let (user, context) = (number(Kind::User, m.user), number(Kind::Context, m.context));
+        [head, community, user, context, number(Kind::Engine, m.engine)]
+    }
+
+    /// The number of a name, or 0.
+    #[inline(always)] // into the loop over a batch
+    pub(crate) fn number(&self, kind: Kind, name: &[u8]) -> u32 {
+        self.names[kind as usize].number(name)
+    }
+
+    /// How many names there are of each kind.
+    pub(crate) fn counts(&self) -> [u32; 4] {
+        self.names.each_ref().map(|names| names.len() as u32)
     }
 
     /// A test for a name, which has a number from now on.
     pub(super) fn name_is(&mut self, kind: Kind, name: &[u8]) -> Expr {
-        let names = &mut self.names[kind as usize];
-        let next = names.len() as u32 + 1; // each takes some bytes of text
-        let number = *names.entry_ref(name).or_insert(next);
+        let number = self.names[kind as usize].add(name);
         test(1 + kind as u16, u32::MAX, number)
     }
 }
@@ -100,4 +132,22 @@ pub(super) fn is_message() -> Expr {
 
 fn test(word: u16, mask: u32, value: u32) -> Expr {
     Expr::Test(Test { base: Base::Snmp, offset: word * 4, end: 4, mask, value, greater: false, negated: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_looked_for_on_the_ports_of_the_list_at_either_end() {
+        for list in [&[161, 162][..], &[161, 1161], &[65535, 0], &[7], &[]] {
+            let keys = Keys::on_ports(list.into());
+            for port in 0..=u16::MAX {
+                let expected = list.contains(&port);
+                let port = u32::from(port);
+                assert_eq!(keys.has_port(port << 16 | 40_000), expected, "{list:?} {port}");
+                assert_eq!(keys.has_port(40_000 << 16 | port), expected, "{list:?} {port}");
+            }
+        }
+    }
 }

@@ -8,16 +8,17 @@
 //! ```
 //! A message is read to the identifier and the length of its PDU. What is in the PDU is its receiver's matter.
 use super::ber::Reader;
+use super::usual::Usual;
 
 /// The user-based security model (RFC 3411 section 5, `SnmpSecurityModel`).
-const USM: u32 = 3;
+pub(super) const USM: u32 = 3;
 /// RFC 3414 section 2.4: the length of a user's name, octets, at most.
 pub const MAX_USER: usize = 32;
 /// RFC 3412 section 6: what every receiver of messages takes, octets.
-const LEAST_MAX_SIZE: u32 = 484;
+pub(super) const LEAST_MAX_SIZE: u32 = 484;
 /// RFC 3412 section 6.4: bits of `msgFlags`; the others are for the future, and receivers ignore them.
-const AUTHENTICATED: u8 = 1;
-const PRIVATE: u8 = 2;
+pub(super) const AUTHENTICATED: u8 = 1;
+pub(super) const PRIVATE: u8 = 2;
 
 /// A version of SNMP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,8 +59,8 @@ pub enum Pdu {
 impl Pdu {
     /// `None` if the version has none of this identifier octet.
     #[inline]
-    fn of(tag: u8, version: Version) -> Option<Pdu> {
-        let v1 = version == Version::V1;
+    pub(super) const fn of(tag: u8, version: Version) -> Option<Pdu> {
+        let v1 = matches!(version, Version::V1);
         Some(match tag {
             0xa0 => Pdu::Get,
             0xa1 => Pdu::GetNext,
@@ -96,6 +97,12 @@ impl<'a> Message<'a> {
     /// Reads a datagram. `None` if it is not one whole message and nothing else, as the standards write it down.
     #[inline]
     pub fn parse(datagram: &'a [u8]) -> Option<Message<'a>> {
+        Usual::read(datagram).map(|m| m.message()).or_else(|| Message::any(datagram))
+    }
+
+    /// As [`parse`](Self::parse), value by value, in whatever form they are.
+    #[inline(never)]
+    pub fn any(datagram: &'a [u8]) -> Option<Message<'a>> {
         let mut datagram = Reader::new(datagram);
         let mut message = datagram.sequence()?;
         datagram.end()?;

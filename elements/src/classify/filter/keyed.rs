@@ -1,22 +1,46 @@
 //! Rules that look at SNMP messages, too.
 //!
 //! Such rules are compiled twice: without these tests, for packets that are no such message, and with them, for those that
-//! are. So a packet of other traffic pays for one look at its ports, and for nothing else.
+//! are. So a packet of other traffic pays for one look at its ports, and for nothing else. If nothing but messages is looked at, a
+//! table has the rule of each (`answers`).
+use super::answers::Answers;
+use super::datagram::datagram;
 use super::expr::{Base, Expr};
 use super::look::{Start, View, Words};
 use super::{Form, Rules};
 use crate::snmp::keys::{Keys, Values};
+use crate::snmp::message::Message;
 use alloc::string::String;
 use alloc::vec::Vec;
 use sluice_dataplane::batch::MAX_BURST;
 use sluice_dataplane::packet::Packet;
-use sluice_dataplane::wire::{Ipv4, Udp, ip_proto};
 
 /// A packet and the keys of the message in it.
 #[derive(Clone, Copy)]
 pub(super) struct Keyed<'a> {
     view: View<'a>,
-    values: Values,
+    pub(super) values: Values,
+}
+
+impl<'a> Keyed<'a> {
+    /// Keys without a packet.
+    pub(super) fn bare(values: Values) -> Keyed<'static> {
+        Keyed { view: View::of_data(&[]), values }
+    }
+
+    /// The packet with its keys, if it is a message.
+    pub(super) fn look(keys: &Keys, view: &View<'a>) -> Option<Keyed<'a>> {
+        if !has_port(keys, view) {
+            return None;
+        }
+        Some(Keyed { view: *view, values: keys.values(&Message::parse(datagram(view)?)?) })
+    }
+}
+
+/// Whether a message is looked for in the packet.
+#[inline]
+fn has_port(keys: &Keys, view: &View<'_>) -> bool {
+    view.word(Base::Transport, 0, 4).is_some_and(|ports| keys.has_port(ports))
 }
 
 impl Words for Keyed<'_> {
@@ -34,6 +58,8 @@ impl Words for Keyed<'_> {
 pub(super) struct KeyedRules {
     keys: Keys,
     form: Form,
+    /// The same, of rules that look at nothing but messages.
+    answers: Option<Answers>,
 }
 
 impl KeyedRules {
@@ -47,33 +73,33 @@ impl KeyedRules {
         let mut reached = [&others.reached[..], &full.reached[..]].concat();
         reached.sort_unstable();
         reached.dedup();
-        let keyed = Some(KeyedRules { keys, form: full.form }.into());
+        let answers = Answers::new(&full.exprs, &full.form, &others.form, &keys);
+        let keyed = Some(KeyedRules { keys, form: full.form, answers }.into());
         Ok(Rules { exprs: full.exprs, form: others.form, keyed, reached })
     }
 
     /// Memory, bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.form.bytes()
+        self.form.bytes() + self.answers.as_ref().map_or(0, Answers::bytes)
     }
 
     /// The first rule that matches a message.
     pub(super) fn classify(&self, packet: &Keyed<'_>) -> u32 {
-        self.form.find(packet)
+        match &self.answers {
+            Some(answers) => answers.find(packet.values),
+            None => self.form.find(packet),
+        }
     }
 
     /// The one test that packets of other traffic pay for.
     #[inline]
     fn has_port(&self, view: &View<'_>) -> bool {
-        view.word(Base::Transport, 0, 4).is_some_and(|ports| self.keys.has_port(ports))
+        has_port(&self.keys, view)
     }
 
     /// The packet with its keys, if it is a message.
-    #[inline]
     pub(super) fn look<'a>(&self, view: &View<'a>) -> Option<Keyed<'a>> {
-        if !self.has_port(view) {
-            return None;
-        }
-        Some(Keyed { view: *view, values: self.keys.values(datagram(view)?)? })
+        Keyed::look(&self.keys, view)
     }
 
     /// As [`Rules::classify_packets`]; `others`: the rules for packets that are no message.
@@ -86,31 +112,59 @@ impl KeyedRules {
         out: &mut [T],
         mut each: impl FnMut(u32) -> T,
     ) {
-        if let (Form::Few { decisions: others, .. }, Form::Few { decisions, .. }) = (others, &self.form) {
-            for (p, out) in packets.iter().zip(out) {
-                let view = View::new(p, start);
-                *out = each(match self.look(&view) {
-                    Some(keyed) => decisions.find(&keyed),
-                    None => others.find(&view),
-                });
-            }
-            return;
-        }
-        let mut views = [View::of_data(&[]); MAX_BURST];
-        let views = &mut views[..packets.len()];
-        let mut any = false;
-        for (view, p) in views.iter_mut().zip(packets) {
-            *view = View::new(p, start);
-            any |= self.has_port(view);
-        }
         let mut found = [0; MAX_BURST];
         let found = &mut found[..packets.len()];
+        match (others, &self.answers) {
+            (_, Some(answers)) => answers.find_all(&self.keys, packets, start, found),
+            (Form::Few { decisions, .. }, None) => {
+                let mut some = 0u64;
+                for (i, (p, out)) in packets.iter().zip(&mut *out).enumerate() {
+                    let view = View::new(p, start);
+                    if self.has_port(&view) {
+                        some |= 1 << i;
+                    } else {
+                        *out = each(decisions.find(&view));
+                    }
+                }
+                if some != 0 {
+                    let mut found = self.classify_some(others, packets, start, some, found).iter();
+                    let chosen = out.iter_mut().enumerate().filter(|(i, _)| some >> i & 1 != 0);
+                    chosen.zip(&mut found).for_each(|((_, out), rule)| *out = each(*rule));
+                }
+                return;
+            }
+            (Form::Tables(_), None) => {
+                self.classify_some(others, packets, start, u64::MAX, found);
+            }
+        }
+        found.iter().zip(out).for_each(|(rule, out)| *out = each(*rule));
+    }
+
+    /// The rules for the packets of a batch whose bits are set, in their order.
+    #[inline(never)]
+    fn classify_some<'f>(
+        &self,
+        others: &Form,
+        packets: &[Packet],
+        start: Start,
+        some: u64,
+        found: &'f mut [u32],
+    ) -> &'f [u32] {
+        let mut views = [View::of_data(&[]); MAX_BURST];
+        let (mut count, mut any) = (0, false);
+        let chosen = packets.iter().enumerate().filter(|(i, _)| some >> i & 1 != 0);
+        for (view, (_, p)) in views.iter_mut().zip(chosen) {
+            *view = View::new(p, start);
+            any |= self.has_port(view);
+            count += 1;
+        }
+        let (views, found) = (&views[..count], &mut found[..count]);
         if any {
             self.classify_mixed(others, views, found)
         } else {
             others.classify(views, found)
         }
-        found.iter().zip(out).for_each(|(rule, out)| *out = each(*rule));
+        found
     }
 
     /// A batch in which there may be messages: both kinds of packets go through their rules by themselves.
@@ -144,16 +198,4 @@ impl KeyedRules {
             }
         }
     }
-}
-
-/// What is in the UDP datagram of a packet, if that is whole.
-#[inline]
-fn datagram<'a>(view: &View<'a>) -> Option<&'a [u8]> {
-    let ip = Ipv4::parse_header(view.bytes_at(Base::Network)).ok()?;
-    if ip.protocol() != ip_proto::UDP || ip.is_fragment() {
-        return None;
-    }
-    let (udp, payload) = Udp::parse(view.bytes_at(Base::Transport)).ok()?;
-    // RFC 768: what the datagram says of its length includes its header. Nothing of it lies behind the end of the packet.
-    (ip.header_len() + usize::from(udp.len()) <= usize::from(ip.total_len())).then_some(payload)
 }

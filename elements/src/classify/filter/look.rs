@@ -47,14 +47,11 @@ impl<'a> View<'a> {
         let network = offset(p.net_off());
         let transport = offset(p.transport_off());
         let link = offset(p.mac_off());
-        let mut view = View { data, at: [0, link, network, transport, NONE] };
-        if network == NONE && start != Start::Annotation {
-            view.search(start);
-        }
-        if transport == NONE && view.at[2] != NONE {
-            view.at[3] = view.at[2] + ip_header_length(data, view.at[2]);
-        }
-        view
+        let (link, network) =
+            if network == NONE && start != Start::Annotation { search(data, link, start) } else { (link, network) };
+        let transport =
+            if transport == NONE && network != NONE { network + ip_header_length(data, network) } else { transport };
+        View { data, at: [0, link, network, transport, NONE] }
     }
 
     /// Bytes without headers.
@@ -71,35 +68,35 @@ impl<'a> View<'a> {
         View { data, at: [0, link.unwrap_or(NONE), network, transport, NONE] }
     }
 
-    #[cold]
-    fn search(&mut self, start: Start) {
-        let ethernet = |data: &[u8]| {
-            let mut at = 12;
-            for _ in 0..=MAX_TAGS {
-                match data.get(at..at + 2)? {
-                    [0x08, 0x00] => return Some(at + 2),
-                    // IEEE 802.1Q clause 9: customer, service and the older double tags.
-                    [0x81, 0x00] | [0x88, 0xa8] | [0x91, 0x00] => at += 4,
-                    _ => return None,
-                }
-            }
-            None
-        };
-        let found = if start == Start::Ip { None } else { ethernet(self.data) };
-        if start == Start::Ethernet || found.is_some() {
-            self.at[2] = found.map_or(NONE, |at| at as u32);
-            if self.at[1] == NONE {
-                self.at[1] = 0;
-            }
-        } else if start == Start::Ip || self.data.first().is_some_and(|b| b >> 4 == 4 && b & 15 >= 5) {
-            self.at[2] = 0;
-        }
-    }
-
     /// What follows the start of a header; nothing if there is none.
     #[inline]
     pub(super) fn bytes_at(&self, base: Base) -> &'a [u8] {
         self.data.get(self.at[base as usize] as usize..).unwrap_or_default()
+    }
+}
+
+/// The places of the link header, which is at `link` if that is known, and of the network header.
+#[cold]
+fn search(data: &[u8], link: u32, start: Start) -> (u32, u32) {
+    let ethernet = |data: &[u8]| {
+        let mut at = 12;
+        for _ in 0..=MAX_TAGS {
+            match data.get(at..at + 2)? {
+                [0x08, 0x00] => return Some(at + 2),
+                // IEEE 802.1Q clause 9: customer, service and the older double tags.
+                [0x81, 0x00] | [0x88, 0xa8] | [0x91, 0x00] => at += 4,
+                _ => return None,
+            }
+        }
+        None
+    };
+    let found = if start == Start::Ip { None } else { ethernet(data) };
+    if start == Start::Ethernet || found.is_some() {
+        (if link == NONE { 0 } else { link }, found.map_or(NONE, |at| at as u32))
+    } else if start == Start::Ip || data.first().is_some_and(|b| b >> 4 == 4 && b & 15 >= 5) {
+        (link, 0)
+    } else {
+        (link, NONE)
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! `words` and `parse` read the text, `primitive` gives it meaning, `expr` is that meaning as a
 //! boolean expression over tests of 32-bit words. Few rules become a `graph`, `simplify`ed, of decisions
-//! (`decide`), many become tables (`compile`, `program`); `keyed` adds what is found in SNMP messages. The classifying elements
-//! share [`Rules`]; [`Filter`] is one pattern alone, for traces and taps.
+//! (`decide`), many become tables (`compile`, `program`); `keyed` adds what is found in SNMP messages (`datagram`,
+//! `answers`). The classifying elements share [`Rules`]; [`Filter`] is one pattern alone, for traces and taps.
+mod answers;
 mod compare;
 mod compile;
+mod datagram;
 mod decide;
 mod directives;
 mod expr;
