@@ -8,7 +8,7 @@ use crate::tls;
 use axum::Router;
 use axum::extract::Request;
 use connections::Connections;
-use farewell::{Answer, Asked, FAREWELL, Owed, Unsaid};
+use farewell::{Answer, Asked, Owed, Unsaid};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use layers::Layers;

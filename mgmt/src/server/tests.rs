@@ -1,4 +1,5 @@
 //! How connections end when the EMS does. Time is simulated: it passes when nothing else can happen.
+use super::farewell::FAREWELL;
 use super::*;
 use axum::body::Body;
 use axum::routing::{get, post};
