@@ -19,6 +19,7 @@ const AT_ONCE: usize = 32;
 const WAITING_THREADS: usize = 4;
 /// Between two looks at the files.
 const TICK: Duration = Duration::from_millis(500);
+
 /// A running SNMP agent. It ends when this is dropped.
 pub struct Agent {
     address: SocketAddr,

@@ -76,7 +76,13 @@ impl Teller {
         }
         self.out(&informed, Oid::from_slice(COLD_START), Vec::new()).await;
         while let Some(heard) = follower.next().await {
-            let Heard::Event(event) = heard else { continue };
+            let event = match heard {
+                Heard::Event(event) => event,
+                Heard::Missed(n) => {
+                    self.ems.journal.say("snmp", &format!("{n} events went by too fast to tell of them"));
+                    continue;
+                }
+            };
             let told = mib::notification(&self.ems, &self.snapshots.kept, &event.what);
             if let Some((name, bindings)) = told {
                 self.out(&informed, name, bindings).await;

@@ -25,6 +25,7 @@ use std::sync::Arc;
 /// The files in the folder of the EMS.
 const ENGINE: &str = "snmp-engine.toml";
 const USERS: &str = "snmp-users.toml";
+
 /// `snmpUnknownPDUHandlers` and `snmpUnknownContexts`.
 const UNKNOWN_PDU_HANDLERS: &[u32] = &[1, 3, 6, 1, 6, 3, 11, 2, 1, 3, 0];
 const UNKNOWN_CONTEXTS: &[u32] = &[1, 3, 6, 1, 6, 3, 12, 1, 5, 0];
@@ -97,8 +98,12 @@ impl Responder {
             return usm.report(&asked, &self.counters.unknown_contexts, Oid::from_slice(UNKNOWN_CONTEXTS));
         }
         let rights = self.access.user(&user.group, level);
+        let write = |answer| usm.answer(&asked, response(Version::V3, pdu, answer)?.into_raw());
         let answer = if pdu.pdu_type() == PduType::SetRequest {
+            // What is done cannot be too big any more.
+            let fits = write(Answer::Bindings(pdu.varbinds().to_vec())).is_some_and(|answer| answer.len() <= most);
             match self.access.role(&user.group) {
+                _ if !fits => Answer::Wrong(ErrorStatus::TooBig, 0),
                 Some(role) => {
                     let actor = Actor { name: format!("snmp/{}", user.name), role };
                     let call = Call { request: None, client: Some(from.ip().to_canonical()) };
@@ -109,7 +114,6 @@ impl Responder {
         } else {
             answer::read(&self.tree().await?, rights, Version::V3, pdu, most)
         };
-        let write = |answer| usm.answer(&asked, response(Version::V3, pdu, answer)?.into_raw());
         self.fit(write, answer, most)
     }
 
@@ -165,7 +169,7 @@ impl Responder {
     }
 }
 
-/// A setting is.
+/// The error of a setting that cannot be.
 pub(super) fn wrong(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("[ems.snmp]: {why}"))
 }
