@@ -6,6 +6,7 @@ use crate::harness::{Bench, Cost, Goal, Line, Table};
 use crate::wire::process::Running;
 use crate::wire::stop::Stop;
 use anyhow::{Context as _, ensure};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use sluice_dataplane::time;
 use sluice_mgmt::client::{Call, Client, Options};
 use std::path::{Path, PathBuf};
@@ -40,22 +41,38 @@ pub(crate) fn run(bench: &mut Bench) -> anyhow::Result<()> {
         }
     };
     let core = bench.cores[bench.cores.len() - 1];
+    // This thread is on that core, and so would be all that it starts. A worker goes to that core by itself; the others are to
+    // go where it is not.
+    stay_on(&bench.cores)?;
+    let measured = measure(bench, &stop, &sluice, core, repeats);
+    stay_on(&[core])?;
+    measured
+}
+
+/// Lets this thread run on these cores, also on those that it was kept away from.
+fn stay_on(cores: &[usize]) -> anyhow::Result<()> {
+    let mut set = CpuSet::new();
+    cores.iter().for_each(|core| set.set(*core));
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+fn measure(bench: &mut Bench, stop: &Stop, sluice: &PathBuf, core: usize, repeats: u32) -> anyhow::Result<()> {
     let turns = repeats.min(TURNS);
-    match asked_often(&stop, &sluice, core, turns) {
+    match asked_often(stop, sluice, core, turns) {
         Ok(tables) => bench.tables.extend(tables),
         Err(why) => {
             ensure!(!stop.asked(), "interrupted");
             bench.notes.push(format!("skipped: ems with DPDK: {why:#}"));
         }
     }
-    match walk::run(&stop, &sluice, core, turns) {
+    match walk::run(stop, sluice, core, turns) {
         Ok(tables) => bench.tables.extend(tables),
         Err(why) => {
             ensure!(!stop.asked(), "interrupted");
             bench.notes.push(format!("skipped: ems by SNMP: {why:#}"));
         }
     }
-    bench.tables.extend(hardly_asked(&stop, &sluice, turns)?);
+    bench.tables.extend(hardly_asked(stop, sluice, turns)?);
     Ok(())
 }
 
