@@ -323,8 +323,8 @@ fn snmp(ems: &Arc<Ems>, args: &Args, description: Option<&Description>) -> anyho
 
 /// There is none in this program; settings that want one were refused.
 #[cfg(not(feature = "snmp"))]
-fn snmp(_: &Arc<Ems>, _: &Args, _: Option<&Description>) -> anyhow::Result<()> {
-    Ok(())
+fn snmp(_: &Arc<Ems>, _: &Args, _: Option<&Description>) -> anyhow::Result<Option<std::convert::Infallible>> {
+    Ok(None)
 }
 
 /// An address that a person can open.
