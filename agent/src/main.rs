@@ -15,6 +15,7 @@ mod programs;
 mod report;
 mod services;
 mod signals;
+mod snmp;
 mod tap;
 mod vnf;
 

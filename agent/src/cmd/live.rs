@@ -7,6 +7,7 @@ use crate::live::{Live, Watched};
 use crate::machine::{self, Ready, Troubles};
 use crate::programs::{Programs, look_at_guests};
 use crate::services::Services;
+use crate::snmp;
 use crate::tap;
 use crate::vnf::compose::{All, Shape};
 use crate::vnf::description::Description;
@@ -31,8 +32,6 @@ use sluice_mgmt::functions::{Boot, Change, Terms, at_boot};
 use sluice_mgmt::journal::Journal;
 use sluice_mgmt::server::Server;
 use sluice_mgmt::settings::Settings;
-#[cfg(feature = "snmp")]
-use sluice_mgmt::snmp;
 use sluice_mgmt::sol002::{self, callback::Outgoing};
 use sluice_mgmt::store::{Origin, Store};
 use sluice_mgmt::vnf::{Configuration, End, Finding, Grade, Identity, MAIN, ManagedVnf as _};
@@ -76,7 +75,7 @@ pub(super) fn main(args: &Args, wanted: Wanted) -> anyhow::Result<ExitCode> {
         ems.alarms.raise("store", Cause::StorageCapacityProblem, Severity::Major, &why);
     }
     let server = serve(&ems, args, wanted.description.as_ref())?;
-    let snmp = snmp(&ems, args, wanted.description.as_ref())?;
+    let snmp = snmp::start(&ems, wanted.description.as_ref().filter(|_| !args.no_ems), args.quiet)?;
     let quiet = args.quiet || machine::is_supervised(); // then the first process knows better
     let say_where = || server.iter().filter(|_| !quiet).for_each(|(_, url)| eprintln!("EMS: {url}"));
     // A file that does not run ends the program: then nobody need know.
@@ -298,33 +297,6 @@ fn serve(ems: &Arc<Ems>, args: &Args, description: Option<&Description>) -> anyh
             }
         }
     }
-}
-
-/// Starts the SNMP agent, if the description has one. A machine of its own does without one that cannot be, and says why.
-#[cfg(feature = "snmp")]
-fn snmp(ems: &Arc<Ems>, args: &Args, description: Option<&Description>) -> anyhow::Result<Option<snmp::agent::Agent>> {
-    let Some(d) = description.filter(|_| !args.no_ems) else { return Ok(None) };
-    match snmp::agent::Agent::start(ems, &d.ems) {
-        Ok(agent) => {
-            if let Some(agent) = agent.as_ref().filter(|_| !args.quiet) {
-                eprintln!("SNMP: {}", agent.address());
-            }
-            Ok(agent)
-        }
-        Err(why) if d.boot.is_some() => {
-            eprintln!("sluice: no SNMP: {why}");
-            let cause = Cause::ConfigurationOrCustomizationError;
-            ems.alarms.raise("snmp", cause, Severity::Major, &format!("no SNMP: {why}"));
-            Ok(None)
-        }
-        Err(why) => Err(why).context("SNMP"),
-    }
-}
-
-/// There is none in this program; settings that want one were refused.
-#[cfg(not(feature = "snmp"))]
-fn snmp(_: &Arc<Ems>, _: &Args, _: Option<&Description>) -> anyhow::Result<Option<std::convert::Infallible>> {
-    Ok(None)
 }
 
 /// An address that a person can open.
