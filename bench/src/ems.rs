@@ -1,8 +1,7 @@
 //! The EMS: how long a change takes, what asking often costs the packets, and what it costs when hardly anybody asks.
 //!
-//! Packets move between two `net_null` of DPDK, as fast as one core can; the EMS and whoever asks it go where
-//! the scheduler puts them, which is the other core. The
-//! rate is what is forwarded in a millisecond of the worker's processor time.
+//! Packets move between two `net_null` of DPDK, as fast as one core can; the EMS and whoever asks it go where the
+//! scheduler puts them, which is the other core. The rate is what is forwarded in a millisecond of the worker's processor time.
 use crate::harness::{Bench, Cost, Goal, Line, Table};
 use crate::wire::process::Running;
 use crate::wire::stop::Stop;

@@ -13,6 +13,8 @@ use std::time::Duration;
 const FRESH: Duration = Duration::from_millis(50);
 /// And for this many times as long as it took to make, so that making it takes a twentieth of a core at most.
 const WORTH: u32 = 20;
+/// But never longer: a VNF that was slow once is not shown as it was then for minutes.
+const OLD: Duration = Duration::from_secs(2);
 
 /// The newest one.
 pub(super) struct Snapshots {
@@ -54,7 +56,7 @@ impl Snapshots {
         let about = mib::About { uptime: self.engine.up_time(), contact: &self.contact, location: &self.location };
         let tree = Tree::new(mib::read(&self.ems, &self.kept, &about));
         let now = clock::monotonic();
-        let until = now + FRESH.max((now - begun) * WORTH);
+        let until = now + ((now - begun) * WORTH).clamp(FRESH, OLD);
         let whole = self.with_counters(&tree);
         let snapshot = Snapshot { tree, events, until };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
